@@ -1,0 +1,125 @@
+"""Everything the coordinator raises on purpose, in one tree.
+
+CoordinatorError
+├── EnvironmentProblem            the machine or its operator can mend it; shown as a message, exit code 3
+│   ├── DatabaseUnavailable       PostgreSQL does not start or answer
+│   ├── StoreUnavailable          the object store does not answer
+│   ├── ModelUnavailable          no speech model here; pauses the queue, burns no attempt
+│   ├── PortBusy                  an address we must listen on is in use
+│   ├── DiskFull                  too little room to write safely
+│   └── AlreadyRunning            another supervisor owns this data directory
+├── InputUnusable                 what came from outside cannot be used; a retry will not help
+│   ├── MediaUnusable             a file cannot be probed, decoded or cut
+│   ├── AudioUnusable             a window of audio cannot be decoded
+│   └── ChunkRefused              a chunk breaks the protocol, or its key is taken by other bytes
+├── JobFailed                     a stage gave up, with its stage and reason
+├── NotFound                      the row or object that was asked for is not there
+└── Bug                           an invariant of ours does not hold
+
+Every error carries `code` (stable, machine-readable), `retryable` (does trying again later make sense)
+and a message that says what failed, with which value, and what to do next.
+"""
+
+from __future__ import annotations
+
+
+class CoordinatorError(Exception):
+    """Base of every error the coordinator raises on purpose."""
+
+    code = "coordinator_error"
+    retryable = False
+    exit_code = 1
+
+
+class EnvironmentProblem(CoordinatorError):
+    """Something on this machine is missing or in the way, and its operator can mend it."""
+
+    code = "environment_problem"
+    exit_code = 3
+
+
+class DatabaseUnavailable(EnvironmentProblem):
+    """PostgreSQL does not start or does not answer."""
+
+    code = "database_unavailable"
+    retryable = True
+
+
+class StoreUnavailable(EnvironmentProblem):
+    """The object store does not answer."""
+
+    code = "store_unavailable"
+    retryable = True
+
+
+class ModelUnavailable(EnvironmentProblem):
+    """No speech model on this machine; the message says how to get one. Pauses the queue."""
+
+    code = "model_unavailable"
+
+
+class PortBusy(EnvironmentProblem):
+    """An address we must listen on is already in use."""
+
+    code = "port_busy"
+
+
+class DiskFull(EnvironmentProblem):
+    """There is too little room on the disk to write safely."""
+
+    code = "disk_full"
+    retryable = True
+
+
+class AlreadyRunning(EnvironmentProblem):
+    """Another supervisor owns this data directory."""
+
+    code = "already_running"
+
+
+class InputUnusable(CoordinatorError):
+    """What came from outside cannot be used; a retry will not help."""
+
+    code = "input_unusable"
+
+
+class MediaUnusable(InputUnusable):
+    """A media file cannot be probed, decoded or cut."""
+
+    code = "media_unusable"
+
+
+class AudioUnusable(InputUnusable):
+    """A window of audio cannot be decoded; a retry will not help."""
+
+    code = "audio_unusable"
+
+
+class ChunkRefused(InputUnusable):
+    """A chunk breaks the protocol, or its key is already taken by other bytes."""
+
+    code = "chunk_refused"
+
+
+class JobFailed(CoordinatorError):
+    """A stage gave up."""
+
+    code = "job_failed"
+
+    def __init__(self, stage: str, reason: str, *, retryable: bool = False) -> None:
+        super().__init__(f"{stage}: {reason}")
+        self.stage = stage
+        self.reason = reason
+        self.retryable = retryable
+
+
+class NotFound(CoordinatorError):
+    """The row or object that was asked for is not there."""
+
+    code = "not_found"
+
+
+class Bug(CoordinatorError):
+    """An invariant of ours does not hold."""
+
+    code = "bug"

@@ -1,0 +1,65 @@
+"""Signals, moments and the evidence for them. Times are seconds on the session's own line."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+
+SIGNAL_RATE_HZ = 2
+MAX_MOMENT_S = 60.0
+MIN_MOMENT_S = 8.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """One signal at 2 Hz.
+
+    Attributes:
+        name: e.g. `mic_loudness_db`, `desktop_loudness_db`, `voice`, `motion`, `excitement`.
+        values: float64, shape (num_steps,); step i covers [i / 2, (i + 1) / 2) seconds.
+        present: bool, same shape; False where the signal was not measured.
+    """
+
+    name: str
+    values: npt.NDArray[np.float64]
+    present: npt.NDArray[np.bool_]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Utterance:
+    """Timed text."""
+
+    start_s: float
+    end_s: float
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ChatLine:
+    """One chat message."""
+
+    at_s: float
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Which lane said that this is a moment, how strongly (share of the score, 0-1), and in words."""
+
+    lane: str
+    weight: float
+    note: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """A span worth keeping, with the reason."""
+
+    start_s: float
+    end_s: float
+    peak_s: float
+    score: float
+    kind: str
+    evidence: tuple[Evidence, ...]

@@ -1,0 +1,143 @@
+"""The roles that the agent's adapters fill.
+
+Each docstring says what every adapter must keep; one contract suite checks them all, fakes included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from agent.model.clips import ClipFile, Pin, PinKind
+from agent.model.media import CapturedFrame, EncodedPacket, ScreenFormat, SoundBlock, SoundName, TrackParams
+
+
+class ScreenSource(Protocol):
+    """A picture on demand. Used by one thread at a time; never paces itself."""
+
+    name: str
+
+    def open(self) -> ScreenFormat:
+        """Start capture.
+
+        Raises:
+            ScreenUnavailable: It cannot be opened; says why and what else there is.
+        """
+        ...
+
+    def grab(self) -> CapturedFrame:
+        """Return the picture as it is now, stamped just before the grab. Takes milliseconds.
+
+        Raises:
+            ScreenUnavailable: The screen went away or changed its size.
+        """
+        ...
+
+    def close(self) -> None:
+        """Stop capture. Twice is once."""
+        ...
+
+
+class SoundSource(Protocol):
+    """A stream of sound blocks, pushed from a thread of the source's own."""
+
+    name: SoundName
+    device: str
+
+    def open(self, on_block: Callable[[SoundBlock], None]) -> None:
+        """Start. `on_block` is called from the source's thread, in time order; it returns at once.
+
+        Raises:
+            SoundUnavailable: The device cannot be opened; says which and what to do.
+        """
+        ...
+
+    @property
+    def is_running(self) -> bool:
+        """Has a block come within the last second? From any thread."""
+        ...
+
+    def close(self) -> None:
+        """Stop; no block comes after it returns. Twice is once."""
+        ...
+
+
+class PacketSpan(Protocol):
+    """Packets of the ring from the key frame at or before its start, held for as long as it is open.
+
+    A context manager; may be read from any one thread, several times over. Never spans two epochs.
+    """
+
+    session_id: str
+    tracks: Sequence[TrackParams]
+    start_ns: int
+    end_ns: int
+
+    def packets(self) -> Iterator[EncodedPacket]:
+        """All packets by DTS: from the key frame at or before `start_ns` to the last before `end_ns`."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the files. Twice is once."""
+        ...
+
+    def __enter__(self) -> PacketSpan: ...
+    def __exit__(self, *exc: object) -> None: ...
+
+
+class PacketRing(Protocol):
+    """The last minutes, encoded. `push` belongs to the `sink` thread; all else may come from any thread."""
+
+    def begin_epoch(self, tracks: Sequence[TrackParams]) -> None:
+        """From here on packets have these parameters. Called before the first push."""
+        ...
+
+    def push(self, packet: EncodedPacket) -> None:
+        """Append one packet; packets come by DTS. Drops whole old GOPs to stay within bounds.
+
+        Raises:
+            DiskFull: There is too little room even without the oldest GOPs. The RAM tail goes on.
+        """
+        ...
+
+    def wait_for(self, time_ns: int, *, timeout_s: float) -> bool:
+        """Wait until the picture has reached `time_ns`; False at the deadline."""
+        ...
+
+    def snapshot(self, start_ns: int, end_ns: int) -> PacketSpan:
+        """Hold the packets of [start_ns, end_ns), clamped to what there is of the newest epoch in it.
+
+        Raises:
+            NothingToClip: Nothing of the span is in the ring or pinned.
+        """
+        ...
+
+    def pin(self, start_ns: int, end_ns: int, *, kind: PinKind, owner_id: str) -> Pin:
+        """Take the span out of the ring's reach, durably.
+
+        Raises:
+            NothingToClip: Nothing of the span is there any more.
+        """
+        ...
+
+    def release(self, pin_id: str) -> None:
+        """Give a pinned span back. An unknown id is quietly ignored."""
+        ...
+
+
+class ClipWriter(Protocol):
+    """Turns a span into a playable file."""
+
+    def write(self, span: PacketSpan, path: Path, *, is_exact: bool) -> ClipFile:
+        """Write `path` (MP4), fsync file and folder, return what it holds. Never leaves a partial file.
+
+        Args:
+            is_exact: smart-cut, so that the file holds nothing from before its start (what leaves the PC);
+                else stream copy with an edit list (what stays).
+
+        Raises:
+            NothingToClip: The span holds no picture.
+            DiskFull: No room; says where and how much is needed.
+        """
+        ...

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from agent.model.clips import ClipFile, Pin, PinKind
+from agent.model.clips import ClipFile, Pin, PinKind, SavedClip, Trigger
 from agent.model.media import CapturedFrame, EncodedPacket, ScreenFormat, SoundBlock, SoundName, TrackParams
+from protos.clippy.v1 import control_pb2
 
 
 class ScreenSource(Protocol):
@@ -140,4 +141,58 @@ class ClipWriter(Protocol):
             NothingToClip: The span holds no picture.
             DiskFull: No room; says where and how much is needed.
         """
+        ...
+
+
+class Engine(Protocol):
+    """What the control API asks of the engine. Any thread; every call returns within its deadline."""
+
+    def status(self) -> control_pb2.Status:
+        """How things are, in one message."""
+        ...
+
+    def wait_for_change(self, timeout_s: float) -> None:
+        """Return when the status has changed in kind (state, press, link), or at the deadline."""
+        ...
+
+    def save_clip(self, *, last_ns: int, trigger: Trigger, is_exact: bool) -> SavedClip:
+        """Save the last `last_ns` (0: everything) up to now; returns when the file is closed and fsynced.
+
+        Raises:
+            NothingToClip, DiskFull: And says why.
+        """
+        ...
+
+    def clips(self, limit: int) -> list[SavedClip]:
+        """The newest first."""
+        ...
+
+    def moments(self, limit: int) -> control_pb2.ListMomentsResponse:
+        """The best first, with their exports; or the reason why there are none."""
+        ...
+
+    def devices(self) -> list[control_pb2.Device]:
+        """What could be recorded, and what is."""
+        ...
+
+    def request_stop(self) -> None:
+        """Ask the engine to stop; returns at once."""
+        ...
+
+
+class Hotkey(Protocol):
+    """A global key. The callback runs in the listener's thread, gets CLOCK_MONOTONIC ns, returns at once."""
+
+    def start(self, on_press: Callable[[int], None]) -> None:
+        """Grab the key and listen.
+
+        Raises:
+            HotkeyTaken: Another program holds it; says which key and what to set.
+            InputUnusable: The combination cannot be understood.
+            EnvironmentProblem: There is nothing here that hears global keys.
+        """
+        ...
+
+    def stop(self) -> None:
+        """Give the key back. Twice is once."""
         ...

@@ -5,18 +5,33 @@ Each docstring says what every adapter must keep; one contract suite checks them
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from coordinator.model.chunks import ChunkRow
 from coordinator.model.jobs import NewJob
 from coordinator.model.media import ExportResult, MediaFile
+from coordinator.model.sessions import (
+    ClipRow,
+    FeatureRow,
+    HeardLane,
+    MarkerRow,
+    MomentRow,
+    RequestRow,
+    SessionRow,
+    TranscriptRow,
+)
 from coordinator.model.speech import Pcm16k, Transcript, Word
 
 if TYPE_CHECKING:
     import asyncpg
     import numpy as np
     import numpy.typing as npt
+
+# What a stage wants written: runs inside the transaction that also marks the job done and enqueues the jobs it
+# returns, so that a job's result and what follows from it can never be torn apart.
+Effect: TypeAlias = "Callable[[asyncpg.Connection], Awaitable[Sequence[NewJob]]]"
 
 
 class Transcriber(Protocol):
@@ -138,4 +153,102 @@ class ObjectStore(Protocol):
 
     def sign_get(self, key: str, *, expires_in_s: int) -> str:
         """A URL that plays or downloads the object until it expires."""
+        ...
+
+
+class Rows(Protocol):
+    """The rows that the pipeline reads and writes. Reads take a connection of their own; writes take the effect's."""
+
+    async def chunk(self, session_id: str, lane: int, seq: int) -> ChunkRow:
+        """One chunk. Raises NotFound."""
+        ...
+
+    async def session(self, session_id: str) -> SessionRow:
+        """One session. Raises NotFound."""
+        ...
+
+    async def heard(self, session_id: str) -> list[HeardLane]:
+        """How much of each lane was heard."""
+        ...
+
+    async def features(self, session_id: str, *, since_ns: int) -> list[FeatureRow]:
+        """Signals from a time on, by lane and number."""
+        ...
+
+    async def transcripts(self, session_id: str, *, start_ns: int, end_ns: int) -> list[TranscriptRow]:
+        """What was said in chunks that touch a span, in order."""
+        ...
+
+    async def markers(self, session_id: str) -> list[MarkerRow]:
+        """Presses, in order."""
+        ...
+
+    async def request(self, request_id: str) -> RequestRow:
+        """One source request. Raises NotFound."""
+        ...
+
+    async def clip(self, clip_id: str) -> ClipRow:
+        """One cut. Raises NotFound."""
+        ...
+
+    async def save_transcript(self, connection: asyncpg.Connection, row: TranscriptRow) -> None:
+        """Write once; a second copy changes nothing."""
+        ...
+
+    async def save_features(self, connection: asyncpg.Connection, session_id: str, row: FeatureRow) -> None:
+        """Write once; a second copy changes nothing."""
+        ...
+
+    async def lock_session(self, connection: asyncpg.Connection, session_id: str) -> None:
+        """Let one analysis of a session commit at a time."""
+        ...
+
+    async def moments(self, connection: asyncpg.Connection, session_id: str) -> list[MomentRow]:
+        """All moments of a session."""
+        ...
+
+    async def add_moment(self, connection: asyncpg.Connection, row: MomentRow) -> None:
+        """Offer a moment."""
+        ...
+
+    async def rescore_moment(self, connection: asyncpg.Connection, row: MomentRow) -> None:
+        """Change score, kind, title and evidence; the span stays."""
+        ...
+
+    async def set_moments_reason(self, connection: asyncpg.Connection, session_id: str, reason: str) -> None:
+        """Say why there are no moments; empty when there are."""
+        ...
+
+    async def num_requests_last_hour(self, connection: asyncpg.Connection, session_id: str) -> int:
+        """How many moments of a session were asked for in the last hour."""
+        ...
+
+    async def add_request(
+        self, connection: asyncpg.Connection, row: RequestRow, *, expires_in_s: float
+    ) -> None:
+        """Ask for full quality; of one moment, once."""
+        ...
+
+    async def add_clip(self, connection: asyncpg.Connection, row: ClipRow) -> None:
+        """Write once."""
+        ...
+
+    async def add_export(
+        self, connection: asyncpg.Connection, *, export_id: str, clip_id: str, preset: str
+    ) -> None:
+        """Write once."""
+        ...
+
+    async def finish_export(
+        self, connection: asyncpg.Connection, export_id: str, object_key: str, result: ExportResult
+    ) -> None:
+        """Mark it ready."""
+        ...
+
+    async def fail_export(self, connection: asyncpg.Connection, export_id: str, reason: str) -> None:
+        """Mark it failed for good."""
+        ...
+
+    async def notify_link(self, connection: asyncpg.Connection, session_id: str) -> None:
+        """Tell the process that holds the agent's stream, once the transaction commits."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -63,3 +64,22 @@ class Moment:
     score: float
     kind: str
     evidence: tuple[Evidence, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSignals:
+    """Everything known of a session up to now; what is missing is empty.
+
+    Attributes:
+        duration_s: how far all of it reaches.
+        tracks: any order; two tracks of one name complete one another (a later chunk, another source).
+        utterances: what was said, from any number of speakers; need not be sorted.
+        chat: what was written; need not be sorted.
+        markers_s: where the streamer pressed the key or the button.
+    """
+
+    duration_s: float
+    tracks: Sequence[Track] = ()
+    utterances: Sequence[Utterance] = ()
+    chat: Sequence[ChatLine] = ()
+    markers_s: Sequence[float] = ()

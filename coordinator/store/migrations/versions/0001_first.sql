@@ -23,7 +23,8 @@ create table sessions (
     is_live boolean not null default true,
     ended_at timestamptz,
     duration_ns bigint,
-    lane_counts jsonb            -- {"mic": 12, ...}: how many chunks each lane has in all, once it ended
+    lane_counts jsonb,           -- {"mic": 12, ...}: how many chunks each lane has in all, once it ended
+    moments_reason text not null default 'nothing was analysed yet'   -- why there are no moments
 );
 
 -- A chunk is durable when its row is committed; `place` says where its bytes are.

@@ -1,0 +1,143 @@
+"""What the streamer can set: one TOML file, overridden by `CLIPPY_AGENT_...` variables.
+
+`CLIPPY_AGENT_RING__MAX_DURATION_S=60` sets `max_duration_s` in `[ring]`. Read once, by a composition root.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from agent.errors import InputUnusable
+
+ENV_PREFIX = "CLIPPY_AGENT_"
+# Read by paths.py, before there is a configuration.
+_ENV_ELSEWHERE = {"CLIPPY_AGENT_DATA", "CLIPPY_AGENT_CONFIG"}
+
+
+class Capture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is recorded. `auto` chooses; `none` leaves a sound out; else a name from `clippy devices`."""
+
+    screen: str = "auto"
+    frame_rate: int = 30
+    microphone: str = "auto"
+    desktop_sound: str = "auto"
+    is_cursor_shown: bool = True
+
+
+class Encode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How it is encoded. A bit rate of 0 follows the number of pixels: 8 Mbit/s at 1080p30."""
+
+    video_bit_rate_bps: int = 0
+
+
+class Ring(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much is kept. `folder` empty: `ring` in the data directory."""
+
+    max_duration_s: int = 300
+    max_bytes: int = 2 * 1024**3
+    min_free_bytes: int = 512 * 1024**2
+    folder: str = ""
+    max_pinned_bytes: int = 2 * 1024**3
+
+
+class Clips(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where clips go. `folder` empty: the user's videos folder."""
+
+    folder: str = ""
+    press_length_s: int = 30
+    name: str = "{date}_{time}_{title}"
+
+
+class Trigger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The global hotkey, e.g. `Ctrl+Shift+F10`; empty: none."""
+
+    hotkey: str = "Ctrl+Shift+F10"
+    are_sounds_on: bool = True
+
+
+class Uplink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The coordinator. `address` empty: nothing leaves this PC."""
+
+    address: str = ""
+    ca_file: str = ""
+    token_file: str = ""
+    chunk_s: float = 10.0
+    max_outbox_bytes: int = 1024**3
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All of it."""
+
+    capture: Capture = Capture()
+    encode: Encode = Encode()
+    ring: Ring = Ring()
+    clips: Clips = Clips()
+    trigger: Trigger = Trigger()
+    uplink: Uplink = Uplink()
+
+
+def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
+    """Read `path` (it may be absent) and the environment.
+
+    Raises:
+        InputUnusable: Not TOML, an unknown name or a wrong value; the message names it.
+    """
+    values: dict[str, Any] = {}
+    try:
+        if path.exists():
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        raise InputUnusable(f"cannot read {path}: {exc}; mend or delete it") from exc
+    for name, text in environment.items():
+        if name.startswith(ENV_PREFIX) and name not in _ENV_ELSEWHERE:
+            _set(values, name, text)
+    try:
+        config = msgspec.convert(values, Config, strict=False)
+    except msgspec.ValidationError as exc:
+        raise InputUnusable(f"{path}: {exc}") from exc
+    _check(config)
+    return config
+
+
+def _set(values: dict[str, Any], name: str, text: str) -> None:
+    parts = name.removeprefix(ENV_PREFIX).lower().split("__")
+    known = {
+        f"{section.name}__{field.name}"
+        for section in msgspec.structs.fields(Config)
+        for field in msgspec.structs.fields(section.type)
+    }
+    if "__".join(parts) not in known:
+        near = difflib.get_close_matches("__".join(parts), known, n=1)
+        hint = f"; did you mean {ENV_PREFIX}{near[0].upper()}?" if near else ""
+        raise InputUnusable(f"unknown setting {name}{hint}")
+    values.setdefault(parts[0], {})[parts[1]] = text
+
+
+def _check(config: Config) -> None:
+    rules = [
+        (1 <= config.capture.frame_rate <= 240, "capture.frame_rate", config.capture.frame_rate, "1..240"),
+        (
+            30 <= config.ring.max_duration_s <= 1800,
+            "ring.max_duration_s",
+            config.ring.max_duration_s,
+            "30..1800",
+        ),
+        (config.ring.max_bytes >= 64 * 1024**2, "ring.max_bytes", config.ring.max_bytes, "at least 64 MiB"),
+        (
+            1 <= config.clips.press_length_s <= 1800,
+            "clips.press_length_s",
+            config.clips.press_length_s,
+            "1..1800",
+        ),
+        (2 <= config.uplink.chunk_s <= 60, "uplink.chunk_s", config.uplink.chunk_s, "2..60"),
+    ]
+    for is_kept, name, value, allowed in rules:
+        if not is_kept:
+            raise InputUnusable(f"{name} = {value} is out of range; allowed: {allowed}")

@@ -1,0 +1,143 @@
+"""Serves the control API on a Unix socket (Windows: loopback and a token file) in a folder only the user may open.
+
+Owned by the composition root; requests run in a small pool of threads named `control`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+import structlog
+
+from agent.control.wire import clip_to_wire
+from agent.errors import AgentError, DiskFull, EnvironmentProblem, NothingToClip
+from agent.paths import make_private
+from agent.ports import Engine
+from protos.clippy.v1 import clips_pb2, control_pb2, control_pb2_grpc
+
+log = structlog.get_logger()
+_MAX_WATCHERS = 4
+_NUM_THREADS = 4 + _MAX_WATCHERS
+
+
+def _status_code(exc: AgentError) -> grpc.StatusCode:
+    if isinstance(exc, NothingToClip):
+        return grpc.StatusCode.NOT_FOUND
+    if isinstance(exc, DiskFull):
+        return grpc.StatusCode.RESOURCE_EXHAUSTED
+    if isinstance(exc, EnvironmentProblem):
+        return grpc.StatusCode.FAILED_PRECONDITION
+    return grpc.StatusCode.INTERNAL
+
+
+class _Servicer(control_pb2_grpc.ControlServicer):
+    """One request, one call of the engine. Our errors travel as a status, with their code in the metadata."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._num_watchers = 0
+
+    @contextlib.contextmanager
+    def _translated(self, context: grpc.ServicerContext) -> Iterator[None]:
+        try:
+            yield
+        except AgentError as exc:
+            context.set_trailing_metadata(
+                (("clippy-code", exc.code), ("clippy-retryable", str(exc.retryable).lower()))
+            )
+            context.abort(_status_code(exc), str(exc))
+
+    def GetStatus(  # noqa: N802 - gRPC's own naming
+        self, request: control_pb2.GetStatusRequest, context: grpc.ServicerContext
+    ) -> control_pb2.Status:
+        return self._engine.status()
+
+    def WatchStatus(  # noqa: N802
+        self, request: control_pb2.GetStatusRequest, context: grpc.ServicerContext
+    ) -> Iterator[control_pb2.Status]:
+        if self._num_watchers >= _MAX_WATCHERS:
+            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, f"{_MAX_WATCHERS} watchers already; close one")
+        self._num_watchers += 1
+        try:
+            while context.is_active():
+                yield self._engine.status()
+                self._engine.wait_for_change(timeout_s=1.0)
+        finally:
+            self._num_watchers -= 1
+
+    def SaveClip(  # noqa: N802
+        self, request: control_pb2.SaveClipRequest, context: grpc.ServicerContext
+    ) -> clips_pb2.Clip:
+        if request.last_ns < 0:
+            context.abort(
+                grpc.StatusCode.INVALID_ARGUMENT, f"last_ns = {request.last_ns} must not be negative"
+            )
+        with self._translated(context):
+            clip = self._engine.save_clip(
+                last_ns=request.last_ns,
+                trigger="app" if request.trigger == "app" else "command",
+                is_exact=request.is_exact,
+            )
+        return clip_to_wire(clip)
+
+    def ListClips(  # noqa: N802
+        self, request: control_pb2.ListClipsRequest, context: grpc.ServicerContext
+    ) -> control_pb2.ListClipsResponse:
+        clips = self._engine.clips(request.limit or 100)
+        return control_pb2.ListClipsResponse(clips=[clip_to_wire(clip) for clip in clips])
+
+    def ListMoments(  # noqa: N802
+        self, request: control_pb2.ListMomentsRequest, context: grpc.ServicerContext
+    ) -> control_pb2.ListMomentsResponse:
+        return self._engine.moments(request.limit or 100)
+
+    def ListDevices(  # noqa: N802
+        self, request: control_pb2.ListDevicesRequest, context: grpc.ServicerContext
+    ) -> control_pb2.ListDevicesResponse:
+        return control_pb2.ListDevicesResponse(devices=self._engine.devices())
+
+    def StopEngine(  # noqa: N802
+        self, request: control_pb2.StopEngineRequest, context: grpc.ServicerContext
+    ) -> control_pb2.StopEngineResponse:
+        self._engine.request_stop()
+        return control_pb2.StopEngineResponse()
+
+
+class ControlServer:
+    """Starts and stops the API."""
+
+    def __init__(self, engine: Engine, socket_path: Path) -> None:
+        self._socket_path = socket_path
+        self._server = grpc.server(
+            ThreadPoolExecutor(max_workers=_NUM_THREADS, thread_name_prefix="control"),
+            options=[("grpc.so_reuseport", 0)],
+        )
+        control_pb2_grpc.add_ControlServicer_to_server(_Servicer(engine), self._server)
+
+    def start(self) -> None:
+        """Listen.
+
+        Raises:
+            EnvironmentProblem: The folder or the socket cannot be made.
+        """
+        make_private(self._socket_path.parent)
+        with contextlib.suppress(FileNotFoundError):
+            # Ours alone: the engine's lock is held, so nobody listens on what a killed engine left.
+            self._socket_path.unlink()
+        try:
+            self._server.add_insecure_port(f"unix:{self._socket_path}")
+        except RuntimeError as exc:
+            raise EnvironmentProblem(f"cannot listen on {self._socket_path}: {exc}") from exc
+        self._server.start()
+        self._socket_path.chmod(0o600)
+        log.info("control_started")
+
+    def stop(self) -> None:
+        """Answer what is under way, at most one second, then stop."""
+        self._server.stop(grace=1.0).wait(timeout=3.0)
+        with contextlib.suppress(FileNotFoundError):
+            self._socket_path.unlink()

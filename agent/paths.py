@@ -1,0 +1,122 @@
+"""Where the agent keeps its things. Pure, but for `make_private`, which makes folders only the user may open.
+
+The data directory is `CLIPPY_AGENT_DATA`, else the platform's own place for application data.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import stat
+import sys
+import tempfile
+from pathlib import Path
+
+from agent.errors import EnvironmentProblem
+
+# sun_path holds 108 bytes on Linux and 104 on macOS; gRPC's own prefix and a margin leave 100.
+MAX_SOCKET_PATH_BYTES = 100
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AgentPaths:
+    """Every place under one data directory."""
+
+    data: Path
+
+    @property
+    def config_file(self) -> Path:
+        return self.data / "agent.toml"
+
+    @property
+    def ring(self) -> Path:
+        return self.data / "ring"
+
+    @property
+    def library(self) -> Path:
+        return self.data / "library.db"
+
+    @property
+    def outbox(self) -> Path:
+        return self.data / "outbox.db"
+
+    @property
+    def meter(self) -> Path:
+        return self.data / "meter.db"
+
+    @property
+    def uploads(self) -> Path:
+        """Exact files on their way to the coordinator; emptied at start."""
+        return self.data / "uploads"
+
+    @property
+    def thumbnails(self) -> Path:
+        return self.data / "thumbnails"
+
+    @property
+    def lock(self) -> Path:
+        return self.data / "engine.lock"
+
+    @property
+    def log_file(self) -> Path:
+        return self.data / "engine.log"
+
+    @property
+    def agent_id_file(self) -> Path:
+        return self.data / "agent_id"
+
+    @property
+    def control_socket(self) -> Path:
+        """The control API's socket: in the data directory, or in a short folder if that path is too long."""
+        path = self.data / "run" / "control.sock"
+        if len(os.fsencode(path)) < MAX_SOCKET_PATH_BYTES:
+            return path
+        digest = hashlib.sha256(os.fsencode(self.data)).hexdigest()[:12]
+        root = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+        return Path(root) / f"clippy-{_user()}-{digest}" / "control.sock"
+
+
+def _user() -> str:
+    return str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+
+
+def find_paths(data: Path | None = None) -> AgentPaths:
+    """The paths of the chosen data directory, or of the default one."""
+    if data is None and (named := os.environ.get("CLIPPY_AGENT_DATA")):
+        data = Path(named)
+    if data is None:
+        import platformdirs
+
+        data = Path(platformdirs.user_data_dir("clippy", appauthor=False))
+    return AgentPaths(data=data.expanduser().absolute())
+
+
+def default_clip_folder() -> Path:
+    """The user's videos folder, with a folder of ours in it."""
+    import platformdirs
+
+    return Path(platformdirs.user_videos_dir()) / "Clippy"
+
+
+def make_private(folder: Path) -> Path:
+    """Make a folder that only this user may open, and return it.
+
+    Raises:
+        EnvironmentProblem: It cannot be made, or is somebody else's (a planted folder in a shared place).
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if sys.platform != "win32":
+            found = folder.stat()
+            if found.st_uid != os.getuid():
+                raise EnvironmentProblem(
+                    f"{folder} belongs to user {found.st_uid}; remove it or set CLIPPY_AGENT_DATA"
+                )
+            if stat.S_IMODE(found.st_mode) != 0o700:
+                folder.chmod(0o700)
+    except OSError as exc:
+        raise EnvironmentProblem(
+            f"cannot make {folder}: {exc.strerror}; set CLIPPY_AGENT_DATA to a folder of yours"
+        ) from exc
+    return folder

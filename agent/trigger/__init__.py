@@ -1,0 +1,1 @@
+"""What starts a clip, and what the streamer hears of it."""

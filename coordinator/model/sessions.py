@@ -1,0 +1,118 @@
+"""Rows of a session as the pipeline sees them. Times are int nanoseconds on the session's own line."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from coordinator.model.highlight import Evidence
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRow:
+    """One session. `lane_counts` (chunks a lane has in all) and `duration_ns` are known once it ended."""
+
+    session_id: str
+    is_live: bool
+    duration_ns: int | None
+    lane_counts: dict[str, int] | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class HeardLane:
+    """How much of one lane was heard."""
+
+    lane: int
+    end_ns: int
+    num_chunks: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureRow:
+    """Signals of one chunk; None where a value was not measured."""
+
+    lane: int
+    seq: int
+    start_ns: int
+    step_ns: int
+    tracks: dict[str, list[float | None]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SpokenWord:
+    """One word on the session's line."""
+
+    text: str
+    start_ns: int
+    end_ns: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptRow:
+    """What was said in one chunk."""
+
+    session_id: str
+    lane: int
+    seq: int
+    start_ns: int
+    end_ns: int
+    language: str
+    engine: str
+    model: str
+    words: tuple[SpokenWord, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MarkerRow:
+    """A press, and the span its clip shows."""
+
+    clip_id: str
+    at_ns: int
+    start_ns: int
+    end_ns: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MomentRow:
+    """A moment as it is offered."""
+
+    moment_id: str
+    session_id: str
+    start_ns: int
+    end_ns: int
+    peak_ns: int
+    score: float
+    kind: str
+    title: str
+    evidence: tuple[Evidence, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRow:
+    """Full quality of a span, asked of the agent. Without a moment it is a press's clip."""
+
+    request_id: str
+    session_id: str
+    moment_id: str | None
+    marker_clip_id: str | None
+    start_ns: int
+    end_ns: int
+    state: str
+    object_key: str
+    covered_start_ns: int | None
+    covered_end_ns: int | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ClipRow:
+    """A cut in the object store."""
+
+    clip_id: str
+    session_id: str
+    moment_id: str | None
+    request_id: str
+    object_key: str
+    start_ns: int
+    end_ns: int
+    width: int
+    height: int
+    title: str = ""

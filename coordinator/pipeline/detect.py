@@ -1,0 +1,299 @@
+"""Stage `ai-analysis`: what was heard so far becomes moments, and moments become source requests.
+
+Runs again after each chunk. A moment keeps its id and span once it was offered; later runs only re-score it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from coordinator.model.highlight import SIGNAL_RATE_HZ, Moment, Track, Utterance
+from coordinator.model.jobs import Job, NewJob
+from coordinator.model.sessions import (
+    FeatureRow,
+    HeardLane,
+    MarkerRow,
+    MomentRow,
+    RequestRow,
+    SessionRow,
+    SpokenWord,
+    TranscriptRow,
+)
+from coordinator.ports import Effect, Rows
+from protos.clippy.v1 import media_pb2
+from protos.timebase import SECOND_NS
+
+if TYPE_CHECKING:
+    import asyncpg
+
+# What a session is looked at for: the last five minutes hold every baseline the detector needs.
+WINDOW_NS = 300 * SECOND_NS
+MAX_MOMENTS_A_LOOK = 20
+# An agent keeps five minutes; what it could not pin by then it will never have.
+REQUEST_EXPIRES_S = 24 * 3600.0
+_PAUSE_NS = 600_000_000
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """Everything the detector looks at, on a line whose 0 is the start of the window."""
+
+    duration_s: float
+    tracks: Sequence[Track]
+    utterances: Sequence[Utterance]
+    markers_s: Sequence[float]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a look found: moments that will not change any more, best first, or the reason why there are none."""
+
+    moments: Sequence[Moment]
+    reason: str
+
+
+# Pure; some ten milliseconds. The second argument: up to where (seconds) every lane was heard.
+Detector: TypeAlias = "Callable[[Look, float, bool], Found]"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RequestPolicy:
+    """Which moments are worth full quality without being asked for.
+
+    Attributes:
+        are_presses_exported: export every press's clip; else only when a whole session had no moment.
+    """
+
+    min_score: float
+    max_per_hour: int
+    are_presses_exported: bool
+
+
+class Detection:
+    """Looks for moments. One instance a worker."""
+
+    def __init__(self, *, rows: Rows, detect: Detector, policy: RequestPolicy) -> None:
+        self._rows = rows
+        self._detect = detect
+        self._policy = policy
+
+    async def handle(self, job: Job) -> Effect:
+        """Look at one session."""
+        session_id = str(job.payload["session_id"])
+        session = await self._rows.session(session_id)
+        heard = await self._rows.heard(session_id)
+        is_final = is_all_heard(session, heard)
+        until_ns = heard_until_ns(heard, is_final=is_final)
+        since_ns = max(0, until_ns - WINDOW_NS)
+        since_ns -= since_ns % (SECOND_NS // SIGNAL_RATE_HZ)
+        features = await self._rows.features(session_id, since_ns=since_ns)
+        transcripts = await self._rows.transcripts(session_id, start_ns=since_ns, end_ns=until_ns + WINDOW_NS)
+        markers = await self._rows.markers(session_id)
+        look = build_look(features, transcripts, markers, since_ns=since_ns, until_ns=until_ns)
+        found = self._detect(look, (until_ns - since_ns) / SECOND_NS, is_final)
+        words = [word for row in transcripts for word in row.words]
+        rows = [_row(session_id, moment, since_ns, words) for moment in found.moments]
+        # Until the session is over, nobody knows that nothing will be found.
+        pressed = markers if is_final or self._policy.are_presses_exported else []
+        return self._effect(session_id, rows, pressed, found.reason)
+
+    def _effect(
+        self, session_id: str, found: Sequence[MomentRow], pressed: Sequence[MarkerRow], reason: str
+    ) -> Effect:
+        async def write(connection: asyncpg.Connection) -> list[NewJob]:
+            await self._rows.lock_session(connection, session_id)
+            known = await self._rows.moments(connection, session_id)
+            budget = self._policy.max_per_hour - await self._rows.num_requests_last_hour(
+                connection, session_id
+            )
+            for moment in found:
+                is_new = await self._offer(connection, moment, known)
+                if moment.score >= self._policy.min_score and budget > 0:
+                    same = same_moment(moment, known) or moment
+                    await self._rows.add_request(
+                        connection, request_for(same), expires_in_s=REQUEST_EXPIRES_S
+                    )
+                    budget -= is_new
+            for marker in pressed if self._policy.are_presses_exported or not known else ():
+                await self._rows.add_request(
+                    connection, request_for_press(session_id, marker), expires_in_s=REQUEST_EXPIRES_S
+                )
+            await self._rows.set_moments_reason(connection, session_id, "" if known else reason)
+            await self._rows.notify_link(connection, session_id)
+            return []
+
+        return write
+
+    async def _offer(self, connection: asyncpg.Connection, moment: MomentRow, known: list[MomentRow]) -> bool:
+        """Write a moment, or what is new of one that is known; True when it was not known."""
+        same = same_moment(moment, known)
+        if same is None:
+            await self._rows.add_moment(connection, moment)
+            known.append(moment)
+            return True
+        await self._rows.rescore_moment(
+            connection,
+            dataclasses.replace(moment, moment_id=same.moment_id, start_ns=same.start_ns, end_ns=same.end_ns),
+        )
+        return False
+
+
+def is_all_heard(session: SessionRow, heard: Sequence[HeardLane]) -> bool:
+    """Has the session ended, and was every chunk of it heard?"""
+    if session.is_live or session.lane_counts is None:
+        return False
+    counts = {lane.lane: lane.num_chunks for lane in heard}
+    wanted = {
+        media_pb2.LANE_MIC: session.lane_counts.get("mic", 0),
+        media_pb2.LANE_DESKTOP: session.lane_counts.get("desktop", 0),
+        media_pb2.LANE_SIGNALS: session.lane_counts.get("signals", 0),
+    }
+    return all(counts.get(lane, 0) >= num for lane, num in wanted.items())
+
+
+def heard_until_ns(heard: Sequence[HeardLane], *, is_final: bool) -> int:
+    """Up to where every lane was heard: a look beyond it would judge by half of what there is."""
+    if not heard:
+        return 0
+    ends = [lane.end_ns for lane in heard]
+    return max(ends) if is_final else min(ends)
+
+
+def build_look(
+    features: Sequence[FeatureRow],
+    transcripts: Sequence[TranscriptRow],
+    markers: Sequence[MarkerRow],
+    *,
+    since_ns: int,
+    until_ns: int,
+) -> Look:
+    """Lay everything on one line of half-second steps that starts at `since_ns`."""
+    step_ns = SECOND_NS // SIGNAL_RATE_HZ
+    num_steps = max(0, -(-(until_ns - since_ns) // step_ns))
+    values: dict[str, np.ndarray] = {}
+    for row in features:
+        first = round((row.start_ns - since_ns) / step_ns)
+        for name, measured in row.tracks.items():
+            line = values.setdefault(name, np.full(num_steps, np.nan))
+            for index, value in enumerate(measured, start=first):
+                if 0 <= index < num_steps and value is not None:
+                    line[index] = value
+    words = [word for row in transcripts for word in row.words if since_ns <= word.start_ns < until_ns]
+    return Look(
+        duration_s=(until_ns - since_ns) / SECOND_NS,
+        tracks=[
+            Track(name=name, values=np.nan_to_num(line), present=~np.isnan(line))
+            for name, line in sorted(values.items())
+        ],
+        utterances=[
+            Utterance(
+                start_s=(said[0].start_ns - since_ns) / SECOND_NS,
+                end_s=(said[-1].end_ns - since_ns) / SECOND_NS,
+                text=" ".join(word.text for word in said),
+            )
+            for said in group_words(words)
+        ],
+        markers_s=[(marker.at_ns - since_ns) / SECOND_NS for marker in markers if marker.at_ns >= since_ns],
+    )
+
+
+def group_words(words: Sequence[SpokenWord]) -> list[list[SpokenWord]]:
+    """Words with no pause of 0.6 s between them, and at most 20, are one utterance."""
+    groups: list[list[SpokenWord]] = []
+    for word in words:
+        if groups and len(groups[-1]) < 20 and word.start_ns - groups[-1][-1].end_ns < _PAUSE_NS:
+            groups[-1].append(word)
+        else:
+            groups.append([word])
+    return groups
+
+
+def same_moment(moment: MomentRow, known: Sequence[MomentRow]) -> MomentRow | None:
+    """The known moment that this is: they share half of the shorter, or one's peak lies in the other."""
+    for other in known:
+        shared_ns = min(moment.end_ns, other.end_ns) - max(moment.start_ns, other.start_ns)
+        shorter_ns = min(moment.end_ns - moment.start_ns, other.end_ns - other.start_ns)
+        holds_peak = other.start_ns <= moment.peak_ns < other.end_ns or (
+            moment.start_ns <= other.peak_ns < moment.end_ns
+        )
+        if shared_ns > 0 and (2 * shared_ns >= shorter_ns or holds_peak):
+            return other
+    return None
+
+
+def title_of(moment_start_ns: int, moment_end_ns: int, peak_ns: int, words: Sequence[SpokenWord]) -> str:
+    """What was said nearest to the peak, as a title; empty when nobody spoke."""
+    said = [
+        group
+        for group in group_words([word for word in words if moment_start_ns <= word.start_ns < moment_end_ns])
+        if len(group) > 1
+    ]
+    if not said:
+        return ""
+    nearest = min(said, key=lambda group: abs((group[0].start_ns + group[-1].end_ns) // 2 - peak_ns))
+    text = " ".join(word.text for word in nearest[:12]).strip()
+    return text[:1].upper() + text[1:80]
+
+
+def request_for(moment: MomentRow) -> RequestRow:
+    """Full quality of exactly the moment: nothing else leaves the streamer's PC."""
+    return _request(
+        moment.session_id,
+        f"clippy:source:{moment.moment_id}",
+        moment.start_ns,
+        moment.end_ns,
+        moment_id=moment.moment_id,
+    )
+
+
+def request_for_press(session_id: str, marker: MarkerRow) -> RequestRow:
+    """Full quality of what a press saved."""
+    return _request(
+        session_id, f"clippy:press:{marker.clip_id}", marker.start_ns, marker.end_ns, clip_id=marker.clip_id
+    )
+
+
+def _request(
+    session_id: str,
+    name: str,
+    start_ns: int,
+    end_ns: int,
+    *,
+    moment_id: str | None = None,
+    clip_id: str | None = None,
+) -> RequestRow:
+    request_id = uuid.uuid5(uuid.NAMESPACE_URL, name).hex
+    return RequestRow(
+        request_id=request_id,
+        session_id=session_id,
+        moment_id=moment_id,
+        marker_clip_id=clip_id,
+        start_ns=start_ns,
+        end_ns=end_ns,
+        state="wanted",
+        object_key=f"sources/{session_id}/{request_id}.mp4",
+        covered_start_ns=None,
+        covered_end_ns=None,
+    )
+
+
+def _row(session_id: str, moment: Moment, since_ns: int, words: Sequence[SpokenWord]) -> MomentRow:
+    start_ns = since_ns + round(moment.start_s * SECOND_NS)
+    end_ns = since_ns + round(moment.end_s * SECOND_NS)
+    peak_ns = since_ns + round(moment.peak_s * SECOND_NS)
+    return MomentRow(
+        moment_id=uuid.uuid4().hex,
+        session_id=session_id,
+        start_ns=start_ns,
+        end_ns=end_ns,
+        peak_ns=peak_ns,
+        score=moment.score,
+        kind=moment.kind,
+        title=title_of(start_ns, end_ns, peak_ns, words),
+        evidence=moment.evidence,
+    )

@@ -1,0 +1,79 @@
+"""Stage `export`: a clip becomes a post, with the words that were spoken burned in."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coordinator.model.jobs import Job, NewJob
+from coordinator.model.sessions import ClipRow, TranscriptRow
+from coordinator.model.speech import Word
+from coordinator.pipeline.source import export_id_of
+from coordinator.ports import Effect, Media, ObjectStore, Rows
+from protos.timebase import SECOND_NS
+
+if TYPE_CHECKING:
+    import asyncpg
+
+
+class Export:
+    """Renders clips. One instance a worker."""
+
+    def __init__(self, *, rows: Rows, objects: ObjectStore, media: Media, scratch: Path) -> None:
+        self._rows = rows
+        self._objects = objects
+        self._media = media
+        self._scratch = scratch
+
+    async def handle(self, job: Job) -> Effect:
+        """Render one clip to one preset."""
+        clip_id, preset = str(job.payload["clip_id"]), str(job.payload["preset"])
+        clip = await self._rows.clip(clip_id)
+        transcripts = await self._rows.transcripts(
+            clip.session_id, start_ns=clip.start_ns, end_ns=clip.end_ns
+        )
+        export_id = export_id_of(clip_id, preset)
+        key = f"exports/{clip.session_id}/{export_id}.mp4"
+        with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+            source, rendered = Path(folder) / "clip.mp4", Path(folder) / "export.mp4"
+            await self._objects.get_file(clip.object_key, source)
+            result = await self._media.export(
+                source, rendered, preset=preset, words=words_on_clip_line(clip, transcripts)
+            )
+            await self._objects.put(key, rendered)
+
+        async def write(connection: asyncpg.Connection) -> list[NewJob]:
+            await self._rows.finish_export(connection, export_id, key, result)
+            await self._rows.notify_link(connection, clip.session_id)
+            return []
+
+        return write
+
+    async def give_up(self, job: Job, reason: str) -> Effect:
+        """The export failed for good: say so where the user looks."""
+        clip_id, preset = str(job.payload["clip_id"]), str(job.payload["preset"])
+        clip = await self._rows.clip(clip_id)
+
+        async def write(connection: asyncpg.Connection) -> list[NewJob]:
+            await self._rows.fail_export(connection, export_id_of(clip_id, preset), reason)
+            await self._rows.notify_link(connection, clip.session_id)
+            return []
+
+        return write
+
+
+def words_on_clip_line(clip: ClipRow, transcripts: Sequence[TranscriptRow]) -> list[Word]:
+    """The words whose middle lies in the clip, in seconds from its start."""
+    length_s = (clip.end_ns - clip.start_ns) / SECOND_NS
+    return [
+        Word(
+            text=word.text,
+            start_s=max(0.0, (word.start_ns - clip.start_ns) / SECOND_NS),
+            end_s=min(length_s, (word.end_ns - clip.start_ns) / SECOND_NS),
+        )
+        for row in transcripts
+        for word in row.words
+        if clip.start_ns <= (word.start_ns + word.end_ns) // 2 < clip.end_ns
+    ]

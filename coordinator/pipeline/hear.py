@@ -1,0 +1,138 @@
+"""Stage `transcription`: a chunk becomes words (mic) and signals (mic, desktop, signals lane).
+
+Claims many chunks at once, of many streams; each keeps its own result. A chunk is cut in a pause by the agent, so
+no word is torn between two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from coordinator.errors import AudioUnusable
+from coordinator.model.chunks import ChunkRow
+from coordinator.model.highlight import SIGNAL_RATE_HZ, Track
+from coordinator.model.jobs import Job, NewJob
+from coordinator.model.sessions import FeatureRow, SpokenWord, TranscriptRow
+from coordinator.model.speech import Pcm16k, Transcript
+from coordinator.pipeline import steps
+from coordinator.ports import ChunkBytes, Effect, Media, Rows, Speech
+from protos.clippy.v1 import media_pb2
+from protos.timebase import SECOND_NS
+
+if TYPE_CHECKING:
+    import asyncpg
+    import numpy as np
+    import numpy.typing as npt
+
+    Pcm: TypeAlias = npt.NDArray[np.float32]
+
+_STEP_NS = SECOND_NS // SIGNAL_RATE_HZ
+# Computes a lane's tracks from its sound; pure, some milliseconds for 10 s.
+FeatureExtractor: TypeAlias = "Callable[[Pcm, Literal['mic', 'desktop']], Sequence[Track]]"
+
+
+class Hearing:
+    """Hears chunks. One instance a worker."""
+
+    def __init__(
+        self, *, rows: Rows, chunk_bytes: ChunkBytes, media: Media, speech: Speech, extract: FeatureExtractor
+    ) -> None:
+        self._rows = rows
+        self._chunk_bytes = chunk_bytes
+        self._media = media
+        self._speech = speech
+        self._extract = extract
+
+    async def handle(self, job: Job) -> Effect:
+        """Hear one chunk; several run at once, and their windows share a batch in the speech process.
+
+        Raises:
+            ModelUnavailable: Pauses the queue.
+            AudioUnusable, NotFound, StoreUnavailable: As the ports say.
+        """
+        chunk = await self._rows.chunk(
+            str(job.payload["session_id"]), int(job.payload["lane"] or 0), int(job.payload["seq"] or 0)
+        )
+        data = await self._chunk_bytes.read(chunk.place)
+        if chunk.lane == media_pb2.LANE_SIGNALS:
+            return self._effect(chunk, features=_read_signals(chunk, data), transcript=None)
+        pcm = await self._media.decode_pcm16k(data)
+        is_mic = chunk.lane == media_pb2.LANE_MIC
+        transcript = None
+        if is_mic:
+            [transcript] = await self._speech.transcribe([Pcm16k(samples=pcm)])
+        tracks = await asyncio.to_thread(self._extract, pcm, "mic" if is_mic else "desktop")
+        features = FeatureRow(
+            lane=chunk.lane,
+            seq=chunk.seq,
+            start_ns=chunk.start_ns,
+            step_ns=_STEP_NS,
+            tracks={track.name: _values(track) for track in tracks},
+        )
+        return self._effect(chunk, features=features, transcript=transcript)
+
+    def _effect(self, chunk: ChunkRow, *, features: FeatureRow, transcript: Transcript | None) -> Effect:
+        async def write(connection: asyncpg.Connection) -> list[NewJob]:
+            await self._rows.save_features(connection, chunk.session_id, features)
+            if transcript is not None:
+                await self._rows.save_transcript(connection, _on_session_line(chunk, transcript))
+            return [steps.analysis(chunk.session_id, chunk.lane, chunk.seq)]
+
+        return write
+
+
+def _on_session_line(chunk: ChunkRow, transcript: Transcript) -> TranscriptRow:
+    return TranscriptRow(
+        session_id=chunk.session_id,
+        lane=chunk.lane,
+        seq=chunk.seq,
+        start_ns=chunk.start_ns,
+        end_ns=chunk.end_ns,
+        language=transcript.language,
+        engine=transcript.engine,
+        model=transcript.model,
+        words=tuple(
+            SpokenWord(
+                text=word.text,
+                start_ns=chunk.start_ns + round(word.start_s * SECOND_NS),
+                end_ns=min(chunk.start_ns + round(word.end_s * SECOND_NS), chunk.end_ns),
+            )
+            for word in transcript.words
+        ),
+    )
+
+
+def _values(track: Track) -> list[float | None]:
+    return [
+        round(float(value), 4) if present else None
+        for value, present in zip(track.values, track.present, strict=True)
+    ]
+
+
+def _read_signals(chunk: ChunkRow, data: bytes) -> FeatureRow:
+    """Parse a SignalBatch; it came from outside.
+
+    Raises:
+        AudioUnusable: It is none, or its steps are not half seconds.
+    """
+    from google.protobuf.message import DecodeError
+
+    try:
+        batch = media_pb2.SignalBatch.FromString(data)
+    except DecodeError as exc:
+        raise AudioUnusable(f"signals chunk {chunk.seq} is no SignalBatch: {exc}") from exc
+    longest = (chunk.end_ns - chunk.start_ns) // _STEP_NS + 2
+    if batch.step_ns != _STEP_NS or any(len(track.values) > longest for track in batch.tracks):
+        raise AudioUnusable(f"signals chunk {chunk.seq}: steps of {batch.step_ns} ns, wanted {_STEP_NS}")
+    return FeatureRow(
+        lane=chunk.lane,
+        seq=chunk.seq,
+        start_ns=batch.start_ns,
+        step_ns=_STEP_NS,
+        tracks={
+            track.name[:64]: [round(value, 4) if value == value else None for value in track.values]
+            for track in batch.tracks[:32]
+        },
+    )

@@ -1,0 +1,147 @@
+"""Stages `video-processing` and `clip-generation`: an uploaded source becomes a clip in the store.
+
+The upload came from outside: it is probed in a limited child before anything else touches it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coordinator.errors import MediaUnusable
+from coordinator.model.jobs import Job, NewJob
+from coordinator.model.media import MediaFile, MediaTrack
+from coordinator.model.sessions import ClipRow, RequestRow
+from coordinator.pipeline import steps
+from coordinator.ports import Effect, Media, ObjectStore, Rows
+from protos.timebase import SECOND_NS
+
+if TYPE_CHECKING:
+    import asyncpg
+
+# An agent's file may differ from what it promised by a frame at either end, and by its muxer's rounding.
+_TOLERANCE_S = 0.25
+
+
+class Preparation:
+    """Looks at an uploaded source: is it what was promised?"""
+
+    def __init__(self, *, rows: Rows, objects: ObjectStore, media: Media, scratch: Path) -> None:
+        self._rows = rows
+        self._objects = objects
+        self._media = media
+        self._scratch = scratch
+
+    async def handle(self, job: Job) -> Effect:
+        """Probe one upload.
+
+        Raises:
+            MediaUnusable: It holds no picture, or is shorter than what the agent said it covers.
+        """
+        request = await self._rows.request(str(job.payload["request_id"]))
+        with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+            path = Path(folder) / "source.mp4"
+            await self._objects.get_file(request.object_key, path)
+            check_source(request, await self._media.probe(path))
+
+        async def write(connection: asyncpg.Connection) -> list[NewJob]:
+            return [steps.cutting(request.request_id, is_press=request.moment_id is None)]
+
+        return write
+
+
+class Cutting:
+    """Cuts an uploaded source to its clip."""
+
+    def __init__(
+        self, *, rows: Rows, objects: ObjectStore, media: Media, scratch: Path, presets: Sequence[str]
+    ) -> None:
+        self._rows = rows
+        self._objects = objects
+        self._media = media
+        self._scratch = scratch
+        self._presets = presets
+
+    async def handle(self, job: Job) -> Effect:
+        """Cut one upload."""
+        request = await self._rows.request(str(job.payload["request_id"]))
+        start_ns = max(request.start_ns, _known(request.covered_start_ns, request.start_ns))
+        end_ns = min(request.end_ns, _known(request.covered_end_ns, request.end_ns))
+        offset_s = (start_ns - _known(request.covered_start_ns, request.start_ns)) / SECOND_NS
+        clip_id = uuid.uuid5(uuid.NAMESPACE_URL, f"clippy:clip:{request.request_id}").hex
+        key = f"clips/{request.session_id}/{clip_id}.mp4"
+        with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+            source, cut = Path(folder) / "source.mp4", Path(folder) / "clip.mp4"
+            await self._objects.get_file(request.object_key, source)
+            length_s = (end_ns - start_ns) / SECOND_NS
+            made = await self._media.cut(source, cut, start_s=offset_s, end_s=offset_s + length_s)
+            await self._objects.put(key, cut)
+        picture = picture_of(made)
+        row = ClipRow(
+            clip_id=clip_id,
+            session_id=request.session_id,
+            moment_id=request.moment_id,
+            request_id=request.request_id,
+            object_key=key,
+            start_ns=start_ns,
+            end_ns=end_ns,
+            width=picture.width or 0,
+            height=picture.height or 0,
+        )
+        return self._effect(row)
+
+    def _effect(self, row: ClipRow) -> Effect:
+        async def write(connection: asyncpg.Connection) -> list[NewJob]:
+            await self._rows.add_clip(connection, row)
+            for preset in self._presets:
+                await self._rows.add_export(
+                    connection,
+                    export_id=export_id_of(row.clip_id, preset),
+                    clip_id=row.clip_id,
+                    preset=preset,
+                )
+            return [
+                steps.exporting(row.clip_id, preset, is_press=row.moment_id is None)
+                for preset in self._presets
+            ]
+
+        return write
+
+
+def export_id_of(clip_id: str, preset: str) -> str:
+    """The same clip and preset always have the same export."""
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"clippy:export:{clip_id}:{preset}").hex
+
+
+def picture_of(found: MediaFile) -> MediaTrack:
+    """The file's picture.
+
+    Raises:
+        MediaUnusable: It has none.
+    """
+    for track in found.tracks:
+        if track.kind == "video":
+            return track
+    raise MediaUnusable("the file holds no picture")
+
+
+def check_source(request: RequestRow, found: MediaFile) -> None:
+    """Return quietly when the upload is what the agent said.
+
+    Raises:
+        MediaUnusable: No picture, or shorter than promised.
+    """
+    picture_of(found)
+    promised_ns = _known(request.covered_end_ns, request.end_ns) - _known(
+        request.covered_start_ns, request.start_ns
+    )
+    promised_s = promised_ns / SECOND_NS
+    if found.duration_s is None or found.duration_s < promised_s - _TOLERANCE_S:
+        raise MediaUnusable(f"the upload lasts {found.duration_s} s; the agent promised {promised_s:.3f} s")
+
+
+def _known(value: int | None, otherwise: int) -> int:
+    return otherwise if value is None else value

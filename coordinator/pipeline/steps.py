@@ -1,0 +1,82 @@
+"""What follows what, and under which key. Pure.
+
+chunk -> transcription -> ai-analysis -> (source request to the agent) -> video-processing -> clip-generation -> export
+"""
+
+from __future__ import annotations
+
+from coordinator.model.chunks import ChunkRow
+from coordinator.model.jobs import NewJob, Priority, Queue
+from protos.clippy.v1 import media_pb2
+
+# Lanes that are heard: each chunk becomes a transcript (mic) or signals (all).
+HEARD_LANES = frozenset({media_pb2.LANE_MIC, media_pb2.LANE_DESKTOP, media_pb2.LANE_SIGNALS})
+
+
+def jobs_after_chunk(chunk: ChunkRow) -> list[NewJob]:
+    """A durable chunk is heard; lanes that only wait to be fetched need nothing."""
+    if chunk.lane not in HEARD_LANES:
+        return []
+    return [hearing(chunk.session_id, chunk.lane, chunk.seq)]
+
+
+def hearing(session_id: str, lane: int, seq: int) -> NewJob:
+    """Hear one chunk."""
+    return NewJob(
+        queue=Queue.TRANSCRIPTION,
+        key=f"stt:{session_id}:{lane}:{seq}",
+        payload={"session_id": session_id, "lane": lane, "seq": seq},
+    )
+
+
+def analysis(session_id: str, lane: int, seq: int) -> NewJob:
+    """Look for moments in everything heard so far; there is one look after each chunk that was heard."""
+    return NewJob(
+        queue=Queue.AI_ANALYSIS,
+        key=f"ai:{session_id}:{lane}:{seq}",
+        payload={"session_id": session_id},
+    )
+
+
+def final_analysis(session_id: str) -> NewJob:
+    """Look once more when the session has ended and all of it was heard."""
+    return NewJob(
+        queue=Queue.AI_ANALYSIS,
+        key=f"ai:{session_id}:final",
+        payload={"session_id": session_id, "is_final": True},
+    )
+
+
+def preparation(request_id: str, *, is_press: bool) -> NewJob:
+    """Look at an uploaded source before anything else touches it."""
+    return NewJob(
+        queue=Queue.VIDEO_PROCESSING,
+        key=f"prep:{request_id}",
+        payload={"request_id": request_id},
+        priority=_priority(is_press=is_press),
+    )
+
+
+def cutting(request_id: str, *, is_press: bool) -> NewJob:
+    """Cut the uploaded source to its clip."""
+    return NewJob(
+        queue=Queue.CLIP_GENERATION,
+        key=f"clip:{request_id}",
+        payload={"request_id": request_id},
+        priority=_priority(is_press=is_press),
+    )
+
+
+def exporting(clip_id: str, preset: str, *, is_press: bool) -> NewJob:
+    """Render one clip to one preset."""
+    return NewJob(
+        queue=Queue.EXPORT,
+        key=f"exp:{clip_id}:{preset}",
+        payload={"clip_id": clip_id, "preset": preset},
+        priority=_priority(is_press=is_press),
+    )
+
+
+def _priority(*, is_press: bool) -> Priority:
+    # A press is the best signal there is, whoever pressed.
+    return Priority.CRITICAL if is_press else Priority.NORMAL

@@ -1,0 +1,241 @@
+"""The pipeline's rows in PostgreSQL: port `Rows`. The SQL is in rows.sql, by the methods' names.
+
+Source: coordinator/store/migrations. JSON columns travel as text.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from coordinator.errors import DatabaseUnavailable, NotFound
+from coordinator.model.chunks import ChunkRow
+from coordinator.model.highlight import Evidence
+from coordinator.model.media import ExportResult
+from coordinator.model.sessions import (
+    ClipRow,
+    FeatureRow,
+    HeardLane,
+    MarkerRow,
+    MomentRow,
+    RequestRow,
+    SessionRow,
+    SpokenWord,
+    TranscriptRow,
+)
+from coordinator.statements import load_statements
+
+if TYPE_CHECKING:
+    import asyncpg
+
+SQL = load_statements("coordinator.store", "rows.sql")
+_ACQUIRE_TIMEOUT_S = 10.0
+
+
+class PostgresRows:
+    """Port `Rows` on an asyncpg pool."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def _fetch(self, name: str, *values: Any) -> list[asyncpg.Record]:
+        import asyncpg
+
+        try:
+            async with self._pool.acquire(timeout=_ACQUIRE_TIMEOUT_S) as connection:
+                rows: list[asyncpg.Record] = await connection.fetch(SQL[name], *values)
+                return rows
+        except (TimeoutError, OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as exc:
+            raise DatabaseUnavailable(f"PostgreSQL does not answer ({name}): {exc}") from exc
+
+    async def _one(self, name: str, *values: Any) -> asyncpg.Record:
+        rows = await self._fetch(name, *values)
+        if not rows:
+            raise NotFound(f"no {name} {'/'.join(str(value) for value in values)}; it may have been deleted")
+        return rows[0]
+
+    async def chunk(self, session_id: str, lane: int, seq: int) -> ChunkRow:
+        return ChunkRow(**dict(await self._one("chunk", session_id, lane, seq)))
+
+    async def session(self, session_id: str) -> SessionRow:
+        row = await self._one("session", session_id)
+        counts = row["lane_counts"]
+        return SessionRow(
+            session_id=row["session_id"],
+            is_live=row["is_live"],
+            duration_ns=row["duration_ns"],
+            lane_counts=json.loads(counts) if counts else None,
+        )
+
+    async def heard(self, session_id: str) -> list[HeardLane]:
+        return [
+            HeardLane(lane=row["lane"], end_ns=row["end_ns"], num_chunks=row["num_heard"])
+            for row in await self._fetch("heard_until", session_id)
+        ]
+
+    async def features(self, session_id: str, *, since_ns: int) -> list[FeatureRow]:
+        return [
+            FeatureRow(
+                lane=row["lane"],
+                seq=row["seq"],
+                start_ns=row["start_ns"],
+                step_ns=row["step_ns"],
+                tracks=json.loads(row["tracks"]),
+            )
+            for row in await self._fetch("features_of", session_id, since_ns)
+        ]
+
+    async def transcripts(self, session_id: str, *, start_ns: int, end_ns: int) -> list[TranscriptRow]:
+        return [
+            TranscriptRow(
+                session_id=session_id,
+                lane=0,
+                seq=row["seq"],
+                start_ns=row["start_ns"],
+                end_ns=row["end_ns"],
+                language=row["language"],
+                engine=row["engine"],
+                model=row["model"],
+                words=tuple(
+                    SpokenWord(text=text, start_ns=begin, end_ns=end)
+                    for text, begin, end in json.loads(row["words"])
+                ),
+            )
+            for row in await self._fetch("transcripts_of", session_id, start_ns, end_ns)
+        ]
+
+    async def markers(self, session_id: str) -> list[MarkerRow]:
+        return [MarkerRow(**dict(row)) for row in await self._fetch("markers_of", session_id)]
+
+    async def request(self, request_id: str) -> RequestRow:
+        row = dict(await self._one("request", request_id))
+        row.pop("size_bytes")
+        return RequestRow(**row)
+
+    async def clip(self, clip_id: str) -> ClipRow:
+        return ClipRow(request_id="", **dict(await self._one("clip", clip_id)))
+
+    async def save_transcript(self, connection: asyncpg.Connection, row: TranscriptRow) -> None:
+        words = json.dumps([[word.text, word.start_ns, word.end_ns] for word in row.words])
+        await connection.execute(
+            SQL["save_transcript"],
+            row.session_id,
+            row.lane,
+            row.seq,
+            row.start_ns,
+            row.end_ns,
+            row.language,
+            row.engine,
+            row.model,
+            words,
+        )
+
+    async def save_features(self, connection: asyncpg.Connection, session_id: str, row: FeatureRow) -> None:
+        await connection.execute(
+            SQL["save_features"],
+            session_id,
+            row.lane,
+            row.seq,
+            row.start_ns,
+            row.step_ns,
+            json.dumps(row.tracks, allow_nan=False),
+        )
+
+    async def lock_session(self, connection: asyncpg.Connection, session_id: str) -> None:
+        await connection.execute(SQL["lock_session"], session_id)
+
+    async def moments(self, connection: asyncpg.Connection, session_id: str) -> list[MomentRow]:
+        return [
+            MomentRow(
+                session_id=session_id,
+                **{key: value for key, value in row.items() if key != "evidence"},
+                evidence=tuple(Evidence(**item) for item in json.loads(row["evidence"])),
+            )
+            for row in await connection.fetch(SQL["moments_of"], session_id)
+        ]
+
+    async def add_moment(self, connection: asyncpg.Connection, row: MomentRow) -> None:
+        await connection.execute(
+            SQL["add_moment"],
+            row.moment_id,
+            row.session_id,
+            row.start_ns,
+            row.end_ns,
+            row.peak_ns,
+            row.score,
+            row.kind,
+            row.title,
+            _evidence_json(row),
+        )
+
+    async def rescore_moment(self, connection: asyncpg.Connection, row: MomentRow) -> None:
+        await connection.execute(
+            SQL["rescore_moment"], row.moment_id, row.score, row.kind, row.title, _evidence_json(row)
+        )
+
+    async def set_moments_reason(self, connection: asyncpg.Connection, session_id: str, reason: str) -> None:
+        await connection.execute(SQL["set_moments_reason"], session_id, reason)
+
+    async def num_requests_last_hour(self, connection: asyncpg.Connection, session_id: str) -> int:
+        return int(await connection.fetchval(SQL["num_requests_last_hour"], session_id))
+
+    async def add_request(
+        self, connection: asyncpg.Connection, row: RequestRow, *, expires_in_s: float
+    ) -> None:
+        await connection.execute(
+            SQL["add_request"],
+            row.request_id,
+            row.session_id,
+            row.moment_id,
+            row.marker_clip_id,
+            row.start_ns,
+            row.end_ns,
+            row.object_key,
+            expires_in_s,
+        )
+
+    async def add_clip(self, connection: asyncpg.Connection, row: ClipRow) -> None:
+        await connection.execute(
+            SQL["add_clip"],
+            row.clip_id,
+            row.session_id,
+            row.moment_id,
+            row.request_id,
+            row.object_key,
+            row.start_ns,
+            row.end_ns,
+            row.width,
+            row.height,
+        )
+
+    async def add_export(
+        self, connection: asyncpg.Connection, *, export_id: str, clip_id: str, preset: str
+    ) -> None:
+        await connection.execute(SQL["add_export"], export_id, clip_id, preset)
+
+    async def finish_export(
+        self, connection: asyncpg.Connection, export_id: str, object_key: str, result: ExportResult
+    ) -> None:
+        await connection.execute(
+            SQL["finish_export"],
+            export_id,
+            object_key,
+            result.width,
+            result.height,
+            result.duration_s,
+            result.lufs,
+            result.captions,
+            result.size_bytes,
+        )
+
+    async def fail_export(self, connection: asyncpg.Connection, export_id: str, reason: str) -> None:
+        await connection.execute(SQL["fail_export"], export_id, reason)
+
+    async def notify_link(self, connection: asyncpg.Connection, session_id: str) -> None:
+        await connection.execute(SQL["notify_link"], session_id)
+
+
+def _evidence_json(row: MomentRow) -> str:
+    return json.dumps(
+        [{"lane": item.lane, "weight": item.weight, "note": item.note} for item in row.evidence]
+    )

@@ -1,0 +1,113 @@
+-- What the pipeline reads and writes. Every statement takes its values as parameters.
+
+-- name: chunk
+-- One chunk by its key.
+select session_id, lane, seq, start_ns, end_ns, content_type, sha256, size_bytes, place
+from chunks where session_id = $1 and lane = $2 and seq = $3
+
+-- name: save_transcript
+-- What was said in one chunk; the first to commit wins.
+insert into transcripts (session_id, lane, seq, start_ns, end_ns, language, engine, model, words)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb)
+on conflict do nothing
+
+-- name: save_features
+-- Signals of one chunk; the first to commit wins.
+insert into features (session_id, lane, seq, start_ns, step_ns, tracks)
+values ($1, $2, $3, $4, $5, $6::jsonb)
+on conflict do nothing
+
+-- name: session
+-- One session, with how far each lane has been heard without a hole.
+select session_id, user_id, started_at, is_live, duration_ns, lane_counts, moments_reason
+from sessions where session_id = $1
+
+-- name: heard_until
+-- The end of what was heard of each lane.
+select c.lane, max(c.end_ns) as end_ns, count(*) as num_heard
+from features f join chunks c using (session_id, lane, seq)
+where f.session_id = $1 group by c.lane
+
+-- name: features_of
+-- Signals from a time on, in order.
+select lane, seq, start_ns, step_ns, tracks from features
+where session_id = $1 and start_ns >= $2 order by lane, seq
+
+-- name: transcripts_of
+-- What was said in a span, in order.
+select seq, start_ns, end_ns, language, engine, model, words from transcripts
+where session_id = $1 and end_ns > $2 and start_ns < $3 order by start_ns
+
+-- name: markers_of
+-- Presses.
+select clip_id, at_ns, start_ns, end_ns from markers where session_id = $1 order by at_ns
+
+-- name: lock_session
+-- One analysis of a session commits at a time; held until the transaction ends.
+select pg_advisory_xact_lock(hashtextextended($1, 7843))
+
+-- name: moments_of
+-- All moments of a session.
+select moment_id, start_ns, end_ns, peak_ns, score, kind, title, evidence from moments where session_id = $1
+
+-- name: add_moment
+-- A new moment.
+insert into moments (moment_id, session_id, start_ns, end_ns, peak_ns, score, kind, title, evidence)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb)
+
+-- name: rescore_moment
+-- More is known of a moment: its span stays, for it may have been asked for already.
+update moments set score = $2, kind = $3, title = $4, evidence = $5::jsonb, updated_at = now()
+where moment_id = $1 and (score, title) is distinct from ($2, $4)
+
+-- name: set_moments_reason
+-- Why there are no moments; empty when there are.
+update sessions set moments_reason = $2 where session_id = $1 and moments_reason is distinct from $2
+
+-- name: num_requests_last_hour
+-- How many moments of a session were asked for in the last hour.
+select count(*) from source_requests
+where session_id = $1 and moment_id is not null and requested_at > now() - interval '1 hour'
+
+-- name: add_request
+-- Full quality of a span is wanted; of one moment, once.
+insert into source_requests
+    (request_id, session_id, moment_id, marker_clip_id, start_ns, end_ns, object_key, expires_at)
+values ($1, $2, $3, $4, $5, $6, $7, now() + make_interval(secs => $8))
+on conflict do nothing
+
+-- name: request
+-- One request.
+select request_id, session_id, moment_id, marker_clip_id, start_ns, end_ns, state, object_key, size_bytes,
+       covered_start_ns, covered_end_ns
+from source_requests where request_id = $1
+
+-- name: add_clip
+-- A cut; one for each request.
+insert into clips (clip_id, session_id, moment_id, request_id, object_key, start_ns, end_ns, width, height)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+on conflict do nothing
+
+-- name: clip
+-- One cut, with the title of its moment.
+select c.clip_id, c.session_id, c.moment_id, c.object_key, c.start_ns, c.end_ns, c.width, c.height,
+       coalesce(m.title, '') as title
+from clips c left join moments m using (moment_id) where c.clip_id = $1
+
+-- name: add_export
+-- An export is wanted; of one clip and preset, once.
+insert into exports (export_id, clip_id, preset) values ($1, $2, $3) on conflict do nothing
+
+-- name: finish_export
+-- An export is ready.
+update exports set state = 'ready', reason = '', object_key = $2, width = $3, height = $4, duration_s = $5,
+       lufs = $6, captions = $7, size_bytes = $8, ready_at = now(), updated_at = now()
+where export_id = $1 and state <> 'ready'
+
+-- name: fail_export
+-- An export failed for good.
+update exports set state = 'failed', reason = $2, updated_at = now() where export_id = $1 and state <> 'ready'
+
+-- name: notify_link
+-- Tell whichever process holds the agent's stream that there is something new.
+select pg_notify('clippy_link', $1)

@@ -1,0 +1,66 @@
+-- What the page shows. Read only.
+
+-- name: sessions
+-- The newest sessions first.
+select s.session_id, s.started_at, s.is_live, s.duration_ns, s.moments_reason,
+       (select count(*) from moments m where m.session_id = s.session_id) as num_moments
+from sessions s order by s.started_at desc limit $1
+
+-- name: session
+-- One session.
+select session_id, started_at, is_live, duration_ns, moments_reason from sessions where session_id = $1
+
+-- name: moments
+-- Moments of a session, the best first, each with the state of its source request.
+select m.moment_id, m.start_ns, m.end_ns, m.peak_ns, m.score, m.kind, m.title, m.evidence,
+       r.state as source_state, r.reason as source_reason
+from moments m left join source_requests r using (moment_id)
+where m.session_id = $1 order by m.score desc, m.start_ns limit $2
+
+-- name: exports
+-- Posts of a session, with the moment or the press they show.
+select e.export_id, e.preset, e.state, e.reason, e.object_key, e.width, e.height, e.duration_s, e.lufs, e.captions,
+       e.size_bytes, e.ready_at, c.clip_id, c.moment_id, c.start_ns, c.end_ns, r.marker_clip_id
+from exports e join clips c using (clip_id) join source_requests r using (request_id)
+where c.session_id = $1 order by c.start_ns
+
+-- name: presses
+-- Presses of a session, each with the state of its source request.
+select k.clip_id, k.at_ns, k.start_ns, k.end_ns, r.state as source_state, r.reason as source_reason
+from markers k left join source_requests r on r.session_id = k.session_id and r.marker_clip_id = k.clip_id
+where k.session_id = $1 order by k.at_ns
+
+-- name: transcript
+-- What was said.
+select start_ns, end_ns, engine, model, words from transcripts where session_id = $1 order by start_ns
+
+-- name: speech_reason
+-- Which engine hears, and why that one.
+select detail from workers where stage = 'transcribe' order by seen_at desc limit 1
+
+-- name: jobs
+-- How many jobs of a session ended in which state.
+select state, count(*) as num from job_runs where session_id = $1 group by state
+
+-- name: failed_jobs
+-- What gave up, at which stage, and why.
+select key, queue, stage, reason from job_runs where session_id = $1 and state = 'failed' order by started_at limit 50
+
+-- name: chunks
+-- How many chunks of each lane are here, and how safely.
+select lane, count(*) as num, count(*) filter (where is_stored) as num_stored, sum(size_bytes) as size_bytes,
+       max(seq) as last_seq
+from chunks where session_id = $1 group by lane order by lane
+
+-- name: gaps
+-- What never came.
+select lane, first, last, reason from gaps where session_id = $1
+
+-- name: export_object
+-- Where one post lies.
+select object_key from exports where export_id = $1 and state = 'ready'
+
+-- name: workers
+-- What the processes say of themselves.
+select worker_id, stage, pid, state, reason, detail, extract(epoch from now() - seen_at) as age_s
+from workers where seen_at > now() - interval '1 minute' order by stage

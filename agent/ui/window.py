@@ -1,0 +1,90 @@
+"""The one window: state and save buttons above, lists on the left, the player on the right."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Signal
+from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QTabWidget, QVBoxLayout, QWidget
+
+from agent.model.clips import SavedClip
+from agent.ui.bridge import Bridge
+from agent.ui.clips_page import ClipsPage
+from agent.ui.moments_page import MomentsPage
+from agent.ui.player import Player
+from agent.ui.state_panel import StatePanel
+from agent.ui.theme import state_icon
+from protos.clippy.v1 import control_pb2
+from protos.timebase import SECOND_NS
+
+_MESSAGE_MS = 8000
+
+
+class MainWindow(QMainWindow):
+    """Emits closed when the user closes it; recording goes on."""
+
+    closed = Signal()
+
+    def __init__(self, bridge: Bridge) -> None:
+        super().__init__()
+        self.setWindowTitle("Clippy")
+        self.setMinimumSize(QSize(900, 560))
+        self.resize(1180, 720)
+        self._bridge = bridge
+        self.state_panel = StatePanel()
+        self.clips = ClipsPage()
+        self.moments = MomentsPage()
+        self.player = Player()
+        self._tabs = QTabWidget()
+        self._tabs.addTab(self.clips, "Clips")
+        self._tabs.addTab(self.moments, "Moments")
+        page = QWidget()
+        page.setObjectName("page")
+        lower = QHBoxLayout()
+        lower.addWidget(self._tabs, 5)
+        lower.addWidget(self.player, 6)
+        layout = QVBoxLayout(page)
+        layout.addWidget(self.state_panel)
+        layout.addLayout(lower, 1)
+        self.setCentralWidget(page)
+        self._connect()
+
+    def _connect(self) -> None:
+        self.state_panel.save_wanted.connect(lambda seconds: self._bridge.save(seconds * SECOND_NS))
+        self.clips.chosen.connect(self.player.play)
+        self.moments.chosen.connect(self.player.play)
+        self._bridge.status_changed.connect(self._show_status)
+        self._bridge.engine_lost.connect(self.state_panel.show_lost)
+        self._bridge.clips_changed.connect(self.clips.show_clips)
+        self._bridge.moments_changed.connect(self._show_moments)
+        self._bridge.saved.connect(self._show_saved)
+        self._bridge.save_failed.connect(self._show_failed)
+        for number in range(self._tabs.count()):
+            shortcut = QShortcut(QKeySequence(str(number + 1)), self)
+            shortcut.activated.connect(lambda number=number: self._tabs.setCurrentIndex(number))
+
+    def show_tab(self, name: str) -> None:
+        """Bring a page to the front by its title."""
+        for index in range(self._tabs.count()):
+            if self._tabs.tabText(index).startswith(name):
+                self._tabs.setCurrentIndex(index)
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's own naming
+        self.player.stop()
+        self.closed.emit()
+        event.accept()
+
+    def _show_status(self, status: control_pb2.Status) -> None:
+        self.state_panel.show_status(status)
+        self.setWindowIcon(state_icon(status.state))
+
+    def _show_moments(self, answer: control_pb2.ListMomentsResponse) -> None:
+        self.moments.show_moments(answer)
+        count = len(answer.moments)
+        self._tabs.setTabText(1, f"Moments ({count})" if count else "Moments")
+
+    def _show_saved(self, clip: SavedClip) -> None:
+        length_s = (clip.end_ns - clip.start_ns) / SECOND_NS
+        self.statusBar().showMessage(f"Saved {length_s:.1f} s in {clip.latency_ms} ms", _MESSAGE_MS)
+
+    def _show_failed(self, why: str) -> None:
+        self.statusBar().showMessage(f"Not saved: {why}", _MESSAGE_MS)

@@ -246,7 +246,11 @@ class Rows(Protocol):
         ...
 
     async def fail_export(self, connection: asyncpg.Connection, export_id: str, reason: str) -> None:
-        """Mark it failed for good."""
+        """Mark it failed for good, and tell the agent."""
+        ...
+
+    async def fail_request(self, connection: asyncpg.Connection, request_id: str, reason: str) -> None:
+        """Mark an upload as unusable, and tell the agent."""
         ...
 
     async def notify_link(self, connection: asyncpg.Connection, session_id: str) -> None:

@@ -51,14 +51,12 @@ class Export:
 
         return write
 
-    async def give_up(self, job: Job, reason: str) -> Effect:
+    def give_up(self, job: Job, reason: str) -> Effect:
         """The export failed for good: say so where the user looks."""
-        clip_id, preset = str(job.payload["clip_id"]), str(job.payload["preset"])
-        clip = await self._rows.clip(clip_id)
+        export_id = export_id_of(str(job.payload["clip_id"]), str(job.payload["preset"]))
 
         async def write(connection: asyncpg.Connection) -> list[NewJob]:
-            await self._rows.fail_export(connection, export_id_of(clip_id, preset), reason)
-            await self._rows.notify_link(connection, clip.session_id)
+            await self._rows.fail_export(connection, export_id, reason)
             return []
 
         return write

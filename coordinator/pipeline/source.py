@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +51,19 @@ class Preparation:
             return [steps.cutting(request.request_id, is_press=request.moment_id is None)]
 
         return write
+
+
+def give_up(rows: Rows) -> Callable[[Job, str], Effect]:
+    """An upload that cannot be used is a failed request, with its reason, where the user looks."""
+
+    def effect(job: Job, reason: str) -> Effect:
+        async def write(connection: asyncpg.Connection) -> list[NewJob]:
+            await rows.fail_request(connection, str(job.payload["request_id"]), reason)
+            return []
+
+        return write
+
+    return effect
 
 
 class Cutting:

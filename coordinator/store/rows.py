@@ -231,6 +231,9 @@ class PostgresRows:
     async def fail_export(self, connection: asyncpg.Connection, export_id: str, reason: str) -> None:
         await connection.execute(SQL["fail_export"], export_id, reason)
 
+    async def fail_request(self, connection: asyncpg.Connection, request_id: str, reason: str) -> None:
+        await connection.execute(SQL["fail_request"], request_id, reason)
+
     async def notify_link(self, connection: asyncpg.Connection, session_id: str) -> None:
         await connection.execute(SQL["notify_link"], session_id)
 

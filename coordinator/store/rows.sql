@@ -105,8 +105,18 @@ update exports set state = 'ready', reason = '', object_key = $2, width = $3, he
 where export_id = $1 and state <> 'ready'
 
 -- name: fail_export
--- An export failed for good.
-update exports set state = 'failed', reason = $2, updated_at = now() where export_id = $1 and state <> 'ready'
+-- An export failed for good; tell the agent.
+with failed as (
+    update exports set state = 'failed', reason = $2, updated_at = now()
+    where export_id = $1 and state <> 'ready' returning clip_id)
+select pg_notify('clippy_link', c.session_id) from failed join clips c using (clip_id)
+
+-- name: fail_request
+-- What was uploaded cannot be used; tell the agent.
+with failed as (
+    update source_requests set state = 'failed', reason = $2, updated_at = now()
+    where request_id = $1 returning session_id)
+select pg_notify('clippy_link', session_id) from failed
 
 -- name: notify_link
 -- Tell whichever process holds the agent's stream that there is something new.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from coordinator.model.highlight import SIGNAL_RATE_HZ, Moment, Track, Utterance
+from coordinator.model.highlight import SIGNAL_RATE_HZ, Moment, SessionSignals, Track, Utterance
 from coordinator.model.jobs import Job, NewJob
 from coordinator.model.sessions import (
     FeatureRow,
@@ -31,22 +31,13 @@ from protos.timebase import SECOND_NS
 if TYPE_CHECKING:
     import asyncpg
 
-# What a session is looked at for: the last five minutes hold every baseline the detector needs.
-WINDOW_NS = 300 * SECOND_NS
+# Five minutes are looked at, and five before them give the detector its baselines; it renews those every 2 s.
+WINDOW_NS = 600 * SECOND_NS
+_GRID_NS = 2 * SECOND_NS
 MAX_MOMENTS_A_LOOK = 20
 # An agent keeps five minutes; what it could not pin by then it will never have.
 REQUEST_EXPIRES_S = 24 * 3600.0
 _PAUSE_NS = 600_000_000
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """Everything the detector looks at, on a line whose 0 is the start of the window."""
-
-    duration_s: float
-    tracks: Sequence[Track]
-    utterances: Sequence[Utterance]
-    markers_s: Sequence[float]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +48,8 @@ class Found:
     reason: str
 
 
-# Pure; some ten milliseconds. The second argument: up to where (seconds) every lane was heard.
-Detector: TypeAlias = "Callable[[Look, float, bool], Found]"
+# Pure; some ten milliseconds. Times are seconds from the window's start; True: nothing more will come.
+Detector: TypeAlias = "Callable[[SessionSignals, bool], Found]"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,12 +81,12 @@ class Detection:
         is_final = is_all_heard(session, heard)
         until_ns = heard_until_ns(heard, is_final=is_final)
         since_ns = max(0, until_ns - WINDOW_NS)
-        since_ns -= since_ns % (SECOND_NS // SIGNAL_RATE_HZ)
+        since_ns -= since_ns % _GRID_NS
         features = await self._rows.features(session_id, since_ns=since_ns)
         transcripts = await self._rows.transcripts(session_id, start_ns=since_ns, end_ns=until_ns + WINDOW_NS)
         markers = await self._rows.markers(session_id)
         look = build_look(features, transcripts, markers, since_ns=since_ns, until_ns=until_ns)
-        found = self._detect(look, (until_ns - since_ns) / SECOND_NS, is_final)
+        found = self._detect(look, is_final)
         words = [word for row in transcripts for word in row.words]
         rows = [_row(session_id, moment, since_ns, words) for moment in found.moments]
         # Until the session is over, nobody knows that nothing will be found.
@@ -171,7 +162,7 @@ def build_look(
     *,
     since_ns: int,
     until_ns: int,
-) -> Look:
+) -> SessionSignals:
     """Lay everything on one line of half-second steps that starts at `since_ns`."""
     step_ns = SECOND_NS // SIGNAL_RATE_HZ
     num_steps = max(0, -(-(until_ns - since_ns) // step_ns))
@@ -184,7 +175,7 @@ def build_look(
                 if 0 <= index < num_steps and value is not None:
                     line[index] = value
     words = [word for row in transcripts for word in row.words if since_ns <= word.start_ns < until_ns]
-    return Look(
+    return SessionSignals(
         duration_s=(until_ns - since_ns) / SECOND_NS,
         tracks=[
             Track(name=name, values=np.nan_to_num(line), present=~np.isnan(line))
@@ -198,6 +189,7 @@ def build_look(
             )
             for said in group_words(words)
         ],
+        chat=[],
         markers_s=[(marker.at_ns - since_ns) / SECOND_NS for marker in markers if marker.at_ns >= since_ns],
     )
 

@@ -1,0 +1,182 @@
+"""The moments of a session, from everything known of it so far.
+
+Pure: same input, same output. Meant to be called again and again while the session runs; what lies a little
+behind the newest second stays as it was found, because every reference is causal and every window short.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from coordinator.highlight import rank, segment
+from coordinator.highlight.evidence import evidence_of, kind_of
+from coordinator.highlight.fuse import AGREE_WITHIN_STEPS, Weights, fuse, shipped_weights, widened
+from coordinator.highlight.lanes import Lane, Lanes, build_lanes
+from coordinator.highlight.normalise import Curve
+from coordinator.highlight.text import spoken_after
+from coordinator.model.highlight import MAX_MOMENT_S, SIGNAL_RATE_HZ, Evidence, Moment, SessionSignals
+
+MAX_SESSION_S: Final = 48 * 3600.0
+SETTLE_S: Final = 4.0  # the merge gap of 3 s, and the half of what lanes reach around themselves
+MARKER_BEFORE_S: Final = 25.0
+MARKER_AFTER_S: Final = 5.0
+FULL_AFTER_STRENGTH: Final = 8.0  # words of this strength in 48 s are two thirds of certainty
+WORDS_TAIL_S: Final = 15.0  # words alone do not know when: leave room
+TOLD_START_AT: Final = 0.05  # one clear sentence; rank decides
+
+
+def detect(signals: SessionSignals, *, top_k: int, weights: Weights | None = None) -> list[Moment]:
+    """The best moments of a session, best first.
+
+    Args:
+        signals: everything known so far; lanes that are missing are simply not counted.
+        top_k: how many at most.
+        weights: other numbers than the shipped ones, for experiments.
+
+    Returns:
+        At most `top_k` moments of 8 to 60 s (shorter only if the session is), scores 0-1 and comparable between
+        sessions, each with evidence whose weights add up to 1. Empty when nothing stood out: ask `explain_empty`.
+    """
+    if top_k <= 0 or not _is_usable(signals.duration_s):
+        return []
+    lanes = build_lanes(signals)
+    chosen = weights or shipped_weights()
+    found = _timed(signals, lanes, chosen) if lanes.is_timed else _told(signals, lanes, chosen)
+    return rank.best(_marked(signals, found), top_k=top_k)
+
+
+def settled(moments: Sequence[Moment], now_s: float) -> list[Moment]:
+    """Those that ended long enough before `now_s` that what comes later will hardly change them, in the same order.
+
+    Where there is a chat, its answers arrive 5 to 10 s late and may still move a score, seldom a span.
+
+    Args:
+        now_s: up to where all lanes are known, the slowest (speech) included; not the clock.
+    """
+    return [moment for moment in moments if moment.end_s <= now_s - SETTLE_S]
+
+
+def explain_empty(signals: SessionSignals) -> str:
+    """Why `detect` found nothing, in one sentence for the user."""
+    if not _is_usable(signals.duration_s):
+        return "there is nothing to look at yet"
+    lanes = build_lanes(signals)
+    reasons: list[str] = []
+    by_name = {lane.name: lane for lane in lanes.lanes}
+    if not signals.utterances:
+        reasons.append("no speech was heard")
+    elif not any(cue.strength > 0 for cue in lanes.cues):
+        reasons.append(f"none of the {len(signals.utterances)} things said sounded like a moment")
+    for name, what, unit in (("crowd", "background noise", "dB"), ("loudness", "loudness", "dB")):
+        if name in by_name:
+            highest = max(float(by_name[name].measure[by_name[name].present].max(initial=0.0)), 0.0)
+            reasons.append(f"{what} never rose more than {math.ceil(highest)} {unit}")
+    if "motion" in by_name and float(by_name["motion"].activation.max(initial=0.0)) < 0.2:
+        reasons.append("the picture stayed as restless as it always was")
+    if signals.chat and ("chat" not in by_name or float(by_name["chat"].activation.max(initial=0.0)) < 0.2):
+        reasons.append("chat did not react")
+    if not by_name and (signals.tracks or signals.chat):
+        reasons.append("the session is too short to know what is usual")
+    elif not by_name:
+        reasons.append("no sound, picture or chat signal was received")
+    sentence = ", and ".join((", ".join(reasons[:-1]), reasons[-1])) if len(reasons) > 1 else reasons[0]
+    if any(float(lane.activation.max(initial=0.0)) > 0.3 for lane in lanes.lanes):
+        sentence += "; what did stand out stood alone, or was an advert or music"
+    return sentence
+
+
+def _is_usable(duration_s: float) -> bool:
+    return math.isfinite(duration_s) and 1.0 <= duration_s <= MAX_SESSION_S
+
+
+def _timed(signals: SessionSignals, lanes: Lanes, weights: Weights) -> list[Moment]:
+    """Sound or picture say when: spans by hysteresis of the fused curve."""
+    return _risen(signals, lanes, weights, reach_steps=AGREE_WITHIN_STEPS)
+
+
+def _told(signals: SessionSignals, lanes: Lanes, weights: Weights) -> list[Moment]:
+    """Only words or chat: words come late and last long, so spans are wide around the first of a burst."""
+    if not any(lane.name == "words" for lane in lanes.lanes):
+        return _risen(signals, lanes, weights, reach_steps=0)
+    lanes = dataclasses.replace(lanes, lanes=tuple(_told_lane(lane, lanes) for lane in lanes.lanes))
+    curve = fuse(lanes, weights, reach_steps=0)
+    moments: list[Moment] = []
+    for span in segment.bursts(curve, start_at=TOLD_START_AT):
+        peak_s = span.peak / SIGNAL_RATE_HZ
+        start_s = peak_s - segment.WORDS_PRE_ROLL_S
+        latest_s = start_s + MAX_MOMENT_S
+        said_s = [
+            cue.end_s for cue in lanes.cues if cue.strength > 0.2 and peak_s - 2.0 <= cue.start_s <= latest_s
+        ]
+        end_s = min(max(said_s, default=peak_s) + WORDS_TAIL_S, latest_s)
+        start_s, end_s = segment.fit_s(start_s, end_s, peak_s, signals.duration_s)
+        last = max(span.last, min(int(end_s * SIGNAL_RATE_HZ), lanes.num_steps))
+        kind = kind_of(lanes, lanes.lanes, weights, span.first, last)
+        evidence = evidence_of(lanes, lanes.lanes, weights, span.first, last)
+        moments.append(_moment(start_s, end_s, span, kind, evidence))
+    return moments
+
+
+def _risen(signals: SessionSignals, lanes: Lanes, weights: Weights, *, reach_steps: int) -> list[Moment]:
+    curve = fuse(lanes, weights, reach_steps=reach_steps)
+    voters = widened(lanes.lanes, reach_steps)
+    pauses = segment.pauses_of(signals.utterances)
+    reach_s = 0.75 * reach_steps / SIGNAL_RATE_HZ
+    moments: list[Moment] = []
+    for span in segment.spans_above(curve, start_at=weights.start_at, keep_above=weights.keep_above):
+        kind = kind_of(lanes, voters, weights, span.first, span.last)
+        start_s, end_s = segment.bounds_s(span, kind, pauses, signals.duration_s, reach_s=reach_s)
+        evidence = evidence_of(lanes, voters, weights, span.first, span.last)
+        moments.append(_moment(start_s, end_s, span, kind, evidence))
+    return moments
+
+
+def _told_lane(lane: Lane, lanes: Lanes) -> Lane:
+    if lane.name != "words":
+        return lane
+    level: Curve = spoken_after(lanes.cues, lanes.num_steps)
+    return dataclasses.replace(lane, activation=-np.expm1(-level / FULL_AFTER_STRENGTH), measure=level)
+
+
+def _marked(signals: SessionSignals, moments: list[Moment]) -> list[Moment]:
+    """A press outranks everything: it lifts the moment it belongs to, or makes one."""
+    marked = list(moments)
+    for marker_s in sorted(signals.markers_s):
+        if not 0 <= marker_s <= signals.duration_s:
+            continue
+        index = next(
+            (at for at, one in enumerate(marked) if one.start_s <= marker_s <= one.end_s + 10.0), None
+        )
+        press = Evidence(lane="marker", weight=1.0, note="the streamer marked it")
+        if index is None:
+            start_s, end_s = segment.fit_s(
+                marker_s - MARKER_BEFORE_S, marker_s + MARKER_AFTER_S, marker_s, signals.duration_s
+            )
+            marked.append(
+                Moment(
+                    start_s=start_s, end_s=end_s, peak_s=marker_s, score=1.0, kind="marker", evidence=(press,)
+                )
+            )
+        elif marked[index].evidence[0].lane != "marker":
+            rest = tuple(dataclasses.replace(one, weight=one.weight / 2) for one in marked[index].evidence)
+            evidence = (dataclasses.replace(press, weight=1.0 - sum(one.weight for one in rest)), *rest)
+            marked[index] = dataclasses.replace(marked[index], score=1.0, evidence=evidence)
+    return marked
+
+
+def _moment(
+    start_s: float, end_s: float, span: segment.Span, kind: str, evidence: tuple[Evidence, ...]
+) -> Moment:
+    return Moment(
+        start_s=round(start_s, 3),
+        end_s=round(end_s, 3),
+        peak_s=round(min(max(span.peak / SIGNAL_RATE_HZ, start_s), end_s), 3),
+        score=round(min(span.score, 0.99), 4),
+        kind=kind,
+        evidence=evidence,
+    )

@@ -1,0 +1,128 @@
+"""Why a span is a moment: its kind, and each lane's share of the score in words a streamer can check."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from coordinator.highlight.fuse import Weights, shares
+from coordinator.highlight.lanes import Lane, Lanes
+from coordinator.highlight.normalise import WINDOW_S
+from coordinator.highlight.text import Cue
+from coordinator.model.highlight import SIGNAL_RATE_HZ, Evidence
+
+MAX_QUOTES: Final = 2
+MAX_QUOTE_CHARS: Final = 40
+KIND_OF_FAMILY: Final = {
+    "call": "call",
+    "score": "score",
+    "goal": "score",
+    "feat": "play",
+    "play": "play",
+    "awe": "play",
+    "drama": "play",
+    "cheer": "play",
+    "replay": "play",
+    "laugh": "funny",
+}
+KIND_OF_LANE: Final = {
+    "crowd": "crowd",
+    "motion": "action",
+    "voice": "voice",
+    "loudness": "loud",
+    "chat": "reaction",
+}
+FUNNY_SHARE: Final = 0.6
+
+
+def kind_of(lanes: Lanes, voters: Sequence[Lane], weights: Weights, first: int, last: int) -> str:
+    """What the span is mostly about: score, play, call, funny, reaction, crowd, action, voice or loud."""
+    said = shares(voters, weights, first, last)
+    families: dict[str, float] = {}
+    for cue in _cues_in(lanes.cues, first, last):
+        if cue.families:
+            kind = KIND_OF_FAMILY[cue.families[0]]
+            families[kind] = families.get(kind, 0.0) + cue.strength
+    if families and said.get("words", 0.0) >= 0.2:
+        return max(sorted(families), key=lambda kind: families[kind])
+    if not said:
+        return "loud"
+    loudest = next((name for name in said if name != "words"), "words")
+    if loudest == "words":
+        return "play"
+    if loudest == "chat" and lanes.reaction is not None:
+        reacting = lanes.reaction.activation[first:last]
+        at = first + int(reacting.argmax()) if reacting.size else first
+        return "funny" if lanes.reaction.laugh_share[at] >= FUNNY_SHARE else "reaction"
+    return KIND_OF_LANE[loudest]
+
+
+def evidence_of(
+    lanes: Lanes, voters: Sequence[Lane], weights: Weights, first: int, last: int, *, is_marked: bool = False
+) -> tuple[Evidence, ...]:
+    """Every lane that spoke in steps [first, last), strongest first; the weights add up to 1."""
+    said = shares(voters, weights, first, last)
+    by_name = {lane.name: lane for lane in voters}
+    scale = 0.5 if is_marked and said else 1.0
+    found = [
+        Evidence(lane=name, weight=round(share * scale, 4), note=_note(lanes, by_name[name], first, last))
+        for name, share in said.items()
+    ]
+    if is_marked:
+        found.insert(0, Evidence(lane="marker", weight=scale, note="the streamer marked it"))
+    if found:  # rounding must not make the sum differ from 1
+        rest = 1.0 - sum(one.weight for one in found[1:])
+        found[0] = Evidence(lane=found[0].lane, weight=round(rest, 4), note=found[0].note)
+    return tuple(found)
+
+
+def _note(lanes: Lanes, lane: Lane, first: int, last: int) -> str:
+    window = lane.activation[first:last]
+    at = first + int(window.argmax())
+    figure = float(lane.measure[first:last].max(initial=0.0))
+    match lane.name:
+        case "words":
+            return _quoted(lanes.cues, first, last)
+        case "crowd":
+            return f"crowd {figure:.0f} dB over the last {WINDOW_S:.0f} s"
+        case "loudness":
+            return f"sound {figure:.0f} dB over the last {WINDOW_S:.0f} s"
+        case "voice":
+            if figure < 1.0:
+                return "the voice is louder than usual"
+            return f"the voice is louder and {figure:.0f} semitones higher than usual"
+        case "motion":
+            return f"picture moves {figure:.0f} times its usual spread"
+        case _:
+            return _chat_note(lanes, at, figure)
+
+
+def _quoted(cues: Sequence[Cue], first: int, last: int) -> str:
+    quotes: list[str] = []
+    for cue in sorted(
+        _cues_in(cues, first, last), key=lambda one: (not one.families, -one.strength, one.start_s)
+    ):
+        quote = cue.phrase[:MAX_QUOTE_CHARS].strip()
+        if quote and quote not in quotes:
+            quotes.append(quote)
+    return (
+        "said " + " and ".join(f"'{quote}'" for quote in quotes[:MAX_QUOTES]) if quotes else "excited words"
+    )
+
+
+def _chat_note(lanes: Lanes, at: int, ratio: float) -> str:
+    note = f"chat wrote {ratio:.1f} times its usual rate"
+    if lanes.reaction is None:
+        return note
+    at_s = at / SIGNAL_RATE_HZ
+    written = [text for time_s, text in lanes.reaction.words if at_s <= time_s <= at_s + 10.0]
+    counted = sorted(set(written), key=lambda text: (-written.count(text), written.index(text)))
+    if not counted:
+        return note
+    return f"{note}, such as '{counted[0][:MAX_QUOTE_CHARS].strip()}'"
+
+
+def _cues_in(cues: Sequence[Cue], first: int, last: int) -> list[Cue]:
+    """Cues that say something and lie in the steps, or within 2 s of them."""
+    start_s, end_s = first / SIGNAL_RATE_HZ - 2.0, last / SIGNAL_RATE_HZ + 2.0
+    return [cue for cue in cues if cue.strength > 0 and cue.end_s >= start_s and cue.start_s <= end_s]

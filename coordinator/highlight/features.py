@@ -1,0 +1,180 @@
+"""From PCM to 2 Hz features of one lane (`mic`, `desktop`, `mix`).
+
+Each half second is measured by itself, with no context: a chunk that starts on a multiple of 0.5 s can be
+measured once, kept, and joined with its neighbours by `join_tracks`; the result equals that of the whole.
+Cost, measured: 1.0 CPU s a media hour and lane.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from coordinator.errors import AudioUnusable
+from coordinator.model.highlight import SIGNAL_RATE_HZ, Track
+from coordinator.model.speech import SAMPLE_RATE_HZ
+
+Curve = npt.NDArray[np.float64]
+
+STEP_SAMPLES: Final = SAMPLE_RATE_HZ // SIGNAL_RATE_HZ
+FRAMES_A_STEP: Final = 8
+FRAME_SAMPLES: Final = STEP_SAMPLES // FRAMES_A_STEP  # 1,000 samples, 62.5 ms
+FFT_SIZE: Final = 1_024
+FLOOR_DB: Final = -90.0
+BLOCK_STEPS: Final = 512  # bounds the working memory: 512 steps of spectra are 17 MB
+
+_BIN_HZ: Final = SAMPLE_RATE_HZ / FFT_SIZE
+_VOICE_LAGS: Final = (SAMPLE_RATE_HZ // 450, SAMPLE_RATE_HZ // 75)
+
+# Order of the rows in `LaneFeatures.values`.
+FEATURES: Final = (
+    "loudness_db",
+    "floor_db",
+    "flux_db",
+    "flatness",
+    "tonality_db",
+    "modulation_db",
+    "voicing",
+    "pitch_st",
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LaneFeatures:
+    """Features of a stretch of one lane.
+
+    Attributes:
+        at_s: where the stretch starts, a multiple of 0.5 s.
+        values: float64, shape (len(FEATURES), num_steps), NaN where there was nothing to measure:
+            `loudness_db` mean power, dBFS; `floor_db` the quietest frame's level above 1.5 kHz: what sounds
+            between the syllables; `flux_db` mean rise of the spectrum from frame to frame;
+            `flatness` 0 (a tone) to 1 (white); `tonality_db` how far steady partials stand out, music's sign;
+            `modulation_db` how much the level moves within the step, speech's sign; `voicing` 0-1 periodicity
+            at a voice's pitch; `pitch_st` that pitch in semitones over 55 Hz, NaN where unvoiced.
+    """
+
+    at_s: float
+    values: npt.NDArray[np.float64]
+
+
+def measure(samples: npt.NDArray[np.float32], *, at_s: float = 0.0) -> LaneFeatures:
+    """Measure a stretch of one lane. A rest shorter than half a second is left for the next chunk.
+
+    Args:
+        samples: mono, 16,000 Hz, shape (num_samples,), range [-1, 1].
+        at_s: where it starts on the session's line; rounded to the next half second.
+
+    Raises:
+        AudioUnusable: Not one-dimensional, or holds NaN or infinity.
+    """
+    if samples.ndim != 1:
+        raise AudioUnusable(f"cannot measure audio of shape {samples.shape}: give one mono lane")
+    num_steps = samples.shape[0] // STEP_SAMPLES
+    values = np.full((len(FEATURES), num_steps), np.nan)
+    for first in range(0, num_steps, BLOCK_STEPS):
+        last = min(first + BLOCK_STEPS, num_steps)
+        block = samples[first * STEP_SAMPLES : last * STEP_SAMPLES].astype(np.float32, copy=False)
+        if not bool(np.isfinite(block).all()):
+            raise AudioUnusable(
+                f"cannot measure audio near {at_s + first / SIGNAL_RATE_HZ:.1f} s: it holds NaN or infinity"
+            )
+        values[:, first:last] = _measure_block(block.reshape(last - first, FRAMES_A_STEP, FRAME_SAMPLES))
+    return LaneFeatures(at_s=round(at_s * SIGNAL_RATE_HZ) / SIGNAL_RATE_HZ, values=values)
+
+
+def join_tracks(parts: Sequence[LaneFeatures], *, lane: str, num_steps: int) -> list[Track]:
+    """Tracks named `<lane>_<feature>` from any stretches of a lane; what no part covers is not present."""
+    joined = np.full((len(FEATURES), num_steps), np.nan)
+    for part in parts:
+        first = round(part.at_s * SIGNAL_RATE_HZ)
+        last = min(first + part.values.shape[1], num_steps)
+        if 0 <= first < last:
+            joined[:, first:last] = part.values[:, : last - first]
+    return [
+        Track(name=f"{lane}_{name}", values=np.nan_to_num(row), present=np.isfinite(row))
+        for name, row in zip(FEATURES, joined, strict=True)
+    ]
+
+
+def lane_tracks(samples: npt.NDArray[np.float32], *, lane: str) -> list[Track]:
+    """Tracks of a whole lane from its first sample: `measure` and `join_tracks` in one."""
+    part = measure(samples)
+    return join_tracks([part], lane=lane, num_steps=part.values.shape[1])
+
+
+def _measure_block(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Shape (num_steps, 8, 1000) to (num_features, num_steps)."""
+    window = np.hanning(FRAME_SAMPLES).astype(np.float32)
+    power = np.square(np.abs(np.fft.rfft(frames * window, FFT_SIZE, axis=2))).astype(np.float32)
+    power /= float(np.square(window).sum()) * FRAME_SAMPLES
+    level_db = _db(np.square(frames).mean(axis=2))
+    loudness_db = _db(np.square(frames).mean(axis=(1, 2)))
+    high_db = _db(power[:, :, _bin(1_500) : _bin(6_000)].sum(axis=2) * 2)
+    spectrum_db = _db(power[:, :, _bin(200) : _bin(6_000)], floor_db=-110.0)
+    voicing, pitch_st = _voice(power)
+    rows = (
+        loudness_db,
+        np.sort(high_db, axis=1)[:, 1],
+        np.maximum(np.diff(spectrum_db, axis=1), 0.0).mean(axis=(1, 2)),
+        _flatness(power[:, :, _bin(500) : _bin(6_000)]),
+        _tonality_db(spectrum_db),
+        np.maximum(level_db, loudness_db[:, None] - 25.0).std(axis=1),
+        voicing,
+        pitch_st,
+    )
+    return np.stack([row.astype(np.float64) for row in rows])
+
+
+def _flatness(power: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Geometric over arithmetic mean, of the step's mean spectrum in bands of some 125 Hz."""
+    mean = power.mean(axis=1)
+    bands = mean[:, : mean.shape[1] // 8 * 8].reshape(mean.shape[0], -1, 8).mean(axis=2) + 1e-11
+    ratio: npt.NDArray[np.float32] = np.exp(np.log(bands).mean(axis=1)) / bands.mean(axis=1)
+    return ratio
+
+
+def _tonality_db(spectrum_db: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """How far the partials that stay in place for the whole step stand out of their surroundings.
+
+    Averaging the logarithm over the step keeps a held note and smears a gliding voice.
+    """
+    mean = spectrum_db.mean(axis=1)
+    sums = np.cumsum(np.pad(mean, ((0, 0), (9, 8)), mode="edge"), axis=1, dtype=np.float64)
+    around = (sums[:, 17:] - sums[:, :-17]) / 17
+    ragged = np.sort(mean[:, 9:] - around[:, : mean.shape[1] - 9], axis=1)
+    top: npt.NDArray[np.float32] = ragged[:, int(ragged.shape[1] * 0.93)].astype(np.float32)
+    return top
+
+
+def _voice(power: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Periodicity at a voice's pitch, and the pitch, from the autocorrelation below 1.5 kHz."""
+    low = power.copy()
+    low[:, :, _bin(1_500) :] = 0.0
+    low[:, :, : _bin(60)] = 0.0
+    correlation = np.fft.irfft(low, FFT_SIZE, axis=2)[:, :, : _VOICE_LAGS[1] + 1]
+    first, _ = _VOICE_LAGS
+    lags = np.arange(first, correlation.shape[2])
+    # The window tapers the correlation; without this, long periods lose to short ones.
+    taper = 1.0 - lags / FRAME_SAMPLES
+    shares = correlation[:, :, first:] / (correlation[:, :, :1] + 1e-12) / taper
+    best = shares.argmax(axis=2)
+    strength = np.clip(np.take_along_axis(shares, best[:, :, None], axis=2)[:, :, 0], 0.0, 1.0)
+    audible = power.sum(axis=2) > 1e-8
+    voiced = (strength > 0.6) & audible
+    semitones = 12.0 * np.log2(SAMPLE_RATE_HZ / lags[best] / 55.0)
+    counted = voiced.sum(axis=1)
+    pitch_st = np.where(counted >= 2, (semitones * voiced).sum(axis=1) / np.maximum(counted, 1), np.nan)
+    return np.where(audible, strength, 0.0).mean(axis=1), pitch_st
+
+
+def _bin(frequency_hz: float) -> int:
+    return round(frequency_hz / _BIN_HZ)
+
+
+def _db(power: npt.NDArray[np.float32], *, floor_db: float = FLOOR_DB) -> npt.NDArray[np.float32]:
+    decibels: npt.NDArray[np.float32] = 10.0 * np.log10(power + np.float32(10.0 ** (floor_db / 10.0)))
+    return decibels

@@ -1,0 +1,170 @@
+"""Every signal as a lane: how strongly it says "now" at each step, 0 to 1, and where it was measured.
+
+A lane that was not measured is masked, never zero: silence of a microphone is a statement, its absence none.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+from coordinator.highlight import decoys
+from coordinator.highlight.chat import Reaction, reaction
+from coordinator.highlight.normalise import Curve, Mask, lower, ramp, rise, robust_z, smooth, spread
+from coordinator.highlight.text import Cue, read_cues, spoken_now
+from coordinator.model.highlight import SIGNAL_RATE_HZ, SessionSignals, Track
+
+SOUND_LANES: Final = ("mic", "desktop", "mix")
+QUIET_DB: Final = -60.0  # below it all silence is alike
+FULL_CUE_STRENGTH: Final = 1.5  # words of this strength within some seconds are two thirds of certainty
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """One voice in the vote.
+
+    Attributes:
+        name: `words`, `crowd`, `voice`, `loudness`, `motion` or `chat`.
+        activation: 0-1 at each step.
+        present: where it was measured.
+        measure: the figure behind it in the unit of its note (dB, sigmas, ratio).
+    """
+
+    name: str
+    activation: Curve
+    present: Mask
+    measure: Curve
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Lanes:
+    """All lanes of a session, with what the notes and the span finder need besides."""
+
+    lanes: tuple[Lane, ...]
+    cues: tuple[Cue, ...]
+    reaction: Reaction | None
+    music: Curve
+    num_steps: int
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether sound or picture say when, so that words need not be trusted with the time."""
+        return any(lane.name not in ("words", "chat") and bool(lane.present.any()) for lane in self.lanes)
+
+
+def build_lanes(signals: SessionSignals) -> Lanes:
+    """Turn what is known of a session into lanes."""
+    num_steps = int(signals.duration_s * SIGNAL_RATE_HZ)
+    tracks = merge_tracks(signals.tracks, num_steps)
+    music = decoys.music(tracks, SOUND_LANES, num_steps)
+    lanes = [_crowd(tracks, music, num_steps), _voice(tracks, num_steps), _loudness(tracks, num_steps)]
+    lanes.append(_motion(tracks, num_steps))
+    cues = read_cues(signals.utterances)
+    if signals.utterances:
+        level = spoken_now(cues, num_steps)
+        lanes.append(
+            Lane(
+                name="words",
+                activation=-np.expm1(-level / FULL_CUE_STRENGTH),
+                present=np.ones(num_steps, dtype=bool),
+                measure=level,
+            )
+        )
+    answered = None
+    if signals.chat:
+        answered = reaction(signals.chat, signals.duration_s)
+        lanes.append(
+            Lane(
+                name="chat",
+                activation=answered.activation,
+                present=answered.present,
+                measure=answered.rate_ratio,
+            )
+        )
+    heard = tuple(lane for lane in lanes if bool(lane.present.any()))
+    return Lanes(lanes=heard, cues=tuple(cues), reaction=answered, music=music, num_steps=num_steps)
+
+
+def merge_tracks(tracks: Sequence[Track], num_steps: int) -> dict[str, tuple[Curve, Mask]]:
+    """Tracks by name, cut or padded to `num_steps`; of two that measured a step, the first counts."""
+    merged: dict[str, tuple[Curve, Mask]] = {}
+    for track in tracks:
+        values, present = merged.setdefault(
+            track.name, (np.zeros(num_steps), np.zeros(num_steps, dtype=bool))
+        )
+        size = min(track.values.shape[0], track.present.shape[0], num_steps)
+        takes = track.present[:size] & np.isfinite(track.values[:size]) & ~present[:size]
+        values[:size][takes] = track.values[:size][takes]
+        present[:size] |= takes
+    return merged
+
+
+def _crowd(tracks: Mapping[str, tuple[Curve, Mask]], music: Curve, num_steps: int) -> Lane:
+    """Broadband sound that stays between the syllables and is no music: cheering, applause, a roar."""
+    best, db, present = np.zeros(num_steps), np.zeros(num_steps), np.zeros(num_steps, dtype=bool)
+    for lane in SOUND_LANES:
+        if f"{lane}_floor_db" not in tracks or f"{lane}_flatness" not in tracks:
+            continue
+        floor_db, measured = tracks[f"{lane}_floor_db"]
+        flatness, _ = tracks[f"{lane}_flatness"]
+        floor_db = np.maximum(np.where(measured, floor_db, QUIET_DB), QUIET_DB)
+        rise_db, known = rise(lower(floor_db, 2), measured, floor=QUIET_DB)
+        noisy = ramp(smooth(flatness, measured, 2), 0.12, 0.3)
+        activation = ramp(rise_db, 3.0, 13.0) * noisy * (1.0 - music)
+        best, db = np.maximum(best, activation), np.where(activation >= best, rise_db, db)
+        present |= known
+    return Lane(name="crowd", activation=best, present=present, measure=db)
+
+
+def _voice(tracks: Mapping[str, tuple[Curve, Mask]], num_steps: int) -> Lane:
+    """A voice above its own usual pitch and level."""
+    best, measure, present = np.zeros(num_steps), np.zeros(num_steps), np.zeros(num_steps, dtype=bool)
+    for lane in SOUND_LANES:
+        if f"{lane}_pitch_st" not in tracks or f"{lane}_loudness_db" not in tracks:
+            continue
+        pitch_st, voiced = tracks[f"{lane}_pitch_st"]
+        loudness_db, measured = tracks[f"{lane}_loudness_db"]
+        modulation_db, _ = tracks[f"{lane}_modulation_db"]
+        tonality_db, _ = tracks[f"{lane}_tonality_db"]
+        spoken = voiced & (tonality_db < decoys.MUSIC_TONALITY_DB) & (modulation_db > 1.0)
+        rise_st, knows_pitch = rise(pitch_st, spoken, floor=0.0)
+        rise_db, knows_level = rise(loudness_db, spoken, floor=QUIET_DB)
+        both = knows_pitch & knows_level
+        raw = np.where(both, 0.5 * ramp(rise_st, 1.0, 7.0) + 0.5 * ramp(rise_db, 2.0, 10.0), 0.0)
+        activation = smooth(raw, both, 2) * ramp(smooth(both.astype(float), measured, 3), 0.1, 0.4)
+        pitch_or_level = np.where(both, rise_st, 0.0)
+        best, measure = np.maximum(best, activation), np.where(activation >= best, pitch_or_level, measure)
+        present |= measured
+    # Not before there is a usual to be above of.
+    present &= np.arange(num_steps) >= 16
+    return Lane(name="voice", activation=best, present=present, measure=measure)
+
+
+def _loudness(tracks: Mapping[str, tuple[Curve, Mask]], num_steps: int) -> Lane:
+    """Level alone, and only of lanes of which nothing finer was measured: the agent's own signals."""
+    best, db, present = np.zeros(num_steps), np.zeros(num_steps), np.zeros(num_steps, dtype=bool)
+    for lane in SOUND_LANES:
+        name = f"{lane}_loudness_db"
+        if name not in tracks or f"{lane}_floor_db" in tracks:
+            continue
+        values, measured = tracks[name]
+        rise_db, known = rise(values, measured, floor=QUIET_DB)
+        rise_db = smooth(rise_db, known, 1)
+        activation = ramp(rise_db, 3.0, 15.0)
+        best, db = np.maximum(best, activation), np.where(activation >= best, rise_db, db)
+        present |= known
+    return Lane(name="loudness", activation=best, present=present, measure=db)
+
+
+def _motion(tracks: Mapping[str, tuple[Curve, Mask]], num_steps: int) -> Lane:
+    """Flashes, cuts and bursts of motion, against the picture's usual restlessness."""
+    if "motion" not in tracks:
+        none = np.zeros(num_steps)
+        return Lane(name="motion", activation=none, present=none > 0, measure=none)
+    values, measured = tracks["motion"]
+    typical = float(np.median(np.abs(values[measured]))) if bool(measured.any()) else 0.0
+    z, known = robust_z(values, measured, min_sigma=max(0.25 * typical, 1e-6))
+    return Lane(name="motion", activation=ramp(spread(z, 1), 2.0, 8.0), present=known, measure=z)

@@ -1,0 +1,173 @@
+"""From a curve to spans: hysteresis, pre-roll, pauses, 8 to 60 s."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from coordinator.highlight.normalise import Curve
+from coordinator.model.highlight import MAX_MOMENT_S, MIN_MOMENT_S, SIGNAL_RATE_HZ, Utterance
+
+MERGE_GAP_S: Final = 3.0
+SNAP_S: Final = 1.5
+LEAST_PAUSE_S: Final = 0.2
+BREATH_S: Final = 0.25
+TAIL_S: Final = 1.5
+CORE_SHARE: Final = 0.35  # of the peak; what is fainter is no longer the moment
+# How much of what led to it belongs to it.
+PRE_ROLL_S: Final = {
+    "score": 6.0,
+    "play": 6.0,
+    "action": 5.0,
+    "crowd": 6.0,
+    "funny": 8.0,
+    "reaction": 8.0,
+    "call": 8.0,
+}
+DEFAULT_PRE_ROLL_S: Final = 5.0
+WORDS_PRE_ROLL_S: Final = (
+    20.0  # the first word that says so comes late; chosen on commentary among 12, 16, 20, 24
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Pauses:
+    """Good places to cut: a breath before speech begins, and after it ends; sorted.
+
+    A start is only ever snapped to a beginning and an end to an ending, so that the next words do not move it.
+    """
+
+    starts_s: tuple[float, ...] = ()
+    ends_s: tuple[float, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A stretch of steps [first, last) over which the score stayed up, and where it was highest."""
+
+    first: int
+    last: int
+    peak: int
+    score: float
+
+
+def spans_above(curve: Curve, *, start_at: float, keep_above: float) -> list[Span]:
+    """Stretches that reach `start_at` and stay above `keep_above`; gaps under 3 s are bridged, 60 s is the most.
+
+    A stretch over 60 s is divided at its lowest point past the peak's first 8 s, so that each part keeps its own peak.
+    """
+    open_gap = int(MERGE_GAP_S * SIGNAL_RATE_HZ)
+    runs: list[tuple[int, int]] = []
+    for first, last in _runs(curve > keep_above):
+        if float(curve[first:last].max()) < start_at:
+            continue
+        if runs and first - runs[-1][1] < open_gap:
+            runs[-1] = (runs[-1][0], last)
+        else:
+            runs.append((first, last))
+    longest = int((MAX_MOMENT_S - 10.0) * SIGNAL_RATE_HZ)
+    spans: list[Span] = []
+    for first, last in runs:
+        for part_first, part_last in _divided(curve, first, last, longest):
+            peak = part_first + int(curve[part_first:part_last].argmax())
+            if curve[peak] >= start_at:
+                core_first, core_last = _core(curve, part_first, part_last, peak)
+                spans.append(Span(first=core_first, last=core_last, peak=peak, score=float(curve[peak])))
+    return spans
+
+
+def bursts(curve: Curve, *, start_at: float, least_gap_s: float = MAX_MOMENT_S) -> list[Span]:
+    """Peaks of a slow curve, best first, none within `least_gap_s` of a higher one."""
+    left = curve.copy()
+    gap = int(least_gap_s * SIGNAL_RATE_HZ)
+    spans: list[Span] = []
+    while left.size:
+        peak = int(left.argmax())
+        if left[peak] < start_at:
+            break
+        spans.append(Span(first=peak, last=peak + 1, peak=peak, score=float(left[peak])))
+        left[max(0, peak - gap) : peak + gap + 1] = -1.0
+    return spans
+
+
+def bounds_s(
+    span: Span, kind: str, pauses: Pauses, duration_s: float, *, reach_s: float = 0.0
+) -> tuple[float, float]:
+    """Start and end in seconds: pre-roll by kind, snapped to pauses, 8 to 60 s, inside the session.
+
+    Args:
+        pauses: where speech begins and ends.
+        reach_s: by how much the curve was widened to each side, to be taken off again.
+    """
+    start_s = span.first / SIGNAL_RATE_HZ + reach_s - PRE_ROLL_S.get(kind, DEFAULT_PRE_ROLL_S)
+    end_s = span.last / SIGNAL_RATE_HZ - reach_s + TAIL_S
+    return fit_s(
+        _snapped(start_s, pauses.starts_s),
+        _snapped(end_s, pauses.ends_s),
+        span.peak / SIGNAL_RATE_HZ,
+        duration_s,
+    )
+
+
+def fit_s(start_s: float, end_s: float, peak_s: float, duration_s: float) -> tuple[float, float]:
+    """The nearest span of 8 to 60 s (or the whole of a shorter session) inside the session that holds the peak."""
+    start_s, end_s = max(0.0, start_s), min(duration_s, end_s)
+    if end_s - start_s > MAX_MOMENT_S:
+        start_s = max(start_s, min(peak_s - 0.4 * MAX_MOMENT_S, end_s - MAX_MOMENT_S))
+        end_s = start_s + MAX_MOMENT_S
+    if end_s - start_s < MIN_MOMENT_S:
+        missing_s = MIN_MOMENT_S - (end_s - start_s)
+        start_s = max(0.0, start_s - 0.6 * missing_s)
+        end_s = min(duration_s, start_s + MIN_MOMENT_S)
+        start_s = max(0.0, end_s - MIN_MOMENT_S)
+    return start_s, end_s
+
+
+def pauses_of(utterances: Sequence[Utterance]) -> Pauses:
+    """Where speech begins and ends. A gap under 0.2 s is none."""
+    starts: list[float] = []
+    ends: list[float] = []
+    spoken_to_s = -1.0
+    for utterance in sorted(utterances, key=lambda one: one.start_s):
+        if utterance.start_s - spoken_to_s >= LEAST_PAUSE_S:
+            starts.append(utterance.start_s - BREATH_S)
+            if spoken_to_s >= 0:
+                ends.append(spoken_to_s + BREATH_S)
+        spoken_to_s = max(spoken_to_s, utterance.end_s)
+    if spoken_to_s >= 0:
+        ends.append(spoken_to_s + BREATH_S)
+    return Pauses(starts_s=tuple(starts), ends_s=tuple(ends))
+
+
+def _snapped(at_s: float, pauses: Sequence[float]) -> float:
+    if not pauses:
+        return at_s
+    index = int(np.searchsorted(pauses, at_s))
+    near = [pause for pause in pauses[max(0, index - 1) : index + 1] if abs(pause - at_s) <= SNAP_S]
+    return min(near, key=lambda pause: abs(pause - at_s)) if near else at_s
+
+
+def _runs(mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[tuple[int, int]]:
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
+    return [(int(first), int(last)) for first, last in edges.reshape(-1, 2)]
+
+
+def _core(curve: Curve, first: int, last: int, peak: int) -> tuple[int, int]:
+    """The run less its faint ends: from the first to the last step that reaches a share of the peak."""
+    strong = np.flatnonzero(curve[first:last] >= CORE_SHARE * curve[peak])
+    return first + int(strong[0]), first + int(strong[-1]) + 1
+
+
+def _divided(curve: Curve, first: int, last: int, longest: int) -> list[tuple[int, int]]:
+    """Cut a run into parts of at most `longest` steps, each cut at the lowest step of the second half of the room."""
+    parts: list[tuple[int, int]] = []
+    while last - first > longest:
+        from_step = first + longest // 2
+        cut = from_step + int(curve[from_step : first + longest].argmin())
+        parts.append((first, cut))
+        first = cut
+    parts.append((first, last))
+    return parts

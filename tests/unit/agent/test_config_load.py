@@ -1,0 +1,53 @@
+"""The agent's configuration: what is read, and what is refused with which words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent.config import load_config
+from agent.errors import InputUnusable
+
+
+def test_no_file_and_no_variables_give_the_defaults(tmp_path: Path):
+    config = load_config(tmp_path / "absent.toml", {})
+
+    assert config.ring.max_duration_s == 300
+    assert config.uplink.address == ""
+
+
+def test_a_variable_overrides_the_file(tmp_path: Path):
+    path = tmp_path / "agent.toml"
+    path.write_text("[ring]\nmax_duration_s = 120\nmax_bytes = 100000000\n")
+
+    config = load_config(path, {"CLIPPY_AGENT_RING__MAX_DURATION_S": "60"})
+
+    assert config.ring.max_duration_s == 60
+    assert config.ring.max_bytes == 100_000_000
+
+
+@pytest.mark.parametrize(
+    ("toml", "environment", "named"),
+    [
+        ("[ring", {}, "cannot read"),  # not TOML
+        ("[ring]\nmax_length = 3\n", {}, "max_length"),  # a name nobody knows
+        ("[ring]\nmax_duration_s = 'long'\n", {}, "max_duration_s"),  # a wrong type
+        ("[ring]\nmax_duration_s = 3\n", {}, "30..1800"),  # out of range: says what is allowed
+        (
+            "",
+            {"CLIPPY_AGENT_RING__MAX_DURATION": "60"},
+            "CLIPPY_AGENT_RING__MAX_DURATION_S",
+        ),  # the nearest name
+    ],
+)
+def test_a_wrong_setting_is_named(tmp_path: Path, toml: str, environment: dict[str, str], named: str):
+    path = tmp_path / "agent.toml"
+    path.write_text(toml)
+
+    with pytest.raises(InputUnusable, match=named):
+        load_config(path, environment)
+
+
+def test_variables_that_find_the_configuration_are_no_settings(tmp_path: Path):
+    load_config(tmp_path / "absent.toml", {"CLIPPY_AGENT_DATA": "/somewhere", "CLIPPY_AGENT_CONFIG": "/else"})

@@ -1,0 +1,169 @@
+"""The control API over its real socket, with an engine that answers as it is told."""
+
+from __future__ import annotations
+
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.control.client import ControlClient
+from agent.control.server import ControlServer
+from agent.control.words import status_lines
+from agent.errors import AgentError, DiskFull, EngineNotRunning, NothingToClip
+from agent.model.clips import SavedClip, Trigger
+from agent.paths import AgentPaths
+from protos.clippy.v1 import clips_pb2, control_pb2
+from protos.timebase import SECOND_NS
+
+CLIP = SavedClip(
+    clip_id="c1",
+    session_id="0" * 32,
+    path="/videos/a.mp4",
+    start_ns=1,
+    end_ns=3 * SECOND_NS,
+    latency_ms=41,
+    trigger="command",
+    size_bytes=9,
+    created_unix_ms=1_700_000_000_000,
+    thumbnail_path="/t/c1.jpg",
+)
+
+
+class ToldEngine:
+    """Port `Engine`: says what the test told it to."""
+
+    def __init__(self) -> None:
+        self.failure: AgentError | None = None
+        self.saved_with: list[tuple[int, Trigger, bool]] = []
+        self.stopped = threading.Event()
+
+    def status(self) -> control_pb2.Status:
+        return control_pb2.Status(state="ready", buffered_ns=5 * SECOND_NS, session_id=CLIP.session_id)
+
+    def wait_for_change(self, timeout_s: float) -> None:
+        self.stopped.wait(min(timeout_s, 0.05))
+
+    def save_clip(self, *, last_ns: int, trigger: Trigger, is_exact: bool) -> SavedClip:
+        if self.failure:
+            raise self.failure
+        self.saved_with.append((last_ns, trigger, is_exact))
+        return CLIP
+
+    def clips(self, limit: int) -> list[SavedClip]:
+        return [CLIP][:limit]
+
+    def moments(self, limit: int) -> control_pb2.ListMomentsResponse:
+        moment = clips_pb2.Moment(moment_id="m1", title="What a goal")
+        return control_pb2.ListMomentsResponse(moments=[control_pb2.MomentWithExports(moment=moment)])
+
+    def devices(self) -> list[control_pb2.Device]:
+        return [control_pb2.Device(kind="screen", name=":0")]
+
+    def request_stop(self) -> None:
+        self.stopped.set()
+
+
+@pytest.fixture
+def engine() -> ToldEngine:
+    return ToldEngine()
+
+
+@pytest.fixture
+def socket_path(tmp_path: Path) -> Path:
+    return AgentPaths(data=tmp_path).control_socket
+
+
+@pytest.fixture
+def client(engine: ToldEngine, socket_path: Path) -> Iterator[ControlClient]:
+    server = ControlServer(engine, socket_path)
+    server.start()
+    client = ControlClient(socket_path)
+    yield client
+    client.close()
+    server.stop()
+
+
+def test_a_clip_travels_whole(client: ControlClient, engine: ToldEngine):
+    assert client.save_clip(last_ns=30 * SECOND_NS, is_exact=True) == CLIP
+    assert engine.saved_with == [(30 * SECOND_NS, "command", True)]
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [NothingToClip("the buffer is empty; wait a second"), DiskFull("12 MB are free, 40 MB are needed")],
+)
+def test_the_reason_of_a_failed_save_reaches_the_caller(
+    client: ControlClient, engine: ToldEngine, failure: AgentError
+):
+    engine.failure = failure
+
+    with pytest.raises(type(failure), match=str(failure)):
+        client.save_clip(last_ns=SECOND_NS)
+
+
+def test_lists_and_devices_travel(client: ControlClient):
+    assert client.clips() == [CLIP]
+    assert client.moments().moments[0].moment.title == "What a goal"
+    assert client.devices()[0].kind == "screen"
+
+
+def test_a_watcher_gets_a_status_at_once_and_another_at_a_change(client: ControlClient):
+    statuses = client.watch_status()
+
+    assert [next(statuses).state, next(statuses).state] == ["ready", "ready"]
+
+
+def test_the_socket_and_its_folder_are_the_users_alone(client: ControlClient, socket_path: Path):
+    client.status()
+
+    assert stat.S_IMODE(socket_path.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(socket_path.stat().st_mode) == 0o600
+
+
+def test_stop_reaches_the_engine(client: ControlClient, engine: ToldEngine):
+    client.stop_engine()
+
+    assert engine.stopped.wait(2)
+
+
+def test_without_an_engine_the_client_says_how_to_start_one(tmp_path: Path):
+    client = ControlClient(tmp_path / "control.sock")
+
+    with pytest.raises(EngineNotRunning, match="clippy engine"):
+        client.status()
+    client.close()
+
+
+def test_a_new_engine_takes_over_the_socket_a_killed_one_left(engine: ToldEngine, socket_path: Path):
+    socket_path.parent.mkdir(parents=True)
+    socket_path.touch()
+    server = ControlServer(engine, socket_path)
+    server.start()
+    client = ControlClient(socket_path)
+
+    assert client.status().state == "ready"
+    client.close()
+    server.stop()
+
+
+def test_a_long_data_directory_gets_a_short_socket_path(tmp_path: Path):
+    paths = AgentPaths(data=tmp_path / ("deep/" * 40))
+
+    assert len(str(paths.control_socket)) < 100
+
+
+def test_a_status_reads_as_words():
+    lines = status_lines(
+        control_pb2.Status(
+            state="ready",
+            buffered_ns=298 * SECOND_NS,
+            max_buffer_ns=300 * SECOND_NS,
+            warnings=["no microphone"],
+        )
+    )
+
+    assert lines[0] == "ready 4:58 of 5 min"
+    assert "warning: no microphone" in lines

@@ -1,0 +1,312 @@
+"""Outside media in a limited child process: whatever a file does, it does it there.
+
+A child has bounds on memory, CPU, file size and picture size, ends with its parent, and is killed when a
+deadline passes or its caller is cancelled. It is reused while it behaves (importing the decoder costs
+0.3 s). Two lanes, so that a chunk of speech never waits behind an export. One event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import structlog
+
+from coordinator.errors import AudioUnusable, CoordinatorError, DiskFull, MediaUnusable
+from coordinator.media.limits import Limits
+from coordinator.media.partial import discard_partials
+from coordinator.media.worker import message
+from coordinator.model.media import ExportResult, MediaFile, MediaTrack
+from coordinator.model.speech import Word
+
+log = structlog.get_logger()
+LightOrHeavy = Literal["light", "heavy"]
+# A child that served this many is replaced: what decoders leak must not add up.
+MAX_JOBS_PER_CHILD = 500
+# 4.6 hours of mono sound; a child that was taken over must not fill our memory.
+MAX_ANSWER_BYTES = 1024**3
+LIGHT_CPU_S, LIGHT_WALL_S = 60.0, 120.0
+# An export of the worst texture costs 2.5 CPU seconds a second on one core; encoding again for size, four times.
+HEAVY_CPU_S_PER_S, HEAVY_BASE_CPU_S = 15.0, 120.0
+WALL_PER_CPU = 3.0
+_ERRORS: dict[str, type[CoordinatorError]] = {e.code: e for e in (MediaUnusable, AudioUnusable, DiskFull)}
+
+
+class _Child:
+    """One process, one request at a time."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.num_jobs = 0
+
+    @classmethod
+    async def start(cls, limits: Limits) -> _Child:
+        environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "coordinator.media.worker",
+            json.dumps(dataclasses.asdict(limits)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env=environment,
+            limit=1024 * 1024,
+        )
+        return cls(process)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.returncode is None
+
+    async def ask(self, header: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes] | None:
+        """Return the answer, or None where the child died over it."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self.num_jobs += 1
+        try:
+            self._process.stdin.write(message(header, payload))
+            await self._process.stdin.drain()
+            answer = json.loads(await self._process.stdout.readuntil(b"\n"))
+            if not 0 <= answer["num_bytes"] <= MAX_ANSWER_BYTES:
+                return None
+            return answer, await self._process.stdout.readexactly(answer["num_bytes"])
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            return None
+        except (ValueError, KeyError, TypeError):  # What took a decoder over may say anything.
+            return None
+
+    async def end(self) -> int:
+        """Kill it, wait for it, and return its exit status."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        status = await self._process.wait()
+        transport = getattr(self._process, "_transport", None)
+        if transport is not None:  # Its pipes must not wait for the garbage collector.
+            transport.close()
+        return status
+
+    async def died(self) -> int:
+        """Return the status of a child that closed its pipe, killing it only if it lingers."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._process.wait(), 2.0)
+        return await self.end()
+
+
+class _Lane:
+    """At most `max_children` children at work; those that are idle are kept for the next job."""
+
+    def __init__(self, max_children: int, limits: Limits) -> None:
+        self._limits = limits
+        self._places = asyncio.Semaphore(max_children)
+        self._idle: collections.deque[_Child] = collections.deque()
+
+    @contextlib.asynccontextmanager
+    async def child(self) -> AsyncIterator[_Child]:
+        """Lend a child; it is killed unless the block ends well with the child alive."""
+        async with self._places:
+            child = None
+            while self._idle and child is None:
+                child = self._idle.pop()
+                if not child.is_alive:
+                    await child.end()
+                    child = None
+            child = child or await _Child.start(self._limits)
+            is_well = False
+            try:
+                yield child
+                is_well = child.is_alive and child.num_jobs < MAX_JOBS_PER_CHILD
+            finally:
+                if is_well:
+                    self._idle.append(child)
+                else:
+                    await asyncio.shield(child.end())
+
+    async def close(self) -> None:
+        while self._idle:
+            await self._idle.pop().end()
+
+
+class LimitedMedia:
+    """Every reading of outside media, each in a limited child. A context; or call `close` at the end.
+
+    All methods raise `MediaUnusable` (decoding sound: `AudioUnusable`) when the file cannot be used,
+    breaks a limit or kills its child, and `DiskFull` when the result has no room. Cancelling a call kills
+    its child and removes what it had not finished.
+    """
+
+    def __init__(self, limits: Limits | None = None, *, num_light: int = 1, num_heavy: int = 1) -> None:
+        """`num_light`, `num_heavy`: children at work at once for short jobs, and for those that encode."""
+        limits = limits or Limits()
+        self._lanes = {"light": _Lane(num_light, limits), "heavy": _Lane(num_heavy, limits)}
+
+    async def __aenter__(self) -> LimitedMedia:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End the idle children. Twice is once."""
+        for lane in self._lanes.values():
+            await lane.close()
+
+    async def probe(self, path: Path, *, timeout_s: float = LIGHT_WALL_S) -> MediaFile:
+        """See `probe.probe`."""
+        result, _ = await self._light("probe", {"path": str(path)}, timeout_s=timeout_s)
+        return _media_file(result)
+
+    async def normalize(self, src: Path, dst: Path, *, timeout_s: float | None = None) -> MediaFile:
+        """See `normalize.normalize`. The deadline follows from the length of `src` unless given."""
+        return _media_file(await self._heavy("normalize", src, dst, {}, None, timeout_s))
+
+    async def cut(
+        self, src: Path, dst: Path, *, start_s: float, end_s: float | None, timeout_s: float | None = None
+    ) -> float:
+        """See `cut.cut`; returns the length in seconds."""
+        bounds = {"start_s": start_s, "end_s": end_s}
+        result = await self._heavy("cut", src, dst, bounds, _length_s(start_s, end_s), timeout_s)
+        return float(result["duration_s"])
+
+    async def export(
+        self,
+        src: Path,
+        dst: Path,
+        *,
+        preset: str,
+        words: Sequence[Word] | None = None,
+        start_s: float = 0.0,
+        end_s: float | None = None,
+        title: str | None = None,
+        timeout_s: float | None = None,
+    ) -> ExportResult:
+        """See `export.export`."""
+        arguments = {
+            "preset": preset,
+            "words": [dataclasses.asdict(word) for word in words or ()],
+            "start_s": start_s,
+            "end_s": end_s,
+            "title": title,
+        }
+        result = await self._heavy("export", src, dst, arguments, _length_s(start_s, end_s), timeout_s)
+        return ExportResult(**result)
+
+    async def thumbnail(
+        self, src: Path, dst: Path, *, at_s: float, timeout_s: float = LIGHT_WALL_S
+    ) -> tuple[int, int]:
+        """See `thumbnail.thumbnail`."""
+        arguments = {"src": str(src), "dst": str(dst), "at_s": at_s}
+        result, _ = await self._light("thumbnail", arguments, dst=dst, timeout_s=timeout_s)
+        return int(result[0]), int(result[1])
+
+    async def decode_pcm16k(
+        self, source: bytes | Path, *, timeout_s: float = LIGHT_WALL_S
+    ) -> npt.NDArray[np.float32]:
+        """See `audio.decode_pcm16k`."""
+        if isinstance(source, bytes):
+            return await self._decode("decode_pcm16k", {}, source, timeout_s)
+        return await self._decode("decode_pcm16k", {"path": str(source)}, b"", timeout_s)
+
+    async def decode_channels(
+        self, path: Path, *, timeout_s: float = LIGHT_WALL_S
+    ) -> npt.NDArray[np.float32]:
+        """See `audio.decode_channels`."""
+        return await self._decode("decode_channels", {"path": str(path)}, b"", timeout_s)
+
+    async def _decode(
+        self, operation: str, arguments: dict[str, Any], data: bytes, timeout_s: float
+    ) -> npt.NDArray[np.float32]:
+        try:
+            result, samples = await self._light(operation, arguments, data, timeout_s=timeout_s)
+        except MediaUnusable as exc:
+            raise AudioUnusable(str(exc)) from exc
+        return np.frombuffer(samples, np.float32).reshape(result["shape"])
+
+    async def _light(
+        self,
+        operation: str,
+        arguments: dict[str, Any],
+        payload: bytes = b"",
+        *,
+        dst: Path | None = None,
+        timeout_s: float,
+    ) -> tuple[Any, bytes]:
+        return await self._do("light", operation, arguments, payload, dst, LIGHT_CPU_S, timeout_s)
+
+    async def _heavy(
+        self,
+        operation: str,
+        src: Path,
+        dst: Path,
+        arguments: dict[str, Any],
+        length_s: float | None,
+        timeout_s: float | None,
+    ) -> Any:
+        if length_s is None:
+            header, _ = await self._light("outline", {"path": str(src)}, timeout_s=LIGHT_WALL_S)
+            length_s = header["duration_s"] or 600.0  # Files that do not say are mostly short recordings.
+        cpu_s = HEAVY_BASE_CPU_S + HEAVY_CPU_S_PER_S * length_s
+        arguments = arguments | {"src": str(src), "dst": str(dst)}
+        wall_s = timeout_s if timeout_s is not None else cpu_s * WALL_PER_CPU
+        result, _ = await self._do("heavy", operation, arguments, b"", dst, cpu_s, wall_s)
+        return result
+
+    async def _do(
+        self,
+        lane: LightOrHeavy,
+        operation: str,
+        arguments: dict[str, Any],
+        payload: bytes,
+        dst: Path | None,
+        cpu_s: float,
+        timeout_s: float,
+    ) -> tuple[Any, bytes]:
+        header = {"operation": operation, "arguments": arguments, "cpu_s": cpu_s}
+        name = Path(str(arguments.get("path") or arguments.get("src") or "a chunk")).name
+        child: _Child | None = None
+        try:
+            async with self._lanes[lane].child() as child:
+                async with asyncio.timeout(timeout_s):
+                    answer = await child.ask(header, payload)
+                if answer is None:
+                    raise MediaUnusable(f"cannot {operation} {name}: it {_cause(await child.died(), cpu_s)}")
+        except TimeoutError as exc:
+            raise MediaUnusable(f"cannot {operation} {name}: it took longer than {timeout_s:g} s") from exc
+        finally:
+            if child is not None and dst is not None and not child.is_alive:
+                discard_partials(dst, child.pid)
+        error = answer[0].get("error")
+        if error is not None:
+            raise _ERRORS.get(error["code"], MediaUnusable)(error["message"])
+        return answer[0]["result"], answer[1]
+
+
+def _cause(status: int, cpu_s: float) -> str:
+    """Say what ended a child, in words that follow 'it'."""
+    if sys.platform != "win32" and status == -signal.SIGXCPU:
+        return f"took more than {cpu_s:g} s of CPU"
+    if sys.platform != "win32" and status in (-signal.SIGKILL, -signal.SIGABRT):
+        return "ran out of its memory limit, or the system killed it"
+    return f"crashed its decoder (exit status {status})"
+
+
+def _length_s(start_s: float, end_s: float | None) -> float | None:
+    return None if end_s is None else max(0.0, end_s - start_s)
+
+
+def _media_file(result: dict[str, Any]) -> MediaFile:
+    tracks = tuple(MediaTrack(**track) for track in result["tracks"])
+    return MediaFile(duration_s=result["duration_s"], format=result["format"], tracks=tracks)

@@ -1,0 +1,96 @@
+"""What `probe`, `normalize` and `export` of the command line do: a limited child, and a JSON object back.
+
+Each returns what `--json` prints on success, and raises what it prints on failure.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from coordinator.errors import InputUnusable
+from coordinator.media.child import LimitedMedia
+from coordinator.model.media import MediaFile
+from coordinator.model.speech import Word
+
+
+class _SpokenWord(msgspec.Struct):
+    text: str
+    start_s: float
+    end_s: float
+    channel: int | None = 0
+
+
+class _Captions(msgspec.Struct):
+    words: list[_SpokenWord]
+
+
+async def probe_command(path: Path) -> dict[str, Any]:
+    """Return `{duration_s, format, tracks: [...]}`, unknown values as None.
+
+    Raises:
+        MediaUnusable: It cannot be read.
+    """
+    async with LimitedMedia() as media:
+        return _as_json(await media.probe(path))
+
+
+async def normalize_command(src: Path, dst: Path) -> dict[str, Any]:
+    """Normalise `src` to `dst` and return what `dst` holds, with its path.
+
+    Raises:
+        MediaUnusable, DiskFull: See `normalize.normalize`.
+    """
+    async with LimitedMedia() as media:
+        return {"path": str(dst)} | _as_json(await media.normalize(src, dst))
+
+
+async def export_command(
+    src: Path,
+    dst: Path,
+    *,
+    preset: str,
+    captions: Path | None = None,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    title: str | None = None,
+) -> dict[str, Any]:
+    """Export `src` and return the fields of `ExportResult`.
+
+    Args:
+        captions: a JSON file as `transcribe --json` prints it.
+
+    Raises:
+        MediaUnusable, DiskFull: See `export.export`.
+        InputUnusable: The captions cannot be read.
+    """
+    words = read_captions(captions) if captions is not None else None
+    async with LimitedMedia() as media:
+        result = await media.export(
+            src, dst, preset=preset, words=words, start_s=start_s, end_s=end_s, title=title
+        )
+    return dataclasses.asdict(result)
+
+
+def read_captions(path: Path) -> list[Word]:
+    """Read the words of a transcript file.
+
+    Raises:
+        InputUnusable: It is missing, or not what `transcribe --json` prints.
+    """
+    try:
+        captions = msgspec.json.decode(path.read_bytes(), type=_Captions)
+    except (OSError, msgspec.MsgspecError) as exc:
+        raise InputUnusable(
+            f"cannot read captions from {path.name}: {exc}; give the output of transcribe --json"
+        ) from exc
+    return [
+        Word(text=w.text, start_s=w.start_s, end_s=w.end_s, channel=w.channel or 0) for w in captions.words
+    ]
+
+
+def _as_json(found: MediaFile) -> dict[str, Any]:
+    return dataclasses.asdict(found)

@@ -1,0 +1,270 @@
+"""Read pictures and sound of a span, on the file's own time line from 0.
+
+Damage is survived: a packet that does not decode is skipped and counted; a track of which nothing decodes
+is an error. Iterators own their container and close it when they end or are closed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import av.container
+import numpy as np
+import numpy.typing as npt
+import structlog
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.stream import Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from coordinator.errors import MediaUnusable
+from coordinator.media.opening import (
+    MAX_MEDIA_S,
+    audio_of,
+    check_size,
+    open_media,
+    origin_s,
+    translating,
+    video_of,
+)
+
+log = structlog.get_logger()
+SAMPLE_RATE_HZ = 48_000
+# A jump of the sound's clock below this is rounding of the container; above it, a gap or an overlap.
+MAX_CLOCK_ERROR_S = 0.04
+
+Samples = npt.NDArray[np.float32]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """What the header says, enough to plan by. Times are seconds from the file's own start."""
+
+    duration_s: float | None
+    has_video: bool
+    has_audio: bool
+    average_rate: Fraction | None
+    base_rate: Fraction | None
+    sample_aspect: Fraction | None
+    video_codec: str | None
+    audio_codec: str | None
+    audio_end_s: float
+
+
+def outline(path: Path) -> Outline:
+    """Read the header of `path`.
+
+    Raises:
+        MediaUnusable: It cannot be opened, or neither sound nor picture has a decoder here.
+    """
+    with open_media(path) as container:
+        video, audio = video_of(container), audio_of(container)
+        if video is None and audio is None:
+            raise MediaUnusable(f"{path.name} has no picture and no sound that can be decoded here")
+        return Outline(
+            duration_s=container.duration / av.time_base if container.duration else None,
+            has_video=video is not None,
+            has_audio=audio is not None,
+            average_rate=video.average_rate if video else None,
+            base_rate=video.base_rate if video else None,
+            sample_aspect=video.sample_aspect_ratio if video else None,
+            video_codec=video.codec_context.name if video else None,
+            audio_codec=audio.codec_context.name if audio else None,
+            audio_end_s=_end_s(audio, origin_s(container)) if audio else 0.0,
+        )
+
+
+def _end_s(stream: Stream, zero_s: float) -> float:
+    if not stream.duration or stream.time_base is None:
+        return 0.0
+    end_s = float((stream.duration + (stream.start_time or 0)) * stream.time_base) - zero_s
+    return min(end_s, MAX_MEDIA_S)
+
+
+def pictures(path: Path, *, start_s: float = 0.0) -> Iterator[tuple[float, VideoFrame]]:
+    """Yield (time in seconds, frame) from the frame that is shown at `start_s` onwards.
+
+    Raises:
+        MediaUnusable: There is no picture, none decodes, or one is larger than the limit.
+    """
+    with open_media(path) as container, translating(path, "decode"):
+        stream = video_of(container)
+        if stream is None:
+            raise MediaUnusable(f"{path.name} has no picture that can be decoded here")
+        zero_s = origin_s(container)
+        _seek(container, stream, start_s + zero_s)
+        shown: tuple[float, VideoFrame] | None = None
+        # Half a millisecond: a time that was rounded on its way here still means its own frame.
+        first_s = start_s + 0.0005
+        for time_s, frame in _timed(path, container, stream, zero_s):
+            if time_s <= first_s:
+                shown = time_s, frame
+                continue
+            if shown is not None:
+                yield shown
+                shown = None
+            yield time_s, frame
+        if shown is not None:
+            yield shown
+
+
+def _seek(container: av.container.InputContainer, stream: Stream, time_s: float) -> None:
+    if time_s <= 0 or stream.time_base is None:
+        return
+    try:
+        container.seek(int(time_s / stream.time_base), stream=stream)
+    except av.FFmpegError:
+        container.seek(0)
+
+
+def _timed(
+    path: Path, container: av.container.InputContainer, stream: VideoStream, zero_s: float
+) -> Iterator[tuple[float, VideoFrame]]:
+    num_frames = num_damaged = 0
+    previous_s = 0.0
+    step_s = float(1 / (stream.average_rate or 30))
+    for packet in _packets(container, stream):
+        try:
+            frames = stream.decode(packet)
+        except av.FFmpegError:
+            num_damaged += 1
+            continue
+        for frame in frames:
+            check_size(path, frame)
+            time_s = frame.time - zero_s if frame.pts is not None else previous_s + step_s
+            previous_s = time_s
+            num_frames += 1
+            if time_s > MAX_MEDIA_S:
+                raise MediaUnusable(f"{path.name} is longer than {MAX_MEDIA_S / 3600:g} hours")
+            yield time_s, frame
+    if not num_frames:
+        raise MediaUnusable(
+            f"no picture of {path.name} can be decoded ({num_damaged} damaged packets): "
+            "it is truncated, encrypted or damaged"
+        )
+    if num_damaged:
+        log.warning("damaged_pictures_skipped", num_damaged=num_damaged, num_frames=num_frames)
+
+
+def _packets(container: av.container.InputContainer, stream: Stream) -> Iterator[av.Packet[Any]]:
+    """Demux until the end, or until the file breaks off."""
+    try:
+        yield from container.demux(stream)
+    except av.FFmpegError as exc:
+        log.warning("media_broke_off", reason=type(exc).__name__)
+
+
+def sounds(
+    path: Path, *, start_s: float = 0.0, layout: str = "stereo", rate_hz: int = SAMPLE_RATE_HZ
+) -> Iterator[Samples]:
+    """Yield the sound from `start_s` on, without a hole: float32, shape (channels, num_samples).
+
+    Gaps are filled with silence and overlaps cut, so the n-th sample is the sound at `start_s + n/rate_hz`.
+
+    Nothing is yielded where the track has nothing after `start_s`.
+
+    Raises:
+        MediaUnusable: There is no track of sound, or none of it decodes.
+    """
+    with open_media(path) as container, translating(path, "decode"):
+        stream = audio_of(container)
+        if stream is None:
+            raise MediaUnusable(f"{path.name} has no sound that can be decoded here")
+        zero_s = origin_s(container) + start_s
+        # Codecs with memory (AAC, Opus) need a little before the span to sound right at its start.
+        _seek(container, stream, zero_s - 0.2 if start_s > 0.2 else 0.0)
+        resampler = AudioResampler(format="fltp", layout=layout, rate=rate_hz)
+        num_yielded = 0
+        for block in _resampled(path, container, stream, resampler):
+            at = block.pts if block.pts is not None else num_yielded
+            time_s = float(at * (block.time_base or Fraction(1, rate_hz))) - zero_s
+            if time_s > MAX_MEDIA_S:
+                raise MediaUnusable(f"{path.name} is longer than {MAX_MEDIA_S / 3600:g} hours")
+            for piece in _placed(np.asarray(block.to_ndarray(), np.float32), time_s, num_yielded, rate_hz):
+                num_yielded += piece.shape[1]
+                yield piece
+
+
+def _placed(samples: Samples, time_s: float, num_yielded: int, rate_hz: int) -> Iterator[Samples]:
+    """Yield `samples` cut or preceded by silence so that they begin where the time line says."""
+    offset = round(time_s * rate_hz) - num_yielded
+    is_first = num_yielded == 0
+    if not is_first and abs(offset) <= MAX_CLOCK_ERROR_S * rate_hz:
+        offset = 0
+    if offset < 0:
+        samples = samples[:, -offset:]
+    while offset > 0:
+        num_silent = min(offset, rate_hz)
+        yield np.zeros((samples.shape[0], num_silent), np.float32)
+        offset -= num_silent
+    if samples.shape[1]:
+        yield samples
+
+
+def _resampled(
+    path: Path, container: av.container.InputContainer, stream: AudioStream, resampler: AudioResampler
+) -> Iterator[AudioFrame]:
+    num_blocks = num_damaged = 0
+    for packet in _packets(container, stream):
+        try:
+            frames = stream.decode(packet)
+        except av.FFmpegError:
+            num_damaged += 1
+            continue
+        for frame in frames:
+            for block in _resample(resampler, frame):
+                num_blocks += 1
+                yield block
+    if num_damaged and not num_blocks:
+        raise MediaUnusable(
+            f"no sound of {path.name} can be decoded ({num_damaged} damaged packets): "
+            "it is truncated, encrypted or damaged"
+        )
+    yield from resampler.resample(None)
+
+
+def _resample(resampler: AudioResampler, frame: AudioFrame) -> list[AudioFrame]:
+    try:
+        return resampler.resample(frame)
+    except ValueError:
+        # The track changed its rate or layout on the way: a block that cannot be joined is left out,
+        # and its time is filled with silence.
+        return []
+
+
+def in_blocks(pieces: Iterator[Samples], num_samples: int) -> Iterator[Samples]:
+    """Regroup to blocks of exactly `num_samples`; the last one may be shorter."""
+    waiting: list[Samples] = []
+    num_waiting = 0
+    for piece in pieces:
+        waiting.append(piece)
+        num_waiting += piece.shape[1]
+        if num_waiting < num_samples:
+            continue
+        joined = np.concatenate(waiting, axis=1)
+        whole = num_waiting - num_waiting % num_samples
+        for begin in range(0, whole, num_samples):
+            yield joined[:, begin : begin + num_samples]
+        waiting, num_waiting = [joined[:, whole:]], num_waiting - whole
+    if num_waiting:
+        yield np.concatenate(waiting, axis=1)
+
+
+def first_samples(pieces: Iterator[Samples], num_samples: int | None) -> Iterator[Samples]:
+    """Yield what there is, at most `num_samples`."""
+    left = num_samples
+    for piece in pieces:
+        if left is None:
+            yield piece
+            continue
+        yield piece[:, :left]
+        left -= piece.shape[1]
+        if left <= 0:
+            return

@@ -1,0 +1,61 @@
+"""What a child process that reads outside media may use, set by itself before it reads any.
+
+POSIX only; elsewhere the parent's deadline and its kill are what holds.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import os
+import signal
+import sys
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds of one child.
+
+    Attributes:
+        memory_bytes: address space. From 1080p to 1080x1920 takes 0.8 GiB of it; larger sources take more.
+        file_bytes: the largest file it may write.
+    """
+
+    memory_bytes: int = 3 * 1024**3
+    file_bytes: int = 8 * 1024**3
+
+
+def apply_limits(limits: Limits) -> None:
+    """Bound this process for good: memory, file size, no core dump, death with its parent."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limits.file_bytes, limits.file_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # Past the size, a write fails with EFBIG and becomes a message; the signal would only kill.
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    if sys.platform == "linux":
+        die_with_parent()
+
+
+def allow_cpu_s(more_s: float) -> None:
+    """Let this process use `more_s` seconds of CPU from now on; beyond, the kernel ends it (SIGXCPU)."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    soft = int(used.ru_utime + used.ru_stime + more_s) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
+
+
+def die_with_parent() -> None:
+    """Ask Linux to kill this process when the thread that started it ends."""
+    parent = os.getppid()
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # It died before the call: nobody will send the signal.
+        os._exit(1)

@@ -1,0 +1,51 @@
+"""Write a file so that it is either whole or not there.
+
+The bytes go to a hidden file beside the destination, are fsynced, and take its name in one rename. A
+process that was killed leaves that hidden file; `discard_partials` removes what a given process left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from coordinator.media.opening import translating
+
+
+@contextlib.contextmanager
+def replacing(dst: Path) -> Iterator[Path]:
+    """Give a path to write to; it becomes `dst` when the block ends well, and vanishes when it does not.
+
+    Raises:
+        DiskFull, MediaUnusable: It could not be written, flushed or renamed.
+    """
+    partial = dst.with_name(f".{dst.name}.{os.getpid()}.partial")
+    try:
+        with translating(dst, "write"):
+            yield partial
+            descriptor = os.open(partial, os.O_RDWR)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            partial.replace(dst)
+            _fsync_folder(dst.parent)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _fsync_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def discard_partials(dst: Path, pid: int) -> None:
+    """Remove what process `pid` left unfinished beside `dst`; it must be dead. Missing is fine."""
+    dst.with_name(f".{dst.name}.{pid}.partial").unlink(missing_ok=True)

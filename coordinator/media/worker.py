@@ -1,0 +1,151 @@
+"""The child side of `child.LimitedMedia`: `python -m coordinator.media.worker`.
+
+Reads requests from stdin and answers on stdout, one at a time. A message is one line of JSON, then as many
+raw bytes as its `num_bytes` says. Ends when stdin does, in the middle of a job too: a reader thread watches
+it, so that no child outlives its parent.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import queue
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from coordinator.errors import CoordinatorError, MediaUnusable
+from coordinator.media.limits import Limits, allow_cpu_s, apply_limits
+
+Answer = tuple[Any, bytes]
+
+
+def read_message(pipe: BinaryIO) -> tuple[dict[str, Any], bytes] | None:
+    """Read one message, or None at the end."""
+    line = pipe.readline()
+    if not line.endswith(b"\n"):
+        return None
+    header = json.loads(line)
+    payload = pipe.read(header["num_bytes"])
+    return (header, payload) if len(payload) == header["num_bytes"] else None
+
+
+def message(header: dict[str, Any], payload: bytes = b"") -> bytes:
+    """Return one message as bytes."""
+    return json.dumps(header | {"num_bytes": len(payload)}).encode() + b"\n" + payload
+
+
+def _outline(arguments: dict[str, Any], _: bytes) -> Answer:
+    from coordinator.media.decoding import outline
+
+    return {"duration_s": outline(Path(arguments["path"])).duration_s}, b""
+
+
+def _probe(arguments: dict[str, Any], _: bytes) -> Answer:
+    from coordinator.media.probe import probe
+
+    return dataclasses.asdict(probe(Path(arguments["path"]))), b""
+
+
+def _normalize(arguments: dict[str, Any], _: bytes) -> Answer:
+    from coordinator.media.normalize import normalize
+
+    return dataclasses.asdict(normalize(Path(arguments["src"]), Path(arguments["dst"]))), b""
+
+
+def _cut(arguments: dict[str, Any], _: bytes) -> Answer:
+    from coordinator.media.cut import cut
+
+    src, dst = Path(arguments["src"]), Path(arguments["dst"])
+    return dataclasses.asdict(cut(src, dst, start_s=arguments["start_s"], end_s=arguments["end_s"])), b""
+
+
+def _export(arguments: dict[str, Any], _: bytes) -> Answer:
+    from coordinator.media.export import export
+    from coordinator.model.speech import Word
+
+    words = [Word(**word) for word in arguments.pop("words") or ()]
+    src, dst = Path(arguments.pop("src")), Path(arguments.pop("dst"))
+    return dataclasses.asdict(export(src, dst, words=words, **arguments)), b""
+
+
+def _thumbnail(arguments: dict[str, Any], _: bytes) -> Answer:
+    from coordinator.media.thumbnail import thumbnail
+
+    return thumbnail(Path(arguments["src"]), Path(arguments["dst"]), at_s=arguments["at_s"]), b""
+
+
+def _decode_pcm16k(arguments: dict[str, Any], data: bytes) -> Answer:
+    from coordinator.media.audio import decode_pcm16k
+
+    samples = decode_pcm16k(Path(arguments["path"]) if arguments.get("path") else data)
+    return {"shape": list(samples.shape)}, samples.tobytes()
+
+
+def _decode_channels(arguments: dict[str, Any], _: bytes) -> Answer:
+    from coordinator.media.audio import decode_channels
+
+    samples = decode_channels(Path(arguments["path"]))
+    return {"shape": list(samples.shape)}, samples.tobytes()
+
+
+_OPERATIONS: dict[str, Callable[[dict[str, Any], bytes], Answer]] = {
+    "outline": _outline,
+    "probe": _probe,
+    "normalize": _normalize,
+    "cut": _cut,
+    "export": _export,
+    "thumbnail": _thumbnail,
+    "decode_pcm16k": _decode_pcm16k,
+    "decode_channels": _decode_channels,
+}
+
+
+def _answer(header: dict[str, Any], payload: bytes) -> bytes:
+    """Do one request; whatever goes wrong becomes an answer. The outermost frame of a job."""
+    try:
+        allow_cpu_s(header["cpu_s"])
+        result, data = _OPERATIONS[header["operation"]](header["arguments"], payload)
+        return message({"result": result}, data)
+    except CoordinatorError as exc:
+        return message({"error": {"code": exc.code, "message": str(exc)}})
+    except MemoryError:
+        return message({"error": {"code": MediaUnusable.code, "message": "it ran out of its memory limit"}})
+    except Exception as exc:  # noqa: BLE001 (the outermost frame of a job)
+        # A foreign library met data it was not made for: the job fails, the child goes on.
+        reason = f"{type(exc).__name__}: {exc}"
+        return message(
+            {"error": {"code": MediaUnusable.code, "message": f"it could not be processed: {reason}"}}
+        )
+
+
+def _watch(pipe: BinaryIO, requests: queue.Queue[tuple[dict[str, Any], bytes]]) -> None:
+    while (request := read_message(pipe)) is not None:
+        requests.put(request)
+    os._exit(0)
+
+
+def main() -> None:
+    """Serve until stdin ends. Arguments: the limits as JSON."""
+    limits = Limits(**json.loads(sys.argv[1])) if len(sys.argv) > 1 else Limits()
+    # Answers leave by a descriptor of their own: what a library prints must not mix with them.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    import av  # noqa: F401  (before the first request: it takes 0.3 s)
+    import numpy as np  # noqa: F401
+
+    apply_limits(limits)
+    # The parent sends a request only after the answer to the one before: one place is enough.
+    requests: queue.Queue[tuple[dict[str, Any], bytes]] = queue.Queue(maxsize=1)
+    threading.Thread(target=_watch, args=(sys.stdin.buffer, requests), name="stdin", daemon=True).start()
+    while True:
+        header, payload = requests.get()
+        answers.write(_answer(header, payload))
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,258 @@
+"""An export is shaped, captioned, levelled, in step and small enough, or it is not there at all."""
+
+import dataclasses
+import errno
+import os
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from coordinator.errors import DiskFull, MediaUnusable
+from coordinator.media import partial
+from coordinator.media import preset as presets
+from coordinator.media.cut import cut
+from coordinator.media.export import export
+from coordinator.media.loudness import measure
+from coordinator.media.normalize import normalize
+from coordinator.media.probe import probe
+from coordinator.media.thumbnail import thumbnail
+from coordinator.model.speech import Word
+from tests.fakes.flash_clip import beeps_s, flashes_s, num_frames, samples_of, write_clip
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    return write_clip(tmp_path_factory.mktemp("clip") / "clip.mp4")
+
+
+@pytest.fixture(scope="module")
+def vertical(clip, tmp_path_factory):
+    """A vertical export of seconds 1.25 to 5.25 with words, made once: most tests look at it."""
+    words = [
+        Word(text="before", start_s=0.2, end_s=0.6),
+        Word(text="Insane", start_s=2.05, end_s=2.4),
+        Word(text="shot!", start_s=2.45, end_s=2.8),
+        Word(text="again", start_s=4.0, end_s=4.3),
+        Word(text="after", start_s=5.6, end_s=5.9),
+    ]
+    dst = tmp_path_factory.mktemp("vertical") / "post.mp4"
+    result = export(clip, dst, preset="vertical", words=words, start_s=1.25, end_s=5.25, title="Look at this")
+    return dst, result
+
+
+def offsets_ms(path):
+    # A mark that the cut went through is none.
+    flashes, beeps = ([t for t in marks if t > 0.3] for marks in (flashes_s(path), beeps_s(path)))
+    assert len(flashes) == len(beeps) > 0
+    return [1000 * abs(f - b) for f, b in zip(flashes, beeps, strict=True)]
+
+
+def caption_rows(frame):
+    """The luma of the rows where captions stand in a vertical export."""
+    luma = np.frombuffer(frame.planes[0], np.uint8).reshape(-1, frame.planes[0].line_size)
+    return luma[1320:1500, : frame.width]
+
+
+def test_the_file_is_what_the_result_says_and_what_platforms_take(vertical):
+    dst, result = vertical
+    found = probe(dst)
+
+    assert (result.width, result.height, result.captions) == (1080, 1920, 3)
+    assert (result.path, result.size_bytes) == (str(dst), dst.stat().st_size)
+    assert [(t.codec, t.sample_rate_hz) for t in found.tracks] == [("h264", None), ("aac", 48_000)]
+    with av.open(str(dst)) as container:
+        context = container.streams.video[0].codec_context
+        assert (context.profile, context.pix_fmt, context.colorspace) == ("High", "yuv420p", 1)
+        assert container.metadata["title"] == "Look at this"
+        assert container.start_time == 0
+    assert dst.read_bytes()[:200].find(b"moov") > 0
+
+
+def test_the_length_is_exact_to_a_frame(vertical):
+    dst, result = vertical
+
+    assert result.duration_s == pytest.approx(4.0, abs=1e-6)
+    assert num_frames(dst) == 120
+
+
+def test_sound_and_picture_stay_in_step(vertical):
+    assert max(offsets_ms(vertical[0])) <= 20
+
+
+def test_marks_stand_where_the_source_had_them(vertical):
+    assert flashes_s(vertical[0]) == pytest.approx([0.75, 1.75, 2.75, 3.75], abs=0.035)
+
+
+def test_loudness_is_what_an_independent_pass_measures(vertical):
+    dst, result = vertical
+    mono = samples_of(dst)
+
+    found = measure(iter([np.stack([mono, mono])]))
+
+    assert found.integrated_lufs == pytest.approx(-14, abs=0.5)
+    assert result.lufs == pytest.approx(found.integrated_lufs, abs=0.3)
+    assert found.true_peak_dbtp <= -1.5
+
+
+def test_a_caption_appears_with_its_word_and_goes_before_long(vertical):
+    shown = []
+    with av.open(str(vertical[0])) as container:
+        for frame in container.decode(video=0):
+            if caption_rows(frame).max() > 200:
+                shown.append(float(frame.time))
+
+    # "Insane shot!" is heard 0.8 s after the start of the part, "again" at 2.75 s.
+    assert shown[0] == pytest.approx(0.8, abs=0.08)
+    gap = next(k for k in range(1, len(shown)) if shown[k] - shown[k - 1] > 0.2)
+    assert shown[gap] == pytest.approx(2.75, abs=0.08)
+    assert 1.55 <= shown[gap - 1] <= 2.2
+
+
+def test_the_same_cards_lie_beside_it_as_srt(vertical):
+    srt = vertical[0].with_suffix(".srt").read_text("utf-8")
+
+    assert "Insane shot!" in srt and "before" not in srt and "after" not in srt
+
+
+def test_nothing_unfinished_stays_beside_it(vertical):
+    assert sorted(p.name for p in vertical[0].parent.iterdir()) == ["post.mp4", "post.srt"]
+
+
+def test_a_discord_export_fills_its_limit_and_never_passes_it(tmp_path, monkeypatch):
+    small = dict(presets.presets())
+    small["discord"] = dataclasses.replace(small["discord"], max_size_bytes=400_000)
+    monkeypatch.setattr(presets, "presets", lambda: small)
+    src = write_clip(tmp_path / "clip.mp4", duration_s=5, is_restless=True)
+
+    result = export(src, tmp_path / "post.mp4", preset="discord")
+
+    assert 0.85 * 400_000 <= result.size_bytes <= 400_000
+    assert (result.width, result.height) == (640, 360)
+
+
+def test_a_copy_keeps_every_frame_of_the_part(clip, tmp_path):
+    result = export(clip, tmp_path / "post.mp4", preset="source", start_s=2.0, end_s=4.0)
+
+    assert (result.width, result.height, result.captions, result.duration_s) == (640, 360, 0, 2.0)
+    assert num_frames(tmp_path / "post.mp4") == 60
+    assert flashes_s(tmp_path / "post.mp4") == pytest.approx([1.0], abs=0.002)
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "method"),
+    [
+        (1.0, 3.0, "copy"),  # on a key frame
+        (1.5, 4.5, "encode"),
+        (0.0, None, "copy"),
+        (2.0 + 1 / 30, 2.0 + 11 / 30, "encode"),
+    ],
+)
+def test_a_cut_is_exact_to_a_frame_whichever_way_it_is_made(start_s, end_s, method, clip, tmp_path):
+    dst = tmp_path / "cut.mp4"
+
+    done = cut(clip, dst, start_s=start_s, end_s=end_s)
+
+    assert done.method == method
+    assert num_frames(dst) == round(((end_s or 6.0) - start_s) * 30)
+    if (end_s or 6.0) - start_s > 1:
+        assert max(offsets_ms(dst)) <= 20
+
+
+def test_digital_silence_stays_silent(tmp_path):
+    src = write_clip(tmp_path / "clip.mp4", duration_s=1, size=(64, 36))
+    silent = tmp_path / "silent.mp4"
+    replace_sound_by_silence(src, silent)
+
+    result = export(silent, tmp_path / "post.mp4", preset="discord")
+
+    assert result.lufs is None
+    assert np.abs(samples_of(tmp_path / "post.mp4")).max() < 1e-4
+
+
+def replace_sound_by_silence(src, dst):
+    with av.open(str(src)) as source, av.open(str(dst), "w") as out:
+        video = out.add_stream_from_template(source.streams.video[0])
+        audio = out.add_stream("aac", rate=48_000, layout="stereo")
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = video
+                out.mux(packet)
+        frame = av.AudioFrame.from_ndarray(np.zeros((2, 48_000), np.float32), "fltp", "stereo")
+        frame.sample_rate, frame.pts, frame.time_base = 48_000, 0, Fraction(1, 48_000)
+        out.mux(audio.encode(frame))
+        out.mux(audio.encode(None))
+
+
+@pytest.mark.parametrize("gain", [0.0005, 0.02, 0.98])
+def test_quiet_and_loud_recordings_come_out_equally_loud(gain, tmp_path):
+    src = write_clip(tmp_path / "clip.mp4", duration_s=3, size=(64, 36), gain=gain)
+
+    result = export(src, tmp_path / "post.mp4", preset="discord")
+
+    assert result.lufs == pytest.approx(-14, abs=0.5)
+
+
+def test_a_recording_without_sound_is_exported_without_sound(tmp_path):
+    src = write_clip(tmp_path / "clip.mp4", duration_s=1, size=(64, 36), has_sound=False)
+
+    result = export(src, tmp_path / "post.mp4", preset="discord")
+
+    assert result.lufs is None
+    assert [t.kind for t in probe(tmp_path / "post.mp4").tracks] == ["video"]
+
+
+def test_one_frame_is_enough(tmp_path):
+    src = write_clip(tmp_path / "clip.mp4", duration_s=1 / 30, size=(64, 36), has_sound=False)
+
+    result = export(
+        src, tmp_path / "post.mp4", preset="square", words=[Word(text="hi", start_s=0, end_s=0.01)]
+    )
+
+    assert (num_frames(tmp_path / "post.mp4"), result.captions) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"preset": "myspace"}, "myspace"),
+        ({"preset": "vertical", "start_s": -1.0}, "-1"),
+        ({"preset": "vertical", "start_s": float("nan")}, "nan"),
+        ({"preset": "vertical", "start_s": 3.0, "end_s": 2.0}, "not after"),
+        ({"preset": "vertical", "start_s": 60.0}, "6 s long"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_its_value(arguments, reason, clip, tmp_path):
+    with pytest.raises(MediaUnusable, match=reason):
+        export(clip, tmp_path / "post.mp4", **arguments)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("make", [normalize, lambda s, d: export(s, d, preset="discord")])
+def test_a_full_disk_leaves_the_old_file_and_no_partial_one(make, tmp_path, monkeypatch):
+    src = write_clip(tmp_path / "clip.mp4", duration_s=1, size=(64, 36))
+    dst = tmp_path / "out.mp4"
+    dst.write_bytes(b"the one before")
+
+    def no_room(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(partial.os, "fsync", no_room)
+    with pytest.raises(DiskFull, match=r"out\.mp4"):
+        make(src, dst)
+
+    assert dst.read_bytes() == b"the one before"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["clip.mp4", "out.mp4"]
+
+
+def test_a_thumbnail_is_the_picture_of_its_time(clip, tmp_path):
+    size = thumbnail(clip, tmp_path / "a.jpg", at_s=2.05)
+    thumbnail(clip, tmp_path / "b.jpg", at_s=99.0)
+
+    with Image.open(tmp_path / "a.jpg") as flash, Image.open(tmp_path / "b.jpg") as last:
+        assert flash.size == size == (640, 360)
+        assert flash.convert("L").getpixel((320, 180)) > 220
+        assert last.convert("L").getpixel((320, 180)) < 150

@@ -1,0 +1,54 @@
+"""Frames of any rhythm become frames of a constant rate."""
+
+from fractions import Fraction
+
+import pytest
+
+from coordinator.media.pacing import constant_rate, paced
+
+
+@pytest.mark.parametrize(
+    ("average", "base", "expected"),
+    [
+        (Fraction(30), Fraction(30), Fraction(30)),
+        (Fraction(2997, 100), Fraction(30000, 1001), Fraction(30000, 1001)),  # rounded by its container
+        (Fraction(30000, 1001), Fraction(60000, 1001), Fraction(30000, 1001)),  # base counts fields
+        (Fraction(13), Fraction(30), Fraction(30)),  # a recording that dropped frames
+        (Fraction(15), Fraction(1000), Fraction(15)),  # base is a time base of 1 ms
+        (Fraction(120), Fraction(120), Fraction(60)),  # faster than anyone takes
+        (Fraction(1, 2), None, Fraction(5)),  # slower than a player seeks well in
+        (None, None, Fraction(30)),  # nothing known
+    ],
+)
+def test_the_rate_is_the_one_that_the_recording_meant(average, base, expected):
+    assert constant_rate(average, base) == expected
+
+
+@pytest.mark.parametrize(
+    ("times_s", "expected"),
+    [
+        ([0.0, 0.1, 0.2], "abc"),
+        ([0.0, 0.3], "aaab"),  # a gap repeats the frame before it
+        ([0.0, 0.1, 0.12, 0.2], "acd"),  # of two on one tick the later wins
+        ([0.2, 0.3], "aaab"),  # a late start shows its first frame from the beginning
+        ([0.01, 0.09, 0.21], "abc"),  # jitter lands on the nearest tick
+    ],
+)
+def test_every_tick_shows_the_frame_that_is_due(times_s, expected):
+    frames = list(zip(times_s, "abcdef", strict=False))
+
+    assert "".join(paced(frames, Fraction(10), max_ticks=None)) == expected
+
+
+def test_the_length_asked_for_is_never_exceeded():
+    endless = ((k / 10, "x") for k in range(10**9))
+
+    assert len(list(paced(endless, Fraction(10), max_ticks=7))) == 7
+
+
+def test_the_last_frame_is_held_for_sound_that_goes_on():
+    assert "".join(paced([(0.0, "a"), (0.1, "b")], Fraction(10), max_ticks=None, hold_until_s=0.5)) == "abbbb"
+
+
+def test_a_frame_far_in_the_future_costs_no_more_than_the_length_asked_for():
+    assert len(list(paced([(0.0, "a"), (1e9, "b")], Fraction(60), max_ticks=60))) == 60

@@ -72,8 +72,8 @@ class Media(Protocol):
         """Say what a file holds."""
         ...
 
-    async def cut(self, src: Path, dst: Path, *, start_s: float, end_s: float) -> MediaFile:
-        """Write the span as an MP4 that starts at 0; exact to a frame."""
+    async def cut(self, src: Path, dst: Path, *, start_s: float, end_s: float) -> float:
+        """Write the span as an MP4 that starts at 0; exact to a frame. Returns its length in seconds."""
         ...
 
     async def export(

@@ -90,9 +90,9 @@ class Cutting:
             source, cut = Path(folder) / "source.mp4", Path(folder) / "clip.mp4"
             await self._objects.get_file(request.object_key, source)
             length_s = (end_ns - start_ns) / SECOND_NS
-            made = await self._media.cut(source, cut, start_s=offset_s, end_s=offset_s + length_s)
+            await self._media.cut(source, cut, start_s=offset_s, end_s=offset_s + length_s)
+            picture = picture_of(await self._media.probe(cut))
             await self._objects.put(key, cut)
-        picture = picture_of(made)
         row = ClipRow(
             clip_id=clip_id,
             session_id=request.session_id,

@@ -64,3 +64,12 @@ select object_key from exports where export_id = $1 and state = 'ready'
 -- What the processes say of themselves.
 select worker_id, stage, pid, state, reason, detail, extract(epoch from now() - seen_at) as age_s
 from workers where seen_at > now() - interval '1 minute' order by stage
+
+-- name: num_unheard
+-- Chunks of lanes that are heard (mic, desktop, signals) and were not yet, and did not fail.
+select count(*) from chunks c
+where c.session_id = $1 and c.lane in (1, 2, 4)
+  and not exists (select from features f where (f.session_id, f.lane, f.seq) = (c.session_id, c.lane, c.seq))
+  and not exists (
+      select from job_runs j
+      where j.key = format('stt:%s:%s:%s', c.session_id, c.lane, c.seq) and j.state = 'failed')

@@ -162,5 +162,6 @@ async def _jobs(connection: asyncpg.Connection, session_id: str) -> dict[str, An
         "done": counts.get("done", 0),
         "failed": counts.get("failed", 0),
         "running": counts.get("running", 0),
+        "waiting": await connection.fetchval(SQL["num_unheard"], session_id),
         "failures": [dict(row) for row in await connection.fetch(SQL["failed_jobs"], session_id)],
     }

@@ -156,7 +156,8 @@ def timeline(duration_s: float = DEFAULT_DURATION_S, seed: int = DEFAULT_SEED) -
         free_from_s = cycle_start_s + 1.0
         lines = list(_OPENING) if cycle_start_s == 0.0 else []
         for plan in _CYCLE:
-            start_s = round(cycle_start_s + plan.start_s + chance.uniform(-_JITTER_S, _JITTER_S), 3)
+            # Tenths of a second are whole frames at 30 and 60 fps: a shot's flash is painted when it is heard.
+            start_s = round(cycle_start_s + plan.start_s + chance.uniform(-_JITTER_S, _JITTER_S), 1)
             end_s = round(start_s + plan.length_s, 3)
             utterances += _calm_speech(free_from_s, start_s - 0.7, lines, calm, chance)
             free_from_s = end_s + 0.8

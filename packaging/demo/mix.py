@@ -123,6 +123,8 @@ def game_track(timeline: Timeline, lines: Sequence[Spoken], *, has_beeps: bool =
         elif decoy.kind == "music":
             tune = sound.music(decoy.end_s - decoy.start_s, timeline.seed)
             clips.append(_clip(decoy.start_s, tune * np.float32(_gain(_MUSIC_DBFS))))
+    # The goal line's sensor beeps with the flash: what is seen and what is heard can be held side by side.
+    clips += [_clip(highlight.shot_s, sound.beep()) for highlight in timeline.highlights]
     clips += [_clip(goal.shot_s, sound.horn()) for goal in timeline.highlights if goal.kind == "goal"]
     if has_beeps:
         clips += [_clip(float(second), sound.beep()) for second in range(int(timeline.duration_s) + 1)]

@@ -122,7 +122,7 @@ def _numbers(value: Any) -> Any:
 
 def _devices(arguments: argparse.Namespace, paths: AgentPaths) -> int:
     from agent.control.client import ControlClient
-    from agent.engine import list_devices
+    from agent.engine.surveying import list_devices
 
     try:
         devices = ControlClient(paths.control_socket).devices()
@@ -148,7 +148,7 @@ def _devices(arguments: argparse.Namespace, paths: AgentPaths) -> int:
 
 
 def _library(arguments: argparse.Namespace, paths: AgentPaths) -> int:
-    from agent.engine import read_library
+    from agent.engine.surveying import read_library
 
     clips = read_library(paths, arguments.limit)
     rows = [
@@ -205,7 +205,7 @@ def _moments(arguments: argparse.Namespace, paths: AgentPaths) -> int:
 
 
 def _doctor(arguments: argparse.Namespace, paths: AgentPaths) -> int:
-    from agent.engine import examine
+    from agent.engine.surveying import examine
 
     checks = examine(paths, is_self_check=arguments.self_check)
     value = {
@@ -230,7 +230,7 @@ def _stop(arguments: argparse.Namespace, paths: AgentPaths) -> int:
 
 
 def _engine(arguments: argparse.Namespace, paths: AgentPaths) -> int:
-    from agent.engine import run_engine
+    from agent.engine.run import run_engine
 
     return run_engine(
         paths,

@@ -70,10 +70,14 @@ class PacketSpan(Protocol):
     A context manager; may be read from any one thread, several times over. Never spans two epochs.
     """
 
-    session_id: str
-    tracks: Sequence[TrackParams]
-    start_ns: int
-    end_ns: int
+    @property
+    def session_id(self) -> str: ...
+    @property
+    def tracks(self) -> Sequence[TrackParams]: ...
+    @property
+    def start_ns(self) -> int: ...
+    @property
+    def end_ns(self) -> int: ...
 
     def packets(self) -> Iterator[EncodedPacket]:
         """All packets by DTS: from the key frame at or before `start_ns` to the last before `end_ns`."""

@@ -50,7 +50,7 @@ class Library(Protocol):
     """Where saved clips are written down."""
 
     def add_clip(self, clip: SavedClip) -> None: ...
-    def add_press(self, *, at_unix_ms: int, clip_id: str, error: str) -> None: ...
+    def add_press(self, *, at_unix_ms: int, trigger: Trigger, clip_id: str = "", error: str = "") -> None: ...
 
 
 class Line(Protocol):
@@ -71,7 +71,7 @@ class Session:
         writer: ClipWriter,
         library: Library,
         name_clip: Callable[[], Path],
-        make_thumbnail: Callable[[Path, Path], None],
+        make_thumbnail: Callable[[Path, Path], object],
         thumbnail_folder: Path,
         on_saved: Callable[[SavedClip, int], None],
         on_change: Callable[[], None],
@@ -166,14 +166,14 @@ class Session:
         try:
             clip = self._write(clip_id, at_unix_ms, monotonic_ns, last_ns, trigger, is_exact)
         except AgentError as exc:
-            self._failed(at_unix_ms, str(exc))
+            self._failed(at_unix_ms, trigger, str(exc))
             raise
         except Exception as exc:
             log.exception("press_failed")
-            self._failed(at_unix_ms, f"a defect of ours: {exc}")
+            self._failed(at_unix_ms, trigger, f"a defect of ours: {exc}")
             raise
         self.last_press_error = ""
-        self._library.add_press(at_unix_ms=at_unix_ms, clip_id=clip_id, error="")
+        self._library.add_press(at_unix_ms=at_unix_ms, trigger=trigger, clip_id=clip_id)
         log.info("clip_saved", latency_ms=clip.latency_ms, size_bytes=clip.size_bytes, trigger=trigger)
         self._on_saved(clip, self._line.to_session_ns(monotonic_ns))
         self._on_change()
@@ -208,11 +208,11 @@ class Session:
             return ""
         return str(target)
 
-    def _failed(self, at_unix_ms: int, reason: str) -> None:
+    def _failed(self, at_unix_ms: int, trigger: Trigger, reason: str) -> None:
         self.last_press_error = reason
         log.warning("press_not_saved", reason=reason)
         try:
-            self._library.add_press(at_unix_ms=at_unix_ms, clip_id="", error=reason)
+            self._library.add_press(at_unix_ms=at_unix_ms, trigger=trigger, error=reason)
         except AgentError as exc:
             # A full disk cannot take the note either; the status and the sound carry the reason.
             log.warning("press_not_noted", problem=str(exc))

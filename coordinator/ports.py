@@ -253,6 +253,10 @@ class Rows(Protocol):
         """Mark an upload as unusable, and tell the agent."""
         ...
 
+    async def expire_requests(self, connection: asyncpg.Connection) -> None:
+        """Close wishes that no agent can fulfil any more."""
+        ...
+
     async def notify_link(self, connection: asyncpg.Connection, session_id: str) -> None:
         """Tell the process that holds the agent's stream, once the transaction commits."""
         ...

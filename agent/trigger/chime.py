@@ -68,12 +68,14 @@ class Chime:
             self._thread = None
 
     def _run(self) -> None:
-        import sounddevice
-
         has_complained = False
         while (sound := self._queue.get()) is not None:
             try:
+                # Here, because the import itself fails where PortAudio is missing.
+                import sounddevice
+
                 sounddevice.play(render(sound), _RATE_HZ, blocking=True)
+                has_complained = False
             except Exception as exc:  # noqa: BLE001 - outermost frame of the thread; no output is no reason to stop
                 if not has_complained:
                     log.warning("chime_unavailable", problem=str(exc))

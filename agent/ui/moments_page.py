@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
     QScrollArea,
@@ -14,8 +13,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from agent.ui.texts import clock, text_label
 from protos.clippy.v1 import clips_pb2, control_pb2
-from protos.timebase import SECOND_NS
 
 
 class MomentsPage(QScrollArea):
@@ -26,72 +25,82 @@ class MomentsPage(QScrollArea):
     def __init__(self) -> None:
         super().__init__()
         self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName("Moments")
-        self._shown = b""
+        self._shown: bytes | None = None
         self.show_moments(control_pb2.ListMomentsResponse(reason="no coordinator is connected yet"))
 
     def show_moments(self, answer: control_pb2.ListMomentsResponse) -> None:
-        """Show them; nothing moves when nothing changed."""
+        """Show them; nothing moves when nothing changed, and the place stays."""
         now = answer.SerializeToString(deterministic=True)
-        if now == self._shown and self.widget() is not None:
+        if now == self._shown:
             return
         self._shown = now
+        scrolled_px = self.verticalScrollBar().value()
         inside = QWidget()
         layout = QVBoxLayout(inside)
+        layout.setContentsMargins(4, 8, 8, 8)
+        layout.setSpacing(10)
         for item in answer.moments:
             layout.addWidget(self._card(item))
-        if not answer.moments:
-            empty = QLabel(f"No moments yet: {answer.reason}")
-            empty.setObjectName("empty")
-            empty.setWordWrap(True)
-            layout.addWidget(empty)
-        layout.addStretch(1)
+        if answer.moments:
+            layout.addStretch(1)
+        else:
+            empty = text_label("empty", f"No moments yet.\n{_sentence(answer.reason)}")
+            empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            layout.addWidget(empty, 1)
         self.setWidget(inside)
+        # The range is only known once the new page is laid out.
+        inside.adjustSize()
+        self.verticalScrollBar().setValue(scrolled_px)
 
     def _card(self, item: control_pb2.MomentWithExports) -> QFrame:
         moment = item.moment
         card = QFrame()
         card.setObjectName("card")
         layout = QVBoxLayout(card)
-        title = moment.title or moment.kind
-        start_s, end_s = moment.start_ns // SECOND_NS, moment.end_ns // SECOND_NS
-        layout.addWidget(_text("title", title))
-        span = f"{start_s // 60}:{start_s % 60:02}–{end_s // 60}:{end_s % 60:02}"
-        layout.addWidget(_text("facts", f"{span} · {moment.kind} · score {moment.score:.2f}"))
+        layout.setContentsMargins(14, 12, 14, 12)
+        title = moment.title or _sentence(moment.kind)
+        layout.addWidget(text_label("title", title))
+        span = f"{clock(moment.start_ns)}–{clock(moment.end_ns)}"
+        layout.addWidget(text_label("facts", f"{span} · {moment.kind} · score {moment.score:.2f}"))
         for evidence in moment.evidence:
             layout.addLayout(_evidence_row(evidence))
-        posts = QHBoxLayout()
         for export in item.exports:
-            posts.addWidget(self._post(export, title))
-        posts.addStretch(1)
-        layout.addLayout(posts)
+            layout.addLayout(self._post(export, title))
         return card
 
-    def _post(self, export: clips_pb2.Export, title: str) -> QWidget:
-        if export.state == "ready":
+    def _post(self, export: clips_pb2.Export, title: str) -> QHBoxLayout:
+        row = QHBoxLayout()
+        # An address comes from the coordinator: it may name a page, never a file of this PC.
+        if export.state == "ready" and export.url.startswith(("http://", "https://")):
             button = QPushButton(f"Play {export.preset}")
+            button.setAccessibleDescription(title)
             button.clicked.connect(lambda: self.chosen.emit(export.url, title))
-            return button
-        if export.state == "failed":
-            return _text("problem", f"{export.preset} failed: {export.reason}")
-        return _text("facts", f"{export.preset} is being rendered…")
+            row.addWidget(button)
+            row.addStretch(1)
+        elif export.state == "ready":
+            row.addWidget(text_label("facts", f"{export.preset} is ready; see the coordinator's page"))
+        elif export.state == "failed":
+            row.addWidget(text_label("problem", f"{export.preset} failed: {export.reason}"))
+        else:
+            row.addWidget(text_label("facts", f"{export.preset} is being rendered…"))
+        return row
 
 
 def _evidence_row(evidence: clips_pb2.Evidence) -> QHBoxLayout:
     bar = QProgressBar()
     bar.setRange(0, 1000)
-    bar.setValue(round(evidence.weight * 1000))
+    bar.setValue(round(min(1.0, max(0.0, evidence.weight)) * 1000))
     bar.setTextVisible(False)
-    bar.setFixedWidth(90)
+    bar.setFixedWidth(72)
     bar.setAccessibleName(f"{evidence.lane} {evidence.weight:.0%}")
     row = QHBoxLayout()
-    row.addWidget(bar)
-    row.addWidget(_text("facts", f"{evidence.lane}: {evidence.note}"), 1)
+    row.setSpacing(10)
+    row.addWidget(bar, 0, Qt.AlignmentFlag.AlignTop)
+    row.addWidget(text_label("facts", f"{evidence.lane}: {evidence.note}"), 1)
     return row
 
 
-def _text(name: str, text: str) -> QLabel:
-    label = QLabel(text)
-    label.setObjectName(name)
-    label.setWordWrap(True)
-    return label
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -6,14 +6,20 @@ test. Main thread only.
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRect, QSize, Qt, QUrl
+from PySide6.QtCore import QRect, QSignalBlocker, QSize, Qt, QUrl
 from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent
 from PySide6.QtMultimedia import QAudioOutput, QMediaPlayer, QVideoFrame, QVideoSink
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSlider, QVBoxLayout, QWidget
 
+from agent.ui.texts import ElidedLabel, clock
+from agent.ui.theme import QUIET_COLOUR
+
+_MS_NS = 1_000_000
+EMPTY = "Choose a clip or a post to play it here"
+
 
 class Picture(QWidget):
-    """Shows the newest frame, as large as it fits."""
+    """Shows the newest frame, as large as it fits, or a sentence where there is none."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -23,16 +29,21 @@ class Picture(QWidget):
         self.setAccessibleName("Picture")
 
     def show_frame(self, frame: QVideoFrame) -> None:
-        """Take a frame."""
-        self._image = frame.toImage()
+        """Take a frame; an invalid one clears the picture."""
+        self._image = frame.toImage() if frame.isValid() else QImage()
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's own naming
         painter = QPainter(self)
         painter.fillRect(self.rect(), QColor("#000000"))
-        if not self._image.isNull():
+        if self._image.isNull():
+            painter.setPen(QColor(QUIET_COLOUR))
+            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(self.rect().adjusted(24, 0, -24, 0), flags, EMPTY)
+        else:
             size = self._image.size().scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatio)
             left, top = (self.width() - size.width()) // 2, (self.height() - size.height()) // 2
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             painter.drawImage(QRect(left, top, size.width(), size.height()), self._image)
         painter.end()
 
@@ -43,6 +54,7 @@ class Player(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.picture = Picture()
+        self.title = ElidedLabel("title")
         self._player = QMediaPlayer(self)
         self._sound = QAudioOutput(self)
         self._sink = QVideoSink(self)
@@ -50,30 +62,40 @@ class Player(QWidget):
         self._player.setVideoSink(self._sink)
         self._sink.videoFrameChanged.connect(self.picture.show_frame)
         self._button = QPushButton("Play")
+        self._button.setEnabled(False)
         self._button.clicked.connect(self.toggle)
         self._slider = QSlider(Qt.Orientation.Horizontal)
         self._slider.setAccessibleName("Position")
-        self._slider.sliderMoved.connect(self._player.setPosition)
-        self._message = QLabel("Choose a clip")
-        self._message.setObjectName("detail")
-        self._player.durationChanged.connect(lambda length_ms: self._slider.setRange(0, length_ms))
-        self._player.positionChanged.connect(self._slider.setValue)
+        self._slider.setSingleStep(1000)
+        self._slider.setPageStep(5000)
+        self._slider.setEnabled(False)
+        self._slider.valueChanged.connect(self._player.setPosition)
+        self._time = QLabel("")
+        self._time.setObjectName("detail")
+        self._player.durationChanged.connect(self._show_length)
+        self._player.positionChanged.connect(self._show_position)
         self._player.playbackStateChanged.connect(self._show_state)
-        self._player.errorOccurred.connect(lambda _error, text: self._message.setText(f"cannot play: {text}"))
+        self._player.errorOccurred.connect(self._show_error)
         row = QHBoxLayout()
         row.addWidget(self._button)
         row.addWidget(self._slider, 1)
+        row.addWidget(self._time)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.picture, 1)
+        layout.addWidget(self.title)
         layout.addLayout(row)
-        layout.addWidget(self._message)
 
     def play(self, place: str, title: str) -> None:
-        """Play a path or an http(s) address."""
+        """Play a path or an http(s) address, from its beginning."""
         is_address = place.startswith(("http://", "https://"))
-        self._message.setText(title)
-        self._player.setSource(QUrl(place) if is_address else QUrl.fromLocalFile(place))
+        source = QUrl(place) if is_address else QUrl.fromLocalFile(place)
+        self._show_title("title", title)
+        self._button.setEnabled(True)
+        if source == self._player.source():
+            self._player.setPosition(0)
+        else:
+            self._player.setSource(source)
         self._player.play()
 
     def toggle(self) -> None:
@@ -87,10 +109,36 @@ class Player(QWidget):
         """Let go of the file."""
         self._player.stop()
         self._player.setSource(QUrl())
+        self._show_title("title", "")
+        self._button.setEnabled(False)
+        self._slider.setEnabled(False)
 
     def position_ms(self) -> int:
         """How far it is."""
         return self._player.position()
 
+    def _show_length(self, length_ms: int) -> None:
+        with QSignalBlocker(self._slider):
+            self._slider.setRange(0, max(0, length_ms))
+        self._slider.setEnabled(length_ms > 0)
+        self._show_position(self._player.position())
+
+    def _show_position(self, position_ms: int) -> None:
+        with QSignalBlocker(self._slider):  # else it would seek to where it is
+            self._slider.setValue(position_ms)
+        length_ms = self._player.duration()
+        self._time.setText(
+            f"{clock(position_ms * _MS_NS)} / {clock(length_ms * _MS_NS)}" if length_ms > 0 else ""
+        )
+
     def _show_state(self, state: QMediaPlayer.PlaybackState) -> None:
         self._button.setText("Pause" if state == QMediaPlayer.PlaybackState.PlayingState else "Play")
+
+    def _show_error(self, _error: QMediaPlayer.Error, text: str) -> None:
+        if not self._player.source().isEmpty():
+            self._show_title("problem", f"cannot play {self._player.source().fileName()}: {text}")
+
+    def _show_title(self, look: str, text: str) -> None:
+        self.title.setObjectName(look)
+        self.title.style().polish(self.title)
+        self.title.show_text(text)

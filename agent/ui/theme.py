@@ -7,6 +7,10 @@ from pathlib import Path
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap, QPolygonF
 
+TEXT_COLOUR = "#eceef4"
+QUIET_COLOUR = "#a3a8b8"
+LINE_COLOUR = "#5b6072"
+PROBLEM_COLOUR = "#ff7a70"
 STATE_COLOURS = {
     "ready": "#3ddc84",
     "starting": "#ffb74d",
@@ -24,6 +28,7 @@ def stylesheet() -> str:
 
 def state_icon(state: str, size_px: int = 64) -> QIcon:
     """Ready: disc; starting and saving: ring; problem: triangle; everything else: square."""
+    size_px *= 2  # sharp on a screen with two pixels a point
     pixmap = QPixmap(size_px, size_px)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QSystemTrayIcon
@@ -9,9 +11,12 @@ from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 from agent.model.clips import SavedClip
 from agent.ui.bridge import Bridge
 from agent.ui.state_panel import LENGTHS
+from agent.ui.texts import clock
 from agent.ui.theme import state_icon
 from protos.clippy.v1 import control_pb2
 from protos.timebase import SECOND_NS
+
+_MAX_CHARACTERS = 90
 
 
 class Tray(QObject):
@@ -25,6 +30,7 @@ class Tray(QObject):
         super().__init__()
         self._bridge = bridge
         self._icon = QSystemTrayIcon(state_icon("starting"))
+        self._shown = "starting"
         self.menu = QMenu()
         self._state = self._add("Starting", None)
         self._state.setEnabled(False)
@@ -36,13 +42,13 @@ class Tray(QObject):
         self._add("Close the app (recording goes on)", self.quit_wanted.emit)
         self._add("Quit and stop recording", self.stop_wanted.emit)
         self._icon.setContextMenu(self.menu)
-        self._icon.activated.connect(lambda _reason: self.open_wanted.emit())
+        self._icon.activated.connect(self._open_if_clicked)
         bridge.status_changed.connect(self._show_status)
-        bridge.engine_lost.connect(lambda why: self._show("off", why))
+        bridge.engine_starting.connect(lambda: self._show("starting", "Starting"))
+        bridge.engine_lost.connect(lambda why: self._show("off", f"Not recording: {why}"))
         bridge.saved.connect(self._show_saved)
-        bridge.save_failed.connect(
-            lambda why: self._icon.showMessage("Not saved", why, QSystemTrayIcon.MessageIcon.Warning)
-        )
+        bridge.save_failed.connect(lambda why: self._warn("Not saved", why))
+        bridge.stop_failed.connect(lambda why: self._warn("Recording goes on", why))
 
     def show(self) -> bool:
         """Show the icon; False where the desktop has no tray."""
@@ -62,14 +68,24 @@ class Tray(QObject):
         return entry
 
     def _show_status(self, status: control_pb2.Status) -> None:
-        buffered_s = status.buffered_ns // SECOND_NS
-        words = status.problem or f"{buffered_s // 60}:{buffered_s % 60:02} ready to save"
+        words = status.problem or f"{clock(status.buffered_ns)} ready to save"
         self._show(status.state, f"{status.state.capitalize()}: {words}")
 
     def _show(self, state: str, words: str) -> None:
-        self._state.setText(words)
-        self._icon.setIcon(state_icon(state))
-        self._icon.setToolTip(f"Clippy: {words}")
+        short = words if len(words) <= _MAX_CHARACTERS else words[: _MAX_CHARACTERS - 1] + "…"
+        self._state.setText(short.replace("&", "&&"))  # else Qt underlines the next letter
+        if state != self._shown:
+            self._icon.setIcon(state_icon(state))
+        self._shown = state
+        self._icon.setToolTip(f"Clippy: {html.escape(short)}")
+
+    def _open_if_clicked(self, reason: QSystemTrayIcon.ActivationReason) -> None:
+        # The other reasons open the menu, or are a middle click.
+        if reason in (QSystemTrayIcon.ActivationReason.Trigger, QSystemTrayIcon.ActivationReason.DoubleClick):
+            self.open_wanted.emit()
+
+    def _warn(self, title: str, why: str) -> None:
+        self._icon.showMessage(title, why, QSystemTrayIcon.MessageIcon.Warning)
 
     def _show_saved(self, clip: SavedClip) -> None:
         length_s = (clip.end_ns - clip.start_ns) / SECOND_NS

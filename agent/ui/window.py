@@ -20,9 +20,10 @@ _MESSAGE_MS = 8000
 
 
 class MainWindow(QMainWindow):
-    """Emits closed when the user closes it; recording goes on."""
+    """Emits closed when the user closes it (recording goes on) and start_wanted."""
 
     closed = Signal()
+    start_wanted = Signal()
 
     def __init__(self, bridge: Bridge) -> None:
         super().__init__()
@@ -30,6 +31,7 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(QSize(900, 560))
         self.resize(1180, 720)
         self._bridge = bridge
+        self._icon_state = ""
         self.state_panel = StatePanel()
         self.clips = ClipsPage()
         self.moments = MomentsPage()
@@ -40,24 +42,29 @@ class MainWindow(QMainWindow):
         page = QWidget()
         page.setObjectName("page")
         lower = QHBoxLayout()
+        lower.setSpacing(12)
         lower.addWidget(self._tabs, 5)
         lower.addWidget(self.player, 6)
         layout = QVBoxLayout(page)
+        layout.setContentsMargins(12, 12, 12, 6)
         layout.addWidget(self.state_panel)
         layout.addLayout(lower, 1)
         self.setCentralWidget(page)
         self._connect()
 
     def _connect(self) -> None:
-        self.state_panel.save_wanted.connect(lambda seconds: self._bridge.save(seconds * SECOND_NS))
+        self.state_panel.save_wanted.connect(self._save)
+        self.state_panel.start_wanted.connect(self.start_wanted)
         self.clips.chosen.connect(self.player.play)
         self.moments.chosen.connect(self.player.play)
         self._bridge.status_changed.connect(self._show_status)
-        self._bridge.engine_lost.connect(self.state_panel.show_lost)
+        self._bridge.engine_lost.connect(self._show_lost)
+        self._bridge.engine_starting.connect(self.state_panel.show_starting)
         self._bridge.clips_changed.connect(self.clips.show_clips)
         self._bridge.moments_changed.connect(self._show_moments)
         self._bridge.saved.connect(self._show_saved)
-        self._bridge.save_failed.connect(self._show_failed)
+        self._bridge.save_failed.connect(lambda why: self._say(f"Not saved: {why}"))
+        self._bridge.stop_failed.connect(lambda why: self._say(f"Recording goes on: {why}"))
         for number in range(self._tabs.count()):
             shortcut = QShortcut(QKeySequence(str(number + 1)), self)
             shortcut.activated.connect(lambda number=number: self._tabs.setCurrentIndex(number))
@@ -73,9 +80,25 @@ class MainWindow(QMainWindow):
         self.closed.emit()
         event.accept()
 
+    def _save(self, seconds: int) -> None:
+        self._say("Saving…")
+        self._bridge.save(seconds * SECOND_NS)
+
+    def _say(self, text: str) -> None:
+        self.statusBar().showMessage(text, _MESSAGE_MS)
+
     def _show_status(self, status: control_pb2.Status) -> None:
         self.state_panel.show_status(status)
-        self.setWindowIcon(state_icon(status.state))
+        self._show_icon(status.state)
+
+    def _show_lost(self, why: str) -> None:
+        self.state_panel.show_lost(why)
+        self._show_icon("off")
+
+    def _show_icon(self, state: str) -> None:
+        if state != self._icon_state:
+            self.setWindowIcon(state_icon(state))
+        self._icon_state = state
 
     def _show_moments(self, answer: control_pb2.ListMomentsResponse) -> None:
         self.moments.show_moments(answer)
@@ -84,7 +107,4 @@ class MainWindow(QMainWindow):
 
     def _show_saved(self, clip: SavedClip) -> None:
         length_s = (clip.end_ns - clip.start_ns) / SECOND_NS
-        self.statusBar().showMessage(f"Saved {length_s:.1f} s in {clip.latency_ms} ms", _MESSAGE_MS)
-
-    def _show_failed(self, why: str) -> None:
-        self.statusBar().showMessage(f"Not saved: {why}", _MESSAGE_MS)
+        self._say(f"Saved {length_s:.1f} s in {clip.latency_ms} ms")

@@ -100,6 +100,7 @@ class RequestRow:
     object_key: str
     covered_start_ns: int | None
     covered_end_ns: int | None
+    sha256: bytes | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

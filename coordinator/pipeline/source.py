@@ -5,6 +5,8 @@ The upload came from outside: it is probed in a limited child before anything el
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import tempfile
 import uuid
 from collections.abc import Callable, Sequence
@@ -45,6 +47,7 @@ class Preparation:
         with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
             path = Path(folder) / "source.mp4"
             await self._objects.get_file(request.object_key, path)
+            check_bytes(request, await asyncio.to_thread(_sha256, path))
             check_source(request, await self._media.probe(path))
 
         async def write(connection: asyncpg.Connection) -> list[NewJob]:
@@ -139,6 +142,21 @@ def picture_of(found: MediaFile) -> MediaTrack:
         if track.kind == "video":
             return track
     raise MediaUnusable("the file holds no picture")
+
+
+def check_bytes(request: RequestRow, sha256: bytes) -> None:
+    """Return quietly when the bytes are those that the agent sent.
+
+    Raises:
+        MediaUnusable: They are not.
+    """
+    if request.sha256 is not None and request.sha256 != sha256:
+        raise MediaUnusable("the upload's bytes are not those that the agent sent: its sha256 differs")
+
+
+def _sha256(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def check_source(request: RequestRow, found: MediaFile) -> None:

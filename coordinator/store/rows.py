@@ -108,9 +108,7 @@ class PostgresRows:
         return [MarkerRow(**dict(row)) for row in await self._fetch("markers_of", session_id)]
 
     async def request(self, request_id: str) -> RequestRow:
-        row = dict(await self._one("request", request_id))
-        row.pop("size_bytes")
-        return RequestRow(**row)
+        return RequestRow(**dict(await self._one("request", request_id)))
 
     async def clip(self, clip_id: str) -> ClipRow:
         return ClipRow(request_id="", **dict(await self._one("clip", clip_id)))
@@ -233,6 +231,9 @@ class PostgresRows:
 
     async def fail_request(self, connection: asyncpg.Connection, request_id: str, reason: str) -> None:
         await connection.execute(SQL["fail_request"], request_id, reason)
+
+    async def expire_requests(self, connection: asyncpg.Connection) -> None:
+        await connection.execute(SQL["expire_requests"])
 
     async def notify_link(self, connection: asyncpg.Connection, session_id: str) -> None:
         await connection.execute(SQL["notify_link"], session_id)

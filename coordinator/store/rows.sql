@@ -78,8 +78,8 @@ on conflict do nothing
 
 -- name: request
 -- One request.
-select request_id, session_id, moment_id, marker_clip_id, start_ns, end_ns, state, object_key, size_bytes,
-       covered_start_ns, covered_end_ns
+select request_id, session_id, moment_id, marker_clip_id, start_ns, end_ns, state, object_key, covered_start_ns,
+       covered_end_ns, sha256
 from source_requests where request_id = $1
 
 -- name: add_clip
@@ -117,6 +117,11 @@ with failed as (
     update source_requests set state = 'failed', reason = $2, updated_at = now()
     where request_id = $1 returning session_id)
 select pg_notify('clippy_link', session_id) from failed
+
+-- name: expire_requests
+-- Wishes that no agent can fulfil any more.
+update source_requests set state = 'expired', reason = 'the agent did not come back in time', updated_at = now()
+where state in ('wanted', 'sent', 'pinned') and expires_at < now()
 
 -- name: notify_link
 -- Tell whichever process holds the agent's stream that there is something new.

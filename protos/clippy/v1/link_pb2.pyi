@@ -181,18 +181,24 @@ class Ack(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     HELD_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def held(self) -> _containers.RepeatedCompositeFieldContainer[_media_pb2.LaneRanges]:
         """additions since the last Ack"""
+
+    @_builtins.property
+    def refused(self) -> _containers.RepeatedCompositeFieldContainer[_media_pb2.Gap]:
+        """will never be taken (invalid, or the key holds other bytes): drop them, show the reason"""
 
     def __init__(
         self,
         *,
         held: _abc.Iterable[_media_pb2.LaneRanges] | None = ...,
+        refused: _abc.Iterable[_media_pb2.Gap] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["held", b"held"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["held", b"held", "refused", b"refused"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -459,6 +465,10 @@ Global___RetryLater: _TypeAlias = RetryLater  # noqa: Y015
 
 @_typing.final
 class Heartbeat(_message.Message):
+    """The coordinator answers each with the same unix_ms, once every event that came before it on the stream is
+    committed: so the agent knows which of them need not be sent again.
+    """
+
     DESCRIPTOR: _descriptor.Descriptor
 
     UNIX_MS_FIELD_NUMBER: _builtins.int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,57 +12,10 @@ from agent.control.client import ControlClient
 from agent.control.server import ControlServer
 from agent.control.words import status_lines
 from agent.errors import AgentError, DiskFull, EngineNotRunning, NothingToClip
-from agent.model.clips import SavedClip, Trigger
 from agent.paths import AgentPaths
-from protos.clippy.v1 import clips_pb2, control_pb2
+from protos.clippy.v1 import control_pb2
 from protos.timebase import SECOND_NS
-
-CLIP = SavedClip(
-    clip_id="c1",
-    session_id="0" * 32,
-    path="/videos/a.mp4",
-    start_ns=1,
-    end_ns=3 * SECOND_NS,
-    latency_ms=41,
-    trigger="command",
-    size_bytes=9,
-    created_unix_ms=1_700_000_000_000,
-    thumbnail_path="/t/c1.jpg",
-)
-
-
-class ToldEngine:
-    """Port `Engine`: says what the test told it to."""
-
-    def __init__(self) -> None:
-        self.failure: AgentError | None = None
-        self.saved_with: list[tuple[int, Trigger, bool]] = []
-        self.stopped = threading.Event()
-
-    def status(self) -> control_pb2.Status:
-        return control_pb2.Status(state="ready", buffered_ns=5 * SECOND_NS, session_id=CLIP.session_id)
-
-    def wait_for_change(self, timeout_s: float) -> None:
-        self.stopped.wait(min(timeout_s, 0.05))
-
-    def save_clip(self, *, last_ns: int, trigger: Trigger, is_exact: bool) -> SavedClip:
-        if self.failure:
-            raise self.failure
-        self.saved_with.append((last_ns, trigger, is_exact))
-        return CLIP
-
-    def clips(self, limit: int) -> list[SavedClip]:
-        return [CLIP][:limit]
-
-    def moments(self, limit: int) -> control_pb2.ListMomentsResponse:
-        moment = clips_pb2.Moment(moment_id="m1", title="What a goal")
-        return control_pb2.ListMomentsResponse(moments=[control_pb2.MomentWithExports(moment=moment)])
-
-    def devices(self) -> list[control_pb2.Device]:
-        return [control_pb2.Device(kind="screen", name=":0")]
-
-    def request_stop(self) -> None:
-        self.stopped.set()
+from tests.fakes.told_engine import CLIP, ToldEngine
 
 
 @pytest.fixture

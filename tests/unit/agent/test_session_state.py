@@ -92,7 +92,7 @@ class Library:
     def add_clip(self, clip: SavedClip) -> None:
         self.clips.append(clip)
 
-    def add_press(self, *, at_unix_ms: int, clip_id: str, error: str) -> None:
+    def add_press(self, *, at_unix_ms: int, trigger: str, clip_id: str = "", error: str = "") -> None:
         self.presses.append(error)
 
 

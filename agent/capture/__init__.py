@@ -1,0 +1,1 @@
+"""Screen and sound sources, and the thread that asks the screen for frames."""

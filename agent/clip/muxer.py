@@ -1,0 +1,184 @@
+"""An MP4 of one span: the file's 0 is the span's start, whatever lies before it is hidden or left out.
+
+Pictures before the start get negative stamps, which MP4's edit list hides; sound before the start is left
+out. The first picture shown stands from 0 on, the last of each track ends with the span, so the length is
+what was asked for to the tick. One thread, one file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import av
+from av.stream import Disposition
+
+from agent.errors import EncoderUnavailable
+from agent.model.media import EncodedPacket, TrackParams
+from protos.timebase import MP4_TICKS_PER_S, ns_to_ticks
+
+# Each option answers to a pitfall: `disabled` keeps negative stamps, `use_editlist` hides what they mark;
+# the movie's own clock defaults to 1 ms, too coarse for an exact length; faststart plays while it loads.
+MP4_OPTIONS = {
+    "movflags": "+faststart",
+    "avoid_negative_ts": "disabled",
+    "use_editlist": "1",
+    "movie_timescale": str(MP4_TICKS_PER_S),
+}
+
+
+@dataclasses.dataclass(slots=True)
+class _Row:
+    """One track on its way into the file; `held` is its newest packet, whose end is not known yet."""
+
+    stream: Any
+    time_base: Fraction
+    ticks_per_s: int
+    is_picture: bool
+    start_ticks: int
+    end_ticks: int
+    last_dts: int | None = None
+    is_shown: bool = False
+    held: Any = None
+
+
+class ClipMuxer:
+    """A context manager: leaving it well closes the file, leaving it by an exception abandons it."""
+
+    def __init__(self, path: Path, tracks: Sequence[TrackParams], *, start_ns: int, end_ns: int) -> None:
+        """Open `path` for writing.
+
+        Raises:
+            EncoderUnavailable: FFmpeg knows no such codec.
+            av.FFmpegError, OSError: The file cannot be opened.
+        """
+        self._start_ns = start_ns
+        self._end_ns = end_ns
+        self._container = av.open(str(path), "w", format="mp4", container_options=MP4_OPTIONS)
+        self.num_pictures_shown = 0
+        self._rows: list[_Row] = []
+        try:
+            self._add_rows(tracks)
+        except BaseException:
+            self._container.close()
+            raise
+
+    def _add_rows(self, tracks: Sequence[TrackParams]) -> None:
+        is_first_sound = True
+        for track, stream in zip(tracks, _add_streams(self._container, tracks), strict=True):
+            is_picture = track.kind == "video"
+            ticks_per_s = MP4_TICKS_PER_S if is_picture else track.sample_rate_hz
+            stream.time_base = Fraction(1, ticks_per_s)
+            stream.metadata["handler_name"] = track.name
+            # What a player plays unasked: the picture and the first sound, the mix.
+            is_default = is_picture or is_first_sound
+            stream.disposition = Disposition.default if is_default else Disposition(0)
+            is_first_sound = is_first_sound and is_picture
+            self._rows.append(
+                _Row(
+                    stream=stream,
+                    time_base=Fraction(1, ticks_per_s),
+                    ticks_per_s=ticks_per_s,
+                    is_picture=is_picture,
+                    start_ticks=ns_to_ticks(self._start_ns, ticks_per_s),
+                    end_ticks=ns_to_ticks(self._end_ns, ticks_per_s),
+                )
+            )
+
+    def put(self, packet: EncodedPacket) -> None:
+        """Add a packet of the span; packets of one track come by DTS.
+
+        Raises:
+            av.FFmpegError: It cannot be written.
+        """
+        row = self._rows[packet.track]
+        is_before = packet.pts_ns < self._start_ns
+        if packet.pts_ns >= self._end_ns or (is_before and not row.is_picture):
+            return
+        pts = ns_to_ticks(packet.pts_ns, row.ticks_per_s) - row.start_ticks
+        dts = ns_to_ticks(packet.dts_ns, row.ticks_per_s) - row.start_ticks
+        if is_before:
+            pts, dts = min(pts, -1), min(dts, -1)
+        elif row.is_picture:
+            self.num_pictures_shown += 1
+            if not row.is_shown:
+                pts, dts = 0, min(dts, 0)
+            row.is_shown = True
+        if row.last_dts is not None:
+            dts = max(dts, row.last_dts + 1)
+        row.last_dts = dts
+        item = av.Packet(packet.payload)
+        item.stream = row.stream
+        item.time_base = row.time_base
+        item.pts, item.dts = max(pts, dts), dts
+        item.duration = ns_to_ticks(packet.duration_ns, row.ticks_per_s)
+        item.is_keyframe = packet.is_key_frame
+        self._hold(row, item)
+
+    def _hold(self, row: _Row, item: Any) -> None:
+        if row.held is not None:
+            # A picture stands until the next one comes. FFmpeg takes the furthest end it was told for the
+            # track's, so a nominal 33 ms that a live source cut short would make the clip longer.
+            until_next = item.dts - row.held.dts
+            row.held.duration = until_next if row.is_picture else min(until_next, row.held.duration)
+            self._container.mux_one(row.held)
+        row.held = item
+
+    def _finish(self) -> None:
+        for row in self._rows:
+            if row.held is not None:
+                left = max(1, row.end_ticks - row.start_ticks - row.held.pts)
+                row.held.duration = left if row.is_picture else min(left, row.held.duration)
+                self._container.mux_one(row.held)
+                row.held = None
+        self._container.close()
+
+    def __enter__(self) -> ClipMuxer:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if exc_type is None:
+            self._finish()
+            return
+        try:
+            self._container.close()
+        except (av.FFmpegError, OSError):
+            return  # the file is given up; the first error is the one to tell
+
+
+def _add_streams(container: Any, tracks: Sequence[TrackParams]) -> list[Any]:
+    """Streams with the recorded headers. The encoders they are modelled on are never opened (10-30 ms each)."""
+    streams = []
+    with av.open(io.BytesIO(), "w", format="mp4") as model:
+        for track in tracks:
+            try:
+                if track.kind == "video":
+                    template = model.add_stream(
+                        track.codec,
+                        rate=track.frame_rate,
+                        width=track.width_px,
+                        height=track.height_px,
+                        bit_rate=track.bit_rate_bps,
+                    )
+                else:
+                    template = model.add_stream(
+                        track.codec,
+                        rate=track.sample_rate_hz,
+                        layout="mono" if track.channels == 1 else "stereo",
+                        bit_rate=track.bit_rate_bps,
+                    )
+            except (ValueError, av.FFmpegError) as exc:
+                raise EncoderUnavailable(
+                    f"this FFmpeg cannot write {track.codec}: {exc}; reinstall the av package"
+                ) from exc
+            stream = container.add_stream_from_template(template)
+            stream.codec_context.extradata = track.extradata
+            streams.append(stream)
+    return streams

@@ -1,0 +1,1 @@
+"""From frames and sound blocks to packets and chunks."""

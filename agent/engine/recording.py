@@ -1,0 +1,309 @@
+"""One run of capture, built and joined: screen and sound to the ring, presses to clips.
+
+Starts in the order in which data flows back: library, ring, sink, lanes; stops the other way round, so that the last
+packets and chunks still find their place.
+"""
+
+from __future__ import annotations
+
+import datetime
+import queue
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from agent.capture.choose import open_screen, open_sound
+from agent.capture.clock import SessionClock
+from agent.clip.names import ClipNamer
+from agent.clip.thumbnail import write_thumbnail
+from agent.clip.writer import Mp4ClipWriter, remove_parts
+from agent.config import Config
+from agent.encode.probe import choose_encoder
+from agent.errors import AgentError, EnvironmentProblem, SoundUnavailable
+from agent.lanes import SoundLane, VideoLane
+from agent.library.library import Library
+from agent.model.clips import SavedClip
+from agent.model.media import LaneChunk, SignalSample, SoundName
+from agent.paths import AgentPaths, default_clip_folder, make_private
+from agent.ports import SoundSource
+from agent.ring.recovery import delete_orphan, find_orphans, stale_orphans
+from agent.ring.ring import GopRing
+from agent.ring.sink import PacketSink
+from agent.session import Session
+from agent.signals.chunker import SignalChunker
+from agent.signals.gate import Candidate, Gate
+from agent.worker import Worker
+from protos.timebase import MILLISECOND_NS, SECOND_NS
+
+log = structlog.get_logger()
+
+_ORPHAN_AGE_MS = 24 * 3600 * 1000
+_MAX_ERRANDS = 256
+_READY_LOOK_S = 0.05
+
+
+class Errands(Worker):
+    """Thread `keeper`: writes chunks to the outbox and pins candidates, so that no media thread waits for a disk.
+
+    At most 256 wait; more are dropped and counted, which only happens while the disk does not answer.
+    """
+
+    def __init__(self, on_problem: Callable[[str, str | None], None]) -> None:
+        super().__init__("keeper")
+        self._queue: queue.Queue[Callable[[], None]] = queue.Queue(_MAX_ERRANDS)
+        self._tell = on_problem
+        self.num_dropped = 0
+
+    def put(self, errand: Callable[[], None]) -> None:
+        """Do it soon; any thread; returns at once."""
+        try:
+            self._queue.put_nowait(errand)
+        except queue.Full:
+            self.num_dropped += 1
+            self._tell("outbox", f"the disk does not answer: {self.num_dropped} chunks could not be kept")
+
+    def step(self) -> None:
+        """One errand."""
+        try:
+            errand = self._queue.get(timeout=0.2)
+        except queue.Empty:
+            return
+        self._do(errand)
+
+    def tear_down(self) -> None:
+        """What still waits is done: the last chunks of a session come at its end."""
+        while not self._queue.empty():
+            self._do(self._queue.get_nowait())
+
+    def _do(self, errand: Callable[[], None]) -> None:
+        try:
+            errand()
+            self._tell("outbox", None)
+        except AgentError as exc:
+            self._tell("outbox", str(exc))
+
+
+class Recording:
+    """One run of capture. `start` and `stop` belong to the composition root's thread."""
+
+    def __init__(
+        self,
+        paths: AgentPaths,
+        config: Config,
+        *,
+        is_generated: bool = False,
+        on_chunk: Callable[[LaneChunk], None] | None = None,
+        on_saved: Callable[[SavedClip, int], None] = lambda _clip, _at_ns: None,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Build everything; nothing runs yet.
+
+        Args:
+            is_generated: record a generated picture and sound.
+            on_chunk: gets what may leave, in the thread `keeper`; None: nothing is made for leaving.
+            on_saved: gets a saved press and its session time, in a `clip-writer` thread.
+            on_change: something a user would see has changed; returns at once.
+
+        Raises:
+            EnvironmentProblem: No screen, no encoder, no place to write; says what to do.
+        """
+        self.session_id = uuid.uuid4().hex
+        self.started_unix_ms = time.time_ns() // MILLISECOND_NS
+        self.warnings: list[str] = []
+        self.sound_db: dict[str, float] = {}
+        self.clip_folder = (
+            Path(config.clips.folder).expanduser() if config.clips.folder else default_clip_folder()
+        )
+        self._config = config
+        self._on_chunk = on_chunk
+        self._namer = ClipNamer(_made(self.clip_folder), config.clips.name)
+        remove_parts(self.clip_folder)
+        self.library = Library(paths.library)
+        self.clock = SessionClock()
+        ring_folder = make_private(
+            Path(config.ring.folder).expanduser() if config.ring.folder else paths.ring
+        )
+        _drop_stale(ring_folder, config.ring.max_bytes)
+        self.ring = GopRing(
+            ring_folder,
+            session_id=self.session_id,
+            t0_monotonic_ns=self.clock.t0_monotonic_ns,
+            max_duration_ns=config.ring.max_duration_s * SECOND_NS,
+            max_bytes=config.ring.max_bytes,
+            min_free_bytes=config.ring.min_free_bytes,
+            max_pinned_bytes=config.ring.max_pinned_bytes,
+        )
+        self.writer = Mp4ClipWriter()
+        self.session = Session(
+            session_id=self.session_id,
+            line=self.clock,
+            ring=self.ring,
+            writer=self.writer,
+            library=self.library,
+            name_clip=self._next_path,
+            make_thumbnail=write_thumbnail,
+            thumbnail_folder=make_private(paths.thumbnails),
+            on_saved=on_saved,
+            on_change=on_change,
+        )
+        self.errands = Errands(self.session.report_problem)
+        self._sink = PacketSink(
+            self.ring, on_problem=lambda exc: self.session.report_problem("sink", str(exc))
+        )
+        self._chunker = SignalChunker(chunk_s=config.uplink.chunk_s, on_chunk=self._keep_chunk)
+        self._build_lanes(is_generated=is_generated)
+        self._readiness = _Readiness(self)
+
+    def _build_lanes(self, *, is_generated: bool) -> None:
+        capture = self._config.capture
+        screen = open_screen(
+            "generated" if is_generated else capture.screen, is_cursor_shown=capture.is_cursor_shown
+        )
+        self.video = VideoLane(
+            screen,
+            self.clock,
+            frame_rate=capture.frame_rate,
+            bit_rate_bps=self._config.encode.video_bit_rate_bps,
+            on_packet=self._sink.put,
+            on_signal=self._take_signal,
+            on_problem=lambda exc: self.session.report_problem("picture", str(exc)),
+            encoder=choose_encoder(),
+        )
+        sources = self._open_sounds(is_generated=is_generated)
+        self.sound = (
+            SoundLane(
+                sources,
+                self.clock,
+                chunk_s=self._config.uplink.chunk_s,
+                on_packet=self._sink.put,
+                on_chunk=self._keep_chunk,
+                on_signal=self._take_signal,
+                on_problem=lambda exc: log.warning("sound_problem", problem=str(exc)),
+            )
+            if sources
+            else None
+        )
+        num_signals = 1 + sum(2 if source.name == "mic" else 1 for source in sources)
+        self._gate = Gate(num_signals)
+
+    def _open_sounds(self, *, is_generated: bool) -> list[SoundSource]:
+        wanted: dict[SoundName, str] = {
+            "mic": self._config.capture.microphone,
+            "desktop": self._config.capture.desktop_sound,
+        }
+        sources = []
+        for name, device in wanted.items():
+            try:
+                source = open_sound(name, "generated" if is_generated else device)
+            except SoundUnavailable as exc:
+                words = "microphone" if name == "mic" else "desktop sound"
+                self.warnings.append(f"no {words}: {exc}")
+                log.warning("sound_left_out", sound=name, problem=str(exc))
+                continue
+            if source is not None:
+                sources.append(source)
+        return sources
+
+    def start(self) -> None:
+        """Start every thread, back to front."""
+        self.errands.start()
+        self._sink.start()
+        tracks = [self.video.track, *(self.sound.tracks if self.sound else [])]
+        self._sink.begin_epoch(tracks)
+        if self.sound:
+            self.sound.start()
+        self.video.start()
+        self._readiness.start()
+
+    def stop(self) -> None:
+        """Finish presses, then stop front to back; the ring is given up, pins stay."""
+        self._readiness.stop(1.0)
+        self.session.stop()
+        self.video.stop()
+        if self.sound:
+            self.sound.stop()
+        self._chunker.flush()
+        for candidate in self._gate.flush():
+            self._pin_candidate(candidate)
+        self.errands.stop(5.0)
+        self._sink.stop(3.0)
+        self.ring.close()
+        self.library.close()
+
+    @property
+    def now_ns(self) -> int:
+        """Now, on the session's line."""
+        return self.clock.now_ns()
+
+    def look_at_problems(self) -> None:
+        """Tell the session what the stages say of themselves; the ticker calls it once a second."""
+        self.session.report_problem("picture", self.video.problem or None)
+        self.session.report_problem("ring", self.ring.problem or None)
+
+    def _next_path(self) -> Path:
+        return self._namer.next_path(title="clip", at=datetime.datetime.now().astimezone())
+
+    def _keep_chunk(self, chunk: LaneChunk) -> None:
+        if self._on_chunk is not None:
+            keep = self._on_chunk
+            self.errands.put(lambda: keep(chunk))
+
+    def _take_signal(self, sample: SignalSample) -> None:
+        if sample.name.endswith("_loudness_db"):
+            self.sound_db[sample.name.removesuffix("_loudness_db")] = sample.value
+        self._chunker.feed(sample)
+        for candidate in self._gate.feed(sample):
+            self._pin_candidate(candidate)
+
+    def _pin_candidate(self, candidate: Candidate) -> None:
+        def pin() -> None:
+            try:
+                self.ring.pin(
+                    candidate.start_ns,
+                    candidate.end_ns,
+                    kind="candidate",
+                    owner_id=f"gate-{candidate.peak_ns}",
+                )
+            except AgentError as exc:
+                # A candidate is a guess; a press and a request never depend on it.
+                log.info("candidate_not_pinned", problem=str(exc))
+
+        self.errands.put(pin)
+
+
+class _Readiness(Worker):
+    """Thread `readiness`: says ready when the first picture is in the ring, then ends."""
+
+    def __init__(self, recording: Recording) -> None:
+        super().__init__("readiness")
+        self._recording = recording
+
+    def step(self) -> None:
+        if self._recording.ring.buffered_ns > 0:
+            self._recording.session.report_picture()
+            self.request_stop()
+        else:
+            self.wait(_READY_LOOK_S)
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise EnvironmentProblem(
+            f"cannot make the clips' folder {folder}: {exc.strerror}; set clips.folder"
+        ) from exc
+    return folder
+
+
+def _drop_stale(ring_folder: Path, max_bytes: int) -> None:
+    """What a killed engine left is kept for a day, for presses and requests, as long as there is room."""
+    orphans = find_orphans(ring_folder)
+    now_unix_ms = time.time_ns() // MILLISECOND_NS
+    for orphan in stale_orphans(
+        orphans, now_unix_ms=now_unix_ms, max_age_ms=_ORPHAN_AGE_MS, max_bytes=max_bytes
+    ):
+        delete_orphan(orphan, reason="older than a day, or more than the ring may take")

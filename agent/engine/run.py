@@ -1,0 +1,172 @@
+"""The engine's process.
+
+Boots in this order: log, lock, sending (its outbox), recording, sounds, hotkey, control API; then waits for SIGTERM,
+SIGINT or `clippy stop`, and stops in reverse.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from types import FrameType
+from typing import Literal
+
+import structlog
+
+from agent.config import Config, load_config
+from agent.control.server import ControlServer
+from agent.engine.recording import Recording
+from agent.engine.sending import Sending
+from agent.engine.serving import RunningEngine
+from agent.errors import AlreadyRunning, EnvironmentProblem
+from agent.log import configure_log
+from agent.model.clips import SavedClip
+from agent.paths import AgentPaths, make_private
+from agent.ports import Hotkey
+from agent.trigger.chime import Chime
+from agent.trigger.choose import open_hotkey
+from protos.timebase import SECOND_NS
+
+log = structlog.get_logger()
+
+
+def run_engine(
+    paths: AgentPaths, *, is_headless: bool, is_generated: bool, log_level: str, is_json_log: bool
+) -> int:
+    """Record until stopped; returns the exit code.
+
+    Raises:
+        EnvironmentProblem: No screen, no place to write, another engine: says what to do.
+    """
+    configure_log(level=log_level, is_json=is_json_log)
+    config = load_config(paths.config_file)
+    stop = threading.Event()
+    with contextlib.ExitStack() as stack:
+        make_private(paths.data)
+        stack.enter_context(_locked(paths))
+        stack.enter_context(_stopping_on_signals(stop))
+        engine = _start(paths, config, stop, stack, is_headless=is_headless, is_generated=is_generated)
+        log.info("engine_started", pid=os.getpid())
+        while not stop.wait(1.0):
+            pass
+        log.info("engine_stopping")
+        engine.note_change()
+    return 0
+
+
+def _start(
+    paths: AgentPaths,
+    config: Config,
+    stop: threading.Event,
+    stack: contextlib.ExitStack,
+    *,
+    is_headless: bool,
+    is_generated: bool,
+) -> RunningEngine:
+    changed: list[RunningEngine] = []
+
+    def on_change() -> None:
+        for engine in changed:
+            engine.note_change()
+
+    sending = Sending(paths, config, on_change=on_change)
+    stack.callback(sending.stop)
+    recording = Recording(
+        paths,
+        config,
+        is_generated=is_generated,
+        on_chunk=sending.take_chunk if sending.address else None,
+        on_saved=sending.take_press,
+        on_change=on_change,
+    )
+    sending.start(recording)
+    engine = RunningEngine(paths, config, recording, sending, stop)
+    changed.append(engine)
+
+    def finish() -> None:
+        duration_ns = recording.now_ns
+        recording.stop()
+        sending.finish_session(duration_ns)
+
+    stack.callback(finish)
+    recording.start()
+    engine.ticker.start()
+    stack.callback(engine.ticker.stop)
+    chime = Chime(is_on=config.trigger.are_sounds_on and not is_headless)
+    chime.start()
+    stack.callback(chime.stop)
+    if config.trigger.hotkey and not is_generated:
+        _listen(config, recording, engine, chime, stack)
+    control = ControlServer(engine, paths.control_socket)
+    control.start()
+    stack.callback(control.stop)
+    return engine
+
+
+def _listen(
+    config: Config, recording: Recording, engine: RunningEngine, chime: Chime, stack: contextlib.ExitStack
+) -> None:
+    """Grab the hotkey. Without it the engine records all the same, and says so."""
+    last_ns = config.clips.press_length_s * SECOND_NS
+
+    def on_press(monotonic_ns: int) -> None:
+        chime.play("heard")
+        future = recording.session.press(monotonic_ns=monotonic_ns, last_ns=last_ns, trigger="key")
+        future.add_done_callback(answer)
+
+    def answer(future: Future[SavedClip]) -> None:
+        sound: Literal["saved", "failed"] = "failed" if future.exception() else "saved"
+        chime.play(sound)
+
+    try:
+        hotkey: Hotkey = open_hotkey(config.trigger.hotkey)
+        hotkey.start(on_press)
+    except EnvironmentProblem as exc:
+        recording.warnings.append(f"no hotkey: {exc}")
+        log.warning("hotkey_left_out", problem=str(exc))
+        return
+    stack.callback(hotkey.stop)
+    engine.hotkey = config.trigger.hotkey
+
+
+@contextlib.contextmanager
+def _locked(paths: AgentPaths) -> Iterator[None]:
+    """One engine a data directory; the lock goes with the process, however it ends."""
+    with paths.lock.open("a+") as file:
+        try:
+            if os.name == "nt":
+                import msvcrt
+
+                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+            else:
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as exc:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise AlreadyRunning(
+                f"an engine (process {holder}) already records for {paths.data}; stop it with `clippy stop`"
+            ) from exc
+        file.seek(0)
+        file.truncate()
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
+@contextlib.contextmanager
+def _stopping_on_signals(stop: threading.Event) -> Iterator[None]:
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

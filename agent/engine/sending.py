@@ -1,0 +1,215 @@
+"""The way to the coordinator: outbox, link, and fulfilling what it asks for. Without an address there is none.
+
+Nothing here may stop a recording: a coordinator that is down is a state, told in the status.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from agent import __version__
+from agent.config import Config
+from agent.engine.recording import Recording
+from agent.errors import AgentError, InputUnusable
+from agent.library.library import Library
+from agent.model.clips import ClipFile, SavedClip, SourceWish
+from agent.model.media import LaneChunk
+from agent.paths import AgentPaths, make_private
+from agent.privacy.meter import Meter
+from agent.uplink.channel import Coordinator
+from agent.uplink.link import LinkClient
+from agent.uplink.link_stream import LinkHooks
+from agent.uplink.outbox import Outbox
+from agent.uplink.source_fulfiller import SourceFulfiller, SourceHooks
+from agent.uplink.wishes import WishBook
+from protos.clippy.v1 import control_pb2, link_pb2
+
+log = structlog.get_logger()
+
+_WAIT_FOR_END_S = 20.0
+
+
+class Sending:
+    """Everything that leaves this PC. Built before the recording, joined to it, started after it."""
+
+    def __init__(self, paths: AgentPaths, config: Config, *, on_change: Callable[[], None]) -> None:
+        """Open the outbox, and put what a kill left in order.
+
+        Raises:
+            InputUnusable: The address has no CA or token beside it.
+        """
+        uplink = config.uplink
+        if uplink.address and not (uplink.ca_file and uplink.token_file):
+            raise InputUnusable(
+                f"uplink.address is {uplink.address}, but uplink.ca_file or uplink.token_file is not set; the "
+                "coordinator wrote both into its data directory"
+            )
+        self.address = uplink.address
+        self.meter = Meter(paths.meter)
+        self.source_bytes = 0
+        self._on_change = on_change
+        self._uploads = _emptied(paths.uploads)
+        self._recording: Recording | None = None
+        self._library: Library | None = None
+        self._session_id = ""
+        self._outbox: Outbox | None = None
+        self._link: LinkClient | None = None
+        self._fulfiller: SourceFulfiller | None = None
+        if self.address:
+            self._outbox = Outbox(paths.outbox, max_bytes=uplink.max_outbox_bytes)
+            self._build_link(paths, self._outbox, Path(uplink.ca_file), Path(uplink.token_file))
+
+    def _build_link(self, paths: AgentPaths, outbox: Outbox, ca_path: Path, token_path: Path) -> None:
+        self._fulfiller = SourceFulfiller(
+            WishBook(outbox),
+            SourceHooks(
+                pin=self._pin, make_exact=self._make_exact, release=self._release, on_bytes=self._count_source
+            ),
+            ca_path=ca_path,
+        )
+        self._link = LinkClient(
+            Coordinator(address=self.address, ca_path=ca_path, token_path=token_path),
+            outbox,
+            agent_id=read_agent_id(paths.agent_id_file),
+            agent_version=__version__,
+            hooks=LinkHooks(
+                on_source_request=self._fulfiller.submit,
+                on_moment=lambda moment: self._keep(lambda library: library.upsert_moment(moment)),
+                on_export=lambda export: self._keep(lambda library: library.upsert_export(export)),
+                on_bytes=lambda num_bytes: self.meter.add("chunk", num_bytes),
+            ),
+        )
+
+    def take_chunk(self, chunk: LaneChunk) -> None:
+        """Keep a chunk for sending; thread `keeper`. Raises AgentError."""
+        if self._outbox is not None:
+            self._outbox.put(self._session_id, chunk)
+
+    def take_press(self, clip: SavedClip, at_ns: int) -> None:
+        """Tell the coordinator of a press, once its file is closed."""
+        if self._outbox is None:
+            return
+        pressed = link_pb2.Pressed(
+            session_id=clip.session_id,
+            at_ns=max(0, at_ns),
+            clip_id=clip.clip_id,
+            start_ns=clip.start_ns,
+            end_ns=clip.end_ns,
+        )
+        try:
+            self._outbox.put_event(clip.session_id, "pressed", link_pb2.AgentMessage(pressed=pressed))
+        except AgentError as exc:
+            log.warning("press_not_told", problem=str(exc))
+
+    def start(self, recording: Recording) -> None:
+        """Begin the session and start the threads.
+
+        Raises:
+            DiskFull, EnvironmentProblem: The outbox cannot be written.
+        """
+        self._recording, self._library = recording, recording.library
+        self._session_id = recording.session_id
+        if self._outbox is not None:
+            self._outbox.start_session(self._session_id, recording.started_unix_ms)
+        if self._fulfiller is not None:
+            self._fulfiller.start()
+        if self._link is not None:
+            self._link.start()
+
+    def finish_session(self, duration_ns: int) -> None:
+        """The recording has stopped: say so, and give its last chunks a little time to leave."""
+        if self._outbox is None or self._link is None:
+            return
+        try:
+            self._outbox.end_session(self._session_id, duration_ns)
+        except AgentError as exc:
+            log.warning("session_end_not_kept", problem=str(exc))
+            return
+        deadline = time.monotonic() + _WAIT_FOR_END_S
+        while self._link.state == "connected" and time.monotonic() < deadline and self._has_waiting():
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Stop the threads; what was not sent stays in the outbox for the next start."""
+        if self._fulfiller is not None:
+            self._fulfiller.stop()
+        if self._link is not None:
+            self._link.stop()
+        if self._outbox is not None:
+            self._outbox.close()
+        self.meter.close()
+
+    def status(self) -> control_pb2.Uplink:
+        """As the control API tells it."""
+        status = control_pb2.Uplink(state="off") if self._link is None else self._link.uplink()
+        status.coordinator = self.address
+        status.source_bytes_sent = self.source_bytes
+        status.bytes_sent_today = self.meter.today()
+        return status
+
+    def _has_waiting(self) -> bool:
+        assert self._outbox is not None
+        return self._outbox.num_waiting() > 0 or bool(self._outbox.events_after(0, limit=1))
+
+    # ---- full quality, on request only
+
+    def _pin(self, wish: SourceWish) -> None:
+        assert self._recording is not None
+        ring = self._recording.ring
+        if any(pin.owner_id == wish.request_id for pin in ring.pins.pins()):
+            return
+        if wish.session_id == self._session_id:
+            ring.pin(wish.start_ns, wish.end_ns, kind="request", owner_id=wish.request_id)
+        else:
+            # An older session's packets are not in the ring's reach any more: it is enough that they are there.
+            ring.snapshot_of(wish.session_id, wish.start_ns, wish.end_ns).close()
+
+    def _make_exact(self, wish: SourceWish) -> ClipFile:
+        assert self._recording is not None
+        path = self._uploads / f"{wish.request_id}.mp4"
+        with self._recording.ring.snapshot_of(wish.session_id, wish.start_ns, wish.end_ns) as span:
+            return self._recording.writer.write(span, path, is_exact=True)
+
+    def _release(self, wish: SourceWish, clip: ClipFile | None) -> None:
+        if self._recording is not None:
+            for pin in self._recording.ring.pins.pins():
+                if pin.owner_id == wish.request_id:
+                    self._recording.ring.release(pin.pin_id)
+        if clip is not None:
+            Path(clip.path).unlink(missing_ok=True)
+
+    def _count_source(self, num_bytes: int) -> None:
+        self.source_bytes += num_bytes
+        self.meter.add("source", num_bytes)
+
+    def _keep(self, write: Callable[[Library], None]) -> None:
+        if self._library is not None:
+            write(self._library)
+            self._on_change()
+
+
+def read_agent_id(path: Path) -> str:
+    """This installation's name for itself: made once, then kept."""
+    with contextlib.suppress(OSError):
+        text = path.read_text(encoding="ascii").strip()
+        if len(text) == 32:
+            return text
+    agent_id = uuid.uuid4().hex
+    with contextlib.suppress(OSError):
+        # Unwritten it is a new one at each start: the coordinator sees a new agent, nothing is lost.
+        path.write_text(f"{agent_id}\n", encoding="ascii")
+    return agent_id
+
+
+def _emptied(folder: Path) -> Path:
+    make_private(folder)
+    for path in folder.iterdir():
+        with contextlib.suppress(OSError):
+            path.unlink()
+    return folder

@@ -1,0 +1,178 @@
+"""The running engine as the control API sees it: port `Engine`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+import structlog
+
+from agent import __version__
+from agent.config import Config
+from agent.engine.recording import Recording
+from agent.engine.sending import Sending
+from agent.engine.surveying import list_devices
+from agent.model.clips import SavedClip, Trigger
+from agent.paths import AgentPaths
+from agent.worker import Worker
+from protos.clippy.v1 import control_pb2
+from protos.timebase import SECOND_NS
+
+log = structlog.get_logger()
+
+_SAVE_TIMEOUT_S = 60.0
+_COST_WINDOW_S = 10.0
+_SILENCE_DB = -120.0
+
+
+class Ticker(Worker):
+    """Thread `ticker`: once a second asks the stages how they are, and measures what we cost."""
+
+    def __init__(self, recording: Recording) -> None:
+        super().__init__("ticker")
+        self._recording = recording
+        self._samples: list[tuple[float, float]] = []
+        self.cpu_s_per_s = 0.0
+
+    def step(self) -> None:
+        """One look."""
+        now, cpu_s = time.monotonic(), time.process_time()
+        self._samples = [sample for sample in self._samples if now - sample[0] <= _COST_WINDOW_S]
+        self._samples.append((now, cpu_s))
+        oldest, cpu_before_s = self._samples[0]
+        if now > oldest:
+            self.cpu_s_per_s = (cpu_s - cpu_before_s) / (now - oldest)
+        self._recording.look_at_problems()
+        self.wait(1.0)
+
+
+class RunningEngine:
+    """Answers from any thread."""
+
+    def __init__(
+        self, paths: AgentPaths, config: Config, recording: Recording, sending: Sending, stop: threading.Event
+    ) -> None:
+        self.ticker = Ticker(recording)
+        self.hotkey = ""
+        self._paths = paths
+        self._config = config
+        self._recording = recording
+        self._sending = sending
+        self._stop = stop
+        self._changed = threading.Condition()
+        self._version = 0
+
+    def note_change(self) -> None:
+        """Something a user would see has changed; any thread; returns at once."""
+        with self._changed:
+            self._version += 1
+            self._changed.notify_all()
+
+    def wait_for_change(self, timeout_s: float) -> None:
+        """As the port says."""
+        with self._changed:
+            version = self._version
+            self._changed.wait_for(lambda: self._version != version or self._stop.is_set(), timeout=timeout_s)
+
+    def status(self) -> control_pb2.Status:
+        """As the port says."""
+        recording, session = self._recording, self._recording.session
+        video = recording.video
+        status = control_pb2.Status(
+            state=session.state.value,
+            problem=session.problem,
+            session_id=session.session_id,
+            buffered_ns=recording.ring.buffered_ns,
+            buffered_bytes=recording.ring.buffered_bytes,
+            max_buffer_ns=self._config.ring.max_duration_s * SECOND_NS,
+            cpu_s_per_s=round(self.ticker.cpu_s_per_s, 3),
+            rss_bytes=_rss_bytes(),
+            frames_captured=video.counters.num_captured,
+            frames_dropped=video.counters.num_dropped + video.counters.num_skipped,
+            screen_source=video.source.name,
+            video_encoder=video.track.encoder,
+            uplink=self._sending.status(),
+            hotkey=self.hotkey,
+            warnings=self._warnings(),
+            width=video.track.width_px,
+            height=video.track.height_px,
+            frame_rate=video.track.frame_rate,
+            captured_bytes=recording.ring.captured_bytes,
+            now_ns=recording.now_ns,
+            engine_version=__version__,
+            pid=os.getpid(),
+            clip_folder=str(recording.clip_folder),
+            last_press_error=session.last_press_error,
+            session_t0_monotonic_ns=recording.clock.t0_monotonic_ns,
+        )
+        if recording.sound is not None:
+            silent = recording.sound.problems
+            for source in recording.sound.sources:
+                loudness_db = recording.sound_db.get(source.name, _SILENCE_DB)
+                status.sound.add(
+                    name=source.name,
+                    device=source.device,
+                    loudness_db=loudness_db,
+                    is_running=source.name not in silent,
+                )
+        return status
+
+    def _warnings(self) -> list[str]:
+        warnings = list(self._recording.warnings)
+        if self._recording.sound is not None:
+            warnings += [
+                f"no sound from {name}: {why}" for name, why in self._recording.sound.problems.items()
+            ]
+        return warnings
+
+    def save_clip(self, *, last_ns: int, trigger: Trigger, is_exact: bool) -> SavedClip:
+        """As the port says."""
+        future = self._recording.session.press(
+            monotonic_ns=time.monotonic_ns(), last_ns=last_ns, trigger=trigger, is_exact=is_exact
+        )
+        return future.result(timeout=_SAVE_TIMEOUT_S)
+
+    def clips(self, limit: int) -> list[SavedClip]:
+        """As the port says."""
+        return self._recording.library.clips(limit)
+
+    def moments(self, limit: int) -> control_pb2.ListMomentsResponse:
+        """As the port says."""
+        answer = control_pb2.ListMomentsResponse()
+        for moment, exports in self._recording.library.moments(limit):
+            answer.moments.add(moment=moment, exports=exports)
+        if not answer.moments:
+            uplink = self._sending.status()
+            answer.reason = {
+                "off": "no coordinator is set (uplink.address): moments are found there",
+                "connected": "the coordinator has found none yet",
+            }.get(uplink.state, uplink.problem or "the coordinator is being connected")
+        return answer
+
+    def devices(self) -> list[control_pb2.Device]:
+        """As the port says."""
+        return list_devices(self._paths)
+
+    def request_stop(self) -> None:
+        """As the port says."""
+        self._stop.set()
+        self.note_change()
+
+
+def _rss_bytes() -> int:
+    """Memory that this process holds."""
+    try:
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf(
+            "SC_PAGE_SIZE"
+        )
+    except (OSError, AttributeError):
+        pass
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    # macOS counts the peak, in bytes.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

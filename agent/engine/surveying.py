@@ -1,0 +1,129 @@
+"""What can be said of this machine while no engine runs: devices, the library, and `doctor`."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+from agent.config import Config, load_config
+from agent.errors import AgentError
+from agent.health.checks import Check, check_disk, checked
+from agent.model.clips import SavedClip
+from agent.paths import AgentPaths
+from protos.clippy.v1 import control_pb2
+from protos.timebase import SECOND_NS
+
+
+def list_devices(paths: AgentPaths) -> list[control_pb2.Device]:
+    """Screens, microphones and sound outputs, each with what keeps it from use."""
+    from agent.capture.choose import list_screens, list_sound
+
+    config = load_config(paths.config_file)
+    wanted = {
+        "screen": config.capture.screen,
+        "microphone": config.capture.microphone,
+        "desktop_sound": config.capture.desktop_sound,
+    }
+    return [
+        control_pb2.Device(
+            kind=device.kind,
+            name=device.name,
+            detail=device.detail,
+            is_chosen=wanted[device.kind] == device.name
+            or (wanted[device.kind] == "auto" and device.is_default),
+            is_usable=device.is_usable,
+            problem=device.problem,
+        )
+        for device in (*list_screens(), *list_sound())
+    ]
+
+
+def read_library(paths: AgentPaths, limit: int) -> list[SavedClip]:
+    """Saved clips, the newest first; works beside a running engine and without one."""
+    from agent.library.library import Library
+
+    if not paths.library.exists():
+        return []
+    library = Library(paths.library)
+    try:
+        return library.clips(limit)
+    finally:
+        library.close()
+
+
+def examine(paths: AgentPaths, *, is_self_check: bool) -> list[Check]:
+    """Look at everything recording needs; with the self-check record two seconds and save them."""
+    config = load_config(paths.config_file)
+    checks = [
+        checked("screen", lambda: _screen(config), advice="is a screen connected, and may we record it?"),
+        checked("encoder", _encoder),
+        *(
+            checked(name, lambda name=name: _sound(config, name), is_needed=False)  # type: ignore[misc]
+            for name in ("microphone", "desktop sound")
+        ),
+        checked(
+            "hotkey",
+            lambda: _hotkey(config),
+            advice="bind `clippy clip --last 30` to a key instead",
+            is_needed=False,
+        ),
+        check_disk(Path(config.ring.folder or paths.ring), wanted_bytes=config.ring.max_bytes),
+    ]
+    if is_self_check:
+        checks.append(checked("record and save two seconds", _record_two_seconds))
+    return checks
+
+
+def _screen(config: Config) -> str:
+    from agent.capture.choose import open_screen
+
+    return f"recorded by {open_screen(config.capture.screen).name}"
+
+
+def _encoder() -> str:
+    from agent.encode.probe import choose_encoder
+
+    return f"{choose_encoder()} encodes here"
+
+
+def _sound(config: Config, name: str) -> str:
+    from agent.capture.choose import open_sound
+
+    wanted = config.capture.microphone if name == "microphone" else config.capture.desktop_sound
+    source = open_sound("mic" if name == "microphone" else "desktop", wanted)
+    return "left out, as set" if source is None else f"recorded from {source.device}"
+
+
+def _hotkey(config: Config) -> str:
+    from agent.trigger.choose import open_hotkey
+
+    if not config.trigger.hotkey:
+        return "none, as set"
+    hotkey = open_hotkey(config.trigger.hotkey)
+    hotkey.start(lambda _at_ns: None)
+    hotkey.stop()
+    return f"{config.trigger.hotkey} can be heard"
+
+
+def _record_two_seconds() -> str:
+    """The whole way from a generated picture to a closed clip, in a folder of its own."""
+    from agent.engine.recording import Recording
+
+    with tempfile.TemporaryDirectory(prefix="clippy-check-") as folder:
+        paths = AgentPaths(data=Path(folder))
+        config = load_config(paths.config_file, {"CLIPPY_AGENT_CLIPS__FOLDER": folder})
+        recording = Recording(paths, config, is_generated=True)
+        recording.start()
+        try:
+            deadline = time.monotonic() + 15
+            while recording.ring.newest_ns < 2 * SECOND_NS:
+                if time.monotonic() > deadline:
+                    raise AgentError("no picture reached the ring within 15 s")
+                time.sleep(0.05)
+            clip = recording.session.press(
+                monotonic_ns=time.monotonic_ns(), last_ns=2 * SECOND_NS, trigger="command"
+            ).result(timeout=10)
+        finally:
+            recording.stop()
+        return f"{(clip.end_ns - clip.start_ns) / SECOND_NS:.2f} s saved in {clip.latency_ms} ms"

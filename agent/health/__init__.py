@@ -1,0 +1,1 @@
+"""Is this machine fit to record? What `clippy doctor` looks at."""

@@ -1,0 +1,1 @@
+"""What the user has: clips, moments, exports and the audit of presses, in SQLite."""

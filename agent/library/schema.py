@@ -1,0 +1,45 @@
+"""The library's tables, as migrations that only ever grow. Run at every opening."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlite_utils import Migrations
+
+migrations = Migrations("clippy_library")
+
+
+@migrations()
+def m001_first(db: Any) -> None:
+    """Clips, moments, exports, presses, facts."""
+    db["clips"].create(
+        {
+            "clip_id": str,
+            "session_id": str,
+            "path": str,
+            "start_ns": int,
+            "end_ns": int,
+            "latency_ms": int,
+            "trigger": str,
+            "size_bytes": int,
+            "created_unix_ms": int,
+            "thumbnail_path": str,
+        },
+        pk="clip_id",
+        not_null={"session_id", "path", "start_ns", "end_ns", "created_unix_ms"},
+    )
+    db["clips"].create_index(["created_unix_ms"])
+    # What the coordinator sent is kept as it came: a newer field survives an older agent.
+    db["moments"].create(
+        {"moment_id": str, "score": float, "start_ns": int, "message": bytes}, pk="moment_id"
+    )
+    db["moments"].create_index(["score"])
+    db["exports"].create(
+        {"export_id": str, "moment_id": str, "clip_id": str, "message": bytes}, pk="export_id"
+    )
+    db["exports"].create_index(["moment_id"])
+    db["exports"].create_index(["clip_id"])
+    db["presses"].create(
+        {"press_id": int, "at_unix_ms": int, "trigger": str, "clip_id": str, "error": str}, pk="press_id"
+    )
+    db["facts"].create({"name": str, "value": str}, pk="name")

@@ -1,0 +1,68 @@
+"""Packets of several tracks into one row by DTS. Pure: the time comes in as an argument.
+
+A packet goes out once no track can still bring an earlier one: every other track has a packet waiting, or
+is late. A track that kept the others waiting for `max_wait_ns` is not waited for again until it is back,
+so a silent track costs 200 ms once, not always. Nothing is dropped for being late; it just comes behind.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from agent.model.media import EncodedPacket
+
+MAX_WAIT_NS = 200_000_000
+
+
+class DtsMerge:
+    """One epoch's tracks. Used by one thread."""
+
+    def __init__(self, num_tracks: int, *, max_wait_ns: int = MAX_WAIT_NS) -> None:
+        self._max_wait_ns = max_wait_ns
+        self._waiting: list[deque[tuple[int, EncodedPacket]]] = [deque() for _ in range(num_tracks)]
+        self._last_dts_ns: list[int | None] = [None] * num_tracks
+        self._is_absent = [False] * num_tracks
+        self.num_refused = 0
+
+    def put(self, packet: EncodedPacket, *, now_ns: int) -> bool:
+        """Add a packet; False (and counted) when its track's DTS does not grow or there is no such track."""
+        if not 0 <= packet.track < len(self._waiting):
+            self.num_refused += 1
+            return False
+        last_ns = self._last_dts_ns[packet.track]
+        if last_ns is not None and packet.dts_ns <= last_ns:
+            self.num_refused += 1
+            return False
+        self._last_dts_ns[packet.track] = packet.dts_ns
+        self._is_absent[packet.track] = False
+        self._waiting[packet.track].append((now_ns, packet))
+        return True
+
+    def take(self, *, now_ns: int) -> Iterator[EncodedPacket]:
+        """Yield what may go out now, by DTS."""
+        while (track := self._earliest()) is not None:
+            came_ns, packet = self._waiting[track][0]
+            missing = [
+                other for other, row in enumerate(self._waiting) if not row and not self._is_absent[other]
+            ]
+            if missing and now_ns - came_ns < self._max_wait_ns:
+                return
+            for other in missing:
+                self._is_absent[other] = True
+            self._waiting[track].popleft()
+            yield packet
+
+    def take_all(self) -> Iterator[EncodedPacket]:
+        """Yield all that waits, by DTS: the epoch is over."""
+        while (track := self._earliest()) is not None:
+            yield self._waiting[track].popleft()[1]
+
+    def _earliest(self) -> int | None:
+        heads = [(row[0][1].dts_ns, track) for track, row in enumerate(self._waiting) if row]
+        return min(heads)[1] if heads else None
+
+    def next_deadline_ns(self) -> int | None:
+        """When the oldest waiting packet stops waiting, or None when nothing waits."""
+        track = self._earliest()
+        return None if track is None else self._waiting[track][0][0] + self._max_wait_ns

@@ -1,0 +1,138 @@
+"""A held part of the log, readable by one thread, several times over."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+from agent.errors import Bug, InputUnusable, NothingToClip
+from agent.model.media import EncodedPacket, TrackParams
+from agent.ring.held_file import HeldFile
+from agent.ring.packet_log import read_gop
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class HeldGop:
+    """Where the packets of one GOP are: the first `num_in_file` in its file, the others in memory.
+
+    `num_in_file` None: all that the file holds.
+    """
+
+    epoch: int
+    index: int
+    start_ns: int
+    end_ns: int
+    file: HeldFile | None
+    num_in_file: int | None
+    packets: tuple[EncodedPacket, ...] = ()
+
+    def read(self) -> list[EncodedPacket]:
+        """All its packets, by DTS.
+
+        Raises:
+            NothingToClip: Its file was taken away from outside or is damaged.
+        """
+        packets: list[EncodedPacket] = []
+        if self.file is not None and self.num_in_file != 0:
+            try:
+                packets += read_gop(self.file.path, max_packets=self.num_in_file)
+            except (OSError, InputUnusable) as exc:
+                raise NothingToClip(f"cannot read {self.file.path.name} of the ring: {exc}") from exc
+        packets += self.packets
+        # A track that came too late for the merge lies a little behind; sorting nearly sorted costs nothing.
+        packets.sort(key=lambda packet: packet.dts_ns)
+        return packets
+
+
+class HeldSpan:
+    """`PacketSpan` over held GOPs of one epoch, consecutive, oldest first."""
+
+    def __init__(
+        self,
+        *,
+        session_id: str,
+        tracks: Sequence[TrackParams],
+        start_ns: int,
+        end_ns: int,
+        gops: Sequence[HeldGop],
+    ) -> None:
+        """Take over the holds of `gops`: the caller has retained each file once."""
+        self.session_id = session_id
+        self.tracks = tuple(tracks)
+        self.start_ns = start_ns
+        self.end_ns = end_ns
+        self._gops = tuple(gops)
+        self._is_closed = False
+
+    def packets(self) -> Iterator[EncodedPacket]:
+        """All packets by DTS: from the key frame at or before `start_ns` to the last before `end_ns`."""
+        for gop in self._gops:
+            if self._is_closed:
+                raise Bug("a span was read after it was closed")
+            for packet in gop.read():
+                if packet.pts_ns < self.end_ns:
+                    yield packet
+
+    def close(self) -> None:
+        """Let go of the files. Twice is once."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        for gop in self._gops:
+            if gop.file is not None:
+                gop.file.release()
+
+    def __enter__(self) -> HeldSpan:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def newest_run(gops: Sequence[HeldGop], start_ns: int, end_ns: int) -> list[HeldGop]:
+    """Of the GOPs that overlap [start_ns, end_ns): the newest consecutive ones of the newest epoch.
+
+    A clip never jumps a gap, so what lies before one is left out. Pure.
+    """
+    wanted = sorted(
+        (gop for gop in gops if gop.start_ns < end_ns and gop.end_ns > start_ns),
+        key=lambda gop: (gop.epoch, gop.index),
+    )
+    run: list[HeldGop] = []
+    for gop in reversed(wanted):
+        if run and (gop.epoch, gop.index) != (run[-1].epoch, run[-1].index - 1):
+            break
+        run.append(gop)
+    run.reverse()
+    return run
+
+
+def open_span(
+    gops: Sequence[HeldGop], *, session_id: str, tracks: Sequence[TrackParams], start_ns: int, end_ns: int
+) -> HeldSpan:
+    """A span over `newest_run`'s GOPs, clamped to what they hold; retains their files.
+
+    Raises:
+        NothingToClip: There is none, or the clamped span is empty.
+    """
+    if not gops:
+        raise NothingToClip(f"nothing of {start_ns / 1e9:.3f}..{end_ns / 1e9:.3f} s is in the buffer")
+    held: list[HeldGop] = []
+    for gop in gops:
+        if gop.file is not None and not gop.file.retain():
+            for other in held:
+                if other.file is not None:
+                    other.file.release()
+            raise NothingToClip(f"the buffer at {gop.start_ns / 1e9:.3f} s was deleted meanwhile")
+        held.append(gop)
+    span = HeldSpan(
+        session_id=session_id,
+        tracks=tracks,
+        start_ns=max(start_ns, gops[0].start_ns),
+        end_ns=min(end_ns, gops[-1].end_ns),
+        gops=held,
+    )
+    if span.start_ns >= span.end_ns:
+        span.close()
+        raise NothingToClip(f"no picture lies in {start_ns / 1e9:.3f}..{end_ns / 1e9:.3f} s of the buffer")
+    return span

@@ -1,0 +1,1 @@
+"""Small numbers about the picture and the sound, twice a second, and the local gate over them."""

@@ -1,0 +1,42 @@
+"""Tells a press from the keyboard's autorepeat. Pure; owned by the listener's thread.
+
+X11 sends each repeat of a held key as a release and a press of equal server time. Two real presses may share a
+millisecond too (a macro pad, xdotool), but then the key was down for no time: no keyboard repeats that early.
+A press whose release never arrived counts: a press is never lost.
+"""
+
+from __future__ import annotations
+
+# Keyboards begin to repeat after 150 to 660 ms; X11's own default is 660.
+_MIN_HELD_MS = 50
+_WRAPS_MS = 1 << 32
+
+
+class AutorepeatFilter:
+    """One key's presses and releases, with the server's time in milliseconds (32 bits, wraps)."""
+
+    def __init__(self) -> None:
+        self._pressed_ms: int | None = None
+        self._released_ms: int | None = None
+
+    def is_new_press(self, time_ms: int) -> bool:
+        """Take a press; False when it is a repeat of the one before."""
+        if self._pressed_ms is not None and self._released_ms == time_ms:
+            held_ms = (time_ms - self._pressed_ms) % _WRAPS_MS
+            if held_ms >= _MIN_HELD_MS:
+                return False
+        self._pressed_ms, self._released_ms = time_ms, None
+        return True
+
+    def release(self, time_ms: int) -> None:
+        """Take a release."""
+        self._released_ms = time_ms
+
+
+def press_time_ns(server_ms: int, now_ns: int) -> int:
+    """When the key went down, on CLOCK_MONOTONIC: a local X server stamps events with that clock's milliseconds.
+
+    A server with another clock (a remote one) shows in an age of more than two seconds; then it is now.
+    """
+    age_ms = (now_ns // 1_000_000 - server_ms) % _WRAPS_MS
+    return now_ns - age_ms * 1_000_000 if age_ms < 2_000 else now_ns

@@ -1,0 +1,298 @@
+"""One stream to the coordinator, from Hello to its end.
+
+Three threads meet here: `uplink` (which owns everything but the two queues), gRPC's sender, which draws from
+`_outgoing`, and `uplink-read`, which fills `_inbox`. Both queues are bounded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TypeVar
+
+import grpc
+import structlog
+
+from agent.model.clips import SourceWish
+from agent.uplink.channel import Coordinator, describe, open_channel, read_token
+from agent.uplink.counters import Counters
+from agent.uplink.outbox import ChunkKey, Outbox
+from protos.clippy.v1 import clips_pb2, link_pb2, link_pb2_grpc
+
+if TYPE_CHECKING:
+    Call = grpc.CallIterator[link_pb2.CoordinatorMessage]
+
+log = structlog.get_logger(__name__)
+_Value = TypeVar("_Value")
+
+_OUTGOING_MAX = 64
+_INBOX_MAX = 256
+_EVENTS_AT_ONCE = 32
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LinkSettings:
+    """How patient the link is. `max_in_flight`: chunks sent and not yet FSYNCED."""
+
+    max_in_flight: int = 8
+    heartbeat_s: float = 5.0
+    dead_peer_s: float = 17.0
+    welcome_s: float = 15.0
+    ack_s: float = 60.0
+    max_backoff_s: float = 30.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LinkHooks:
+    """Called from the `uplink` thread; each returns at once. What they raise is logged, never passed on."""
+
+    on_source_request: Callable[[SourceWish], None] = lambda _wish: None
+    on_moment: Callable[[clips_pb2.Moment], None] = lambda _moment: None
+    on_export: Callable[[clips_pb2.Export], None] = lambda _export: None
+    on_bytes: Callable[[int], None] = lambda _num_bytes: None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StreamEnd:
+    """Why a stream ended. `delay_ms`: when to come back, where the coordinator said so."""
+
+    problem: str
+    delay_ms: int | None = None
+    connected_s: float = 0.0
+
+
+class LinkStream:
+    """One stream. `run` belongs to the `uplink` thread; `wake` may be called from any."""
+
+    def __init__(
+        self,
+        coordinator: Coordinator,
+        hello: link_pb2.Hello,
+        outbox: Outbox,
+        *,
+        hooks: LinkHooks,
+        settings: LinkSettings,
+        counters: Counters,
+        on_connected: Callable[[], None],
+    ) -> None:
+        self._coordinator = coordinator
+        self._hello = hello
+        self._outbox = outbox
+        self._hooks = hooks
+        self._settings = settings
+        self._counters = counters
+        self._on_connected = on_connected
+        self._inbox: queue.Queue[link_pb2.CoordinatorMessage | StreamEnd | None] = queue.Queue(_INBOX_MAX)
+        self._outgoing: queue.Queue[link_pb2.AgentMessage | None] = queue.Queue(_OUTGOING_MAX)
+        self._closing = threading.Event()
+        self._announced = {item.session_id for item in hello.sessions}
+        self._in_flight: dict[ChunkKey, float] = {}
+        self._chunk_cursor = 0
+        self._event_cursor = 0
+        self._barriers: dict[int, int] = {}
+        self._last_token = 0
+        self._connected_at_s = 0.0
+
+    def wake(self) -> None:
+        """There is something new to send, or it is time to stop."""
+        if self._inbox.empty():
+            with contextlib.suppress(queue.Full):
+                self._inbox.put_nowait(None)
+
+    def run(self, stopping: threading.Event) -> StreamEnd:
+        """Carry messages both ways until the stream ends or `stopping` is set; say why it ended.
+
+        Raises:
+            AgentError: The outbox cannot be used, or the token or the CA cannot be read.
+        """
+        token = read_token(self._coordinator)
+        channel = open_channel(self._coordinator)
+        call: Call | None = None
+        try:
+            self._outgoing.put_nowait(link_pb2.AgentMessage(hello=self._hello))
+            stub = link_pb2_grpc.LinkStub(channel)
+            call = stub.Connect(self._sent(), metadata=(("authorization", f"Bearer {token}"),))
+            reader = threading.Thread(target=self._read, args=(call,), name="uplink-read", daemon=True)
+            reader.start()
+            end = self._converse(stopping)
+        finally:
+            self._closing.set()
+            if call is not None:
+                call.cancel()  # type: ignore[no-untyped-call]
+            with contextlib.suppress(queue.Full):
+                self._outgoing.put_nowait(None)
+            channel.close()
+        connected_s = time.monotonic() - self._connected_at_s if self._connected_at_s else 0.0
+        return dataclasses.replace(end, connected_s=connected_s)
+
+    def _converse(self, stopping: threading.Event) -> StreamEnd:
+        settings = self._settings
+        heard_s = sent_s = time.monotonic()
+        while not stopping.is_set():
+            message = self._next(min(1.0, settings.heartbeat_s))
+            now_s = time.monotonic()
+            if isinstance(message, StreamEnd):
+                return message
+            if message is not None:
+                heard_s = now_s
+                end = self._take(message)
+                if end is not None:
+                    return end
+            patience_s = settings.dead_peer_s if self._connected_at_s else settings.welcome_s
+            if now_s - heard_s > patience_s:
+                return StreamEnd(
+                    problem=f"the coordinator at {self._coordinator.address} has been silent "
+                    f"for {patience_s:.0f} s"
+                )
+            if not self._connected_at_s:
+                continue
+            if self._in_flight and now_s - min(self._in_flight.values()) > settings.ack_s:
+                return StreamEnd(problem=f"a chunk was not acknowledged within {settings.ack_s:.0f} s")
+            if now_s - sent_s >= settings.heartbeat_s:
+                sent_s = now_s
+                self._send_heartbeat()
+            self._pump()
+        return StreamEnd(problem="")
+
+    def _next(self, timeout_s: float) -> link_pb2.CoordinatorMessage | StreamEnd | None:
+        try:
+            return self._inbox.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+
+    def _take(self, message: link_pb2.CoordinatorMessage) -> StreamEnd | None:
+        kind = message.WhichOneof("kind")
+        if kind == "retry_later":
+            reason = message.retry_later.reason[:200] or "it asked to come back later"
+            return StreamEnd(
+                problem=f"the coordinator: {reason}", delay_ms=min(message.retry_later.delay_ms, 10**9)
+            )
+        if kind == "welcome":
+            self._outbox.reconcile(message.welcome.held)
+            self._connected_at_s = time.monotonic()
+            self._on_connected()
+        elif kind == "ack":
+            self._take_ack(message.ack)
+        elif kind == "heartbeat":
+            event_id = self._barriers.pop(message.heartbeat.unix_ms, None)
+            if event_id is not None:
+                self._outbox.confirm_events(event_id)
+        elif kind == "source_request":
+            _guarded(self._hooks.on_source_request, _wish(message.source_request))
+        elif kind == "moment":
+            _guarded(self._hooks.on_moment, message.moment)
+        elif kind == "export":
+            _guarded(self._hooks.on_export, message.export)
+        return None
+
+    def _take_ack(self, ack: link_pb2.Ack) -> None:
+        fsynced = self._outbox.mark_fsynced(ack.held)
+        stored = self._outbox.delete_stored(ack.held)
+        refused = self._outbox.drop_refused(ack.refused) if ack.refused else []
+        self._counters.chunks_fsynced += len(fsynced)
+        self._counters.chunks_stored += len(stored)
+        self._counters.chunks_refused += len(refused)
+        for key in (*fsynced, *stored, *refused):
+            self._in_flight.pop(key, None)
+        if self._in_flight and not (fsynced or stored or refused):
+            # Dropped here while they were on their way: no row is left that an ack could change.
+            for held in ack.held:
+                for span in (*held.fsynced, *held.stored):
+                    for key in [key for key in self._in_flight if key[:2] == (held.session_id, held.lane)]:
+                        if span.first <= key[2] <= span.last:
+                            del self._in_flight[key]
+
+    def _pump(self) -> None:
+        """Hand over what waits, as far as there is room: sessions, then events, then chunks, each in order."""
+        for session in self._outbox.sessions():
+            if session.session_id not in self._announced and self._room() > 0:
+                self._announced.add(session.session_id)
+                self._outgoing.put_nowait(link_pb2.AgentMessage(session_started=session))
+        events = self._outbox.events_after(
+            self._event_cursor, limit=max(0, min(_EVENTS_AT_ONCE, self._room()))
+        )
+        for event in events:
+            self._outgoing.put_nowait(event.message)
+            self._event_cursor = event.event_id
+        if events:
+            self._send_heartbeat()
+        room = min(self._settings.max_in_flight - len(self._in_flight), self._room())
+        if room <= 0:
+            return
+        for waiting in self._outbox.waiting_after(self._chunk_cursor, limit=room):
+            chunk = waiting.chunk
+            if chunk.session_id not in self._announced:
+                return
+            self._chunk_cursor = waiting.chunk_id
+            self._in_flight[chunk.session_id, chunk.lane, chunk.seq] = time.monotonic()
+            self._outgoing.put_nowait(link_pb2.AgentMessage(chunk=chunk))
+
+    def _room(self) -> int:
+        # Two places are kept for heartbeats, one for the end.
+        return _OUTGOING_MAX - 3 - self._outgoing.qsize()
+
+    def _send_heartbeat(self) -> None:
+        # Each has its own number, so that its echo says which events are committed.
+        self._last_token = max(self._last_token + 1, time.time_ns() // 1_000_000)
+        message = link_pb2.AgentMessage(heartbeat=link_pb2.Heartbeat(unix_ms=self._last_token))
+        try:
+            self._outgoing.put_nowait(message)
+        except queue.Full:
+            return
+        if len(self._barriers) < _OUTGOING_MAX:
+            self._barriers[self._last_token] = self._event_cursor
+
+    def _sent(self) -> Iterator[link_pb2.AgentMessage]:
+        """What gRPC's sender draws from; it asks for the next one when there is room on the wire."""
+        while not self._closing.is_set():
+            message = self._outgoing.get()
+            if message is None:
+                return
+            num_bytes = message.ByteSize()
+            self._counters.bytes_sent += num_bytes
+            if message.WhichOneof("kind") == "chunk":
+                self._counters.chunks_sent += 1
+            _guarded(self._hooks.on_bytes, num_bytes)
+            yield message
+
+    def _read(self, call: Call) -> None:
+        try:
+            for message in call:
+                self._hand_over(message)
+            end = StreamEnd(problem=f"the coordinator at {self._coordinator.address} closed the stream")
+        except grpc.RpcError as exc:
+            end = StreamEnd(problem=describe(exc, self._coordinator))
+        except Exception as exc:  # the thread's outermost frame
+            log.exception("link_reader_failed")
+            end = StreamEnd(problem=f"cannot read from the coordinator: {exc}")
+        self._hand_over(end)
+
+    def _hand_over(self, message: link_pb2.CoordinatorMessage | StreamEnd) -> None:
+        while not self._closing.is_set():
+            with contextlib.suppress(queue.Full):
+                self._inbox.put(message, timeout=0.5)
+                return
+
+
+def _wish(request: link_pb2.SourceRequest) -> SourceWish:
+    return SourceWish(
+        request_id=request.request_id,
+        session_id=request.session_id,
+        start_ns=request.start_ns,
+        end_ns=request.end_ns,
+        upload_url=request.upload_url,
+        headers=tuple(sorted(request.headers.items())),
+        expires_unix_ms=request.expires_unix_ms,
+        reason=request.reason,
+    )
+
+
+def _guarded(hook: Callable[[_Value], None], value: _Value) -> None:
+    try:
+        hook(value)
+    except Exception:
+        log.exception("link_hook_failed")

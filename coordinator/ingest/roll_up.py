@@ -1,0 +1,229 @@
+"""Moves spooled chunks to the object store: some minutes of a session become one object, then `STORED` goes out.
+
+Killed anywhere it loses and doubles nothing: the rows move in one transaction, after the object is there; an object
+that no row came to use is found by its intent (a small file written before the PUT) and deleted.
+One task, in the process that owns the spool.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+import asyncpg
+import structlog
+
+from coordinator.errors import CoordinatorError, NotFound
+from coordinator.ingest.database import SQL, fetch, transaction
+from coordinator.ingest.places import ObjectPlace, SpoolPlace, parse_place
+from coordinator.ingest.spool import Spool, sync_folder
+from coordinator.ports import ObjectStore
+
+log = structlog.get_logger(__name__)
+
+STORED_SUFFIX = ":stored"
+_CHUNKS_AT_ONCE = 2000
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RollUpSettings:
+    """When chunks leave the spool, and how big an object grows.
+
+    Attributes:
+        max_age_s: a session's chunks are moved once the oldest has waited this long, or when it has ended.
+        drained_age_s: a drained segment is kept this long, for readers that read its row just before.
+    """
+
+    max_age_s: float = 300.0
+    max_object_bytes: int = 64 * 1024 * 1024
+    interval_s: float = 5.0
+    drained_age_s: float = 60.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Spooled:
+    lane: int
+    seq: int
+    sha256: bytes
+    place: SpoolPlace
+
+
+class RollUp:
+    """One node's roll-up."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        spool: Spool,
+        store: ObjectStore,
+        *,
+        settings: RollUpSettings | None = None,
+    ) -> None:
+        self._pool = pool
+        self._spool = spool
+        self._store = store
+        self._settings = settings or RollUpSettings()
+        self._problem = ""
+
+    @property
+    def problem(self) -> str:
+        """Why nothing can be moved now; empty when it can."""
+        return self._problem
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Move what is due, again and again, until `stopping` is set."""
+        while not stopping.is_set():
+            try:
+                await self.run_once()
+                self._problem = ""
+            except CoordinatorError as exc:
+                if str(exc) != self._problem:
+                    log.warning("roll_up_delayed", problem=str(exc))
+                self._problem = str(exc)
+            except Exception:
+                log.exception("roll_up_failed")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), self._settings.interval_s)
+
+    async def run_once(self) -> int:
+        """Move everything that is due; returns how many chunks were moved.
+
+        Raises:
+            DatabaseUnavailable, StoreUnavailable, DiskFull: Tried again at the next turn; nothing is lost.
+        """
+        await self._settle_intents()
+        due = await fetch(
+            self._pool, "sessions_to_roll_up", f"spool:{self._spool.node}", self._settings.max_age_s
+        )
+        num_moved = 0
+        for row in due:
+            num_moved += await self._roll_session(row["session_id"])
+        await self._delete_drained()
+        return num_moved
+
+    async def _roll_session(self, session_id: str) -> int:
+        num_moved = 0
+        while chunks := await self._spooled(session_id):
+            taken, size_bytes = 0, 0
+            for chunk in chunks:
+                if taken and size_bytes + chunk.place.length > self._settings.max_object_bytes:
+                    break
+                taken += 1
+                size_bytes += chunk.place.length
+            whole, parts = await asyncio.to_thread(self._read, chunks[:taken])
+            lost = [chunk for chunk in chunks[:taken] if chunk not in whole]
+            if lost:
+                await self._lose(session_id, lost)
+            if whole:
+                num_moved += await self._move(session_id, whole, parts)
+        return num_moved
+
+    async def _spooled(self, session_id: str) -> list[_Spooled]:
+        rows = await fetch(
+            self._pool, "spooled_chunks", session_id, f"spool:{self._spool.node}", _CHUNKS_AT_ONCE
+        )
+        found: list[_Spooled] = []
+        for row in rows:
+            place = parse_place(row["place"])
+            if isinstance(place, SpoolPlace):
+                found.append(_Spooled(lane=row["lane"], seq=row["seq"], sha256=row["sha256"], place=place))
+        return found
+
+    def _read(self, chunks: Sequence[_Spooled]) -> tuple[list[_Spooled], list[bytes]]:
+        """Return those whose bytes are what their row says, and the bytes."""
+        whole: list[_Spooled] = []
+        parts: list[bytes] = []
+        for chunk in chunks:
+            with contextlib.suppress(NotFound):
+                data = self._spool.read(chunk.place)
+                if hashlib.sha256(data).digest() == chunk.sha256:
+                    whole.append(chunk)
+                    parts.append(data)
+        return whole, parts
+
+    async def _move(self, session_id: str, chunks: Sequence[_Spooled], parts: Sequence[bytes]) -> int:
+        key = f"chunks/{session_id}/{uuid.uuid4().hex}.bin"
+        intent = await asyncio.to_thread(self._write_intent, session_id, key)
+        await self._store.put(key, b"".join(parts))
+        new_places: list[str] = []
+        offset = 0
+        for chunk in chunks:
+            new_places.append(str(ObjectPlace(key=key, offset=offset, length=chunk.place.length)))
+            offset += chunk.place.length
+        async with transaction(self._pool) as connection:
+            moved = await connection.fetch(
+                SQL["move_chunks"],
+                session_id,
+                [chunk.lane for chunk in chunks],
+                [chunk.seq for chunk in chunks],
+                [str(chunk.place) for chunk in chunks],
+                new_places,
+            )
+            await connection.execute(SQL["notify_link"], session_id + STORED_SUFFIX)
+        if not moved:
+            # Other copies took over, or the session was forgotten, while the object was being written.
+            await self._store.delete([key])
+        await asyncio.to_thread(intent.unlink, missing_ok=True)
+        log.info("chunks_rolled_up", session_id=session_id, num_chunks=len(moved), size_bytes=offset)
+        return len(moved)
+
+    async def _lose(self, session_id: str, chunks: Sequence[_Spooled]) -> None:
+        log.warning("spooled_chunks_lost", node=self._spool.node, num_chunks=len(chunks))
+        await fetch(
+            self._pool,
+            "lose_chunks",
+            [session_id] * len(chunks),
+            [chunk.lane for chunk in chunks],
+            [chunk.seq for chunk in chunks],
+            [str(chunk.place) for chunk in chunks],
+        )
+
+    @property
+    def _intents(self) -> Path:
+        return self._spool.folder / "intents"
+
+    def _write_intent(self, session_id: str, key: str) -> Path:
+        self._intents.mkdir(exist_ok=True)
+        path = self._intents / f"{uuid.uuid4().hex}.json"
+        with path.open("x", encoding="utf-8") as file:
+            json.dump({"session_id": session_id, "key": key}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        sync_folder(self._intents)
+        return path
+
+    async def _settle_intents(self) -> None:
+        """Objects that were begun and perhaps never used: keep those that rows point to, delete the others."""
+        for path in await asyncio.to_thread(lambda: sorted(self._intents.glob("*.json"))):
+            try:
+                intent = json.loads(await asyncio.to_thread(path.read_bytes))
+                session_id, key = str(intent["session_id"]), str(intent["key"])
+            except (ValueError, KeyError, TypeError):
+                # Torn: the kill came before the PUT could begin.
+                await asyncio.to_thread(path.unlink, missing_ok=True)
+                continue
+            rows = await fetch(self._pool, "is_object_used", session_id, key)
+            if not rows[0][0]:
+                await self._store.delete([key])
+                log.info("unused_object_deleted", session_id=session_id, reason="roll-up was cut off")
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+
+    async def _delete_drained(self) -> None:
+        candidates = await asyncio.to_thread(
+            self._spool.drained_candidates, min_age_s=self._settings.drained_age_s
+        )
+        if not candidates:
+            return
+        rows = await fetch(self._pool, "spooled_ends", f"spool:{self._spool.node}")
+        used = {row["segment"] for row in rows}
+        for segment in candidates:
+            if segment not in used:
+                await asyncio.to_thread(self._spool.delete, segment)
+                log.info("segment_deleted", node=self._spool.node, segment=segment, reason="drained")

@@ -1,0 +1,312 @@
+"""The agents' side of the coordinator: gRPC over TLS, one bidirectional stream an agent.
+
+Boot order: take the spool, recover it, start the writer, listen for news, then accept streams. Stopping goes the
+other way round: not ready, RetryLater on every stream, what is under way is acknowledged, then the sockets close.
+Fork, if at all, before any grpc object exists. Owned by the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from pathlib import Path
+
+import asyncpg
+import grpc
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from coordinator.errors import CoordinatorError, PortBusy
+from coordinator.ingest.admission import PendingBytes
+from coordinator.ingest.chunk_rows import ChunkRows
+from coordinator.ingest.downlink import Downlink
+from coordinator.ingest.events import EventRows, FollowUps
+from coordinator.ingest.group_commit import GroupCommit, GroupSettings
+from coordinator.ingest.notices import LinkNotices
+from coordinator.ingest.recovery import RecoveryReport, recover
+from coordinator.ingest.roll_up import RollUp, RollUpSettings
+from coordinator.ingest.spool import SEGMENT_BYTES, Spool
+from coordinator.ingest.stream import AgentStream, Context, StreamParts, StreamSettings
+from coordinator.ports import JobQueue, ObjectStore
+from protos.clippy.v1 import link_pb2, link_pb2_grpc
+from protos.segment import MAX_MESSAGE_BYTES
+
+log = structlog.get_logger(__name__)
+
+SERVICE = "clippy.v1.Link"
+Authenticate = Callable[[str], Awaitable[str | None]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LinkTls:
+    """The server's certificate chain and its key, both PEM."""
+
+    certificate: bytes
+    key: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class IngestSettings:
+    """Everything an operator may want to change about ingest.
+
+    Attributes:
+        node: this process's name; unique among all that serve, part of every place in its spool.
+        max_user_pending_bytes, max_total_pending_bytes: received and not yet durable; beyond: RetryLater.
+        dead_peer_s: a stream that says nothing (agents send heartbeats every 5 s) is ended after this long.
+        recheck_s: how often the token of an open stream is checked again.
+    """
+
+    node: str
+    spool_folder: Path
+    max_segment_bytes: int = SEGMENT_BYTES
+    max_user_pending_bytes: int = 32 * 1024 * 1024
+    max_total_pending_bytes: int = 256 * 1024 * 1024
+    max_source_bytes: int = 2 * 1024 * 1024 * 1024
+    dead_peer_s: float = 30.0
+    recheck_s: float = 600.0
+    poll_s: float = 5.0
+    drain_s: float = 5.0
+    is_port_shared: bool = False
+    max_connection_age_s: float | None = None
+    group: GroupSettings = dataclasses.field(default_factory=GroupSettings)
+    stream: StreamSettings = dataclasses.field(default_factory=StreamSettings)
+    roll_up: RollUpSettings = dataclasses.field(default_factory=RollUpSettings)
+
+
+def server_options(settings: IngestSettings) -> list[tuple[str, int]]:
+    """gRPC's options. Pure."""
+    options = [
+        ("grpc.so_reuseport", int(settings.is_port_shared)),
+        ("grpc.max_concurrent_streams", 8),
+        # The defaults lost 38 % of 10,000 agents that came at once.
+        ("grpc.server.max_pending_requests", 20_000),
+        ("grpc.server.max_pending_requests_hard_limit", 40_000),
+        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.max_metadata_size", 16 * 1024),
+        # Identity only: chunks are compressed media, and a compressed bomb would be unpacked before we see it.
+        ("grpc.compression_enabled_algorithms_bitset", 1),
+        ("grpc.keepalive_time_ms", 20_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        # Without it the keepalive never drops a half-open connection.
+        ("grpc.http2.ping_timeout_ms", 10_000),
+        ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+        ("grpc.http2.max_ping_strikes", 0),
+        ("grpc.keepalive_permit_without_calls", 0),
+    ]
+    if settings.max_connection_age_s is not None:
+        options.append(("grpc.max_connection_age_ms", int(settings.max_connection_age_s * 1000)))
+        options.append(("grpc.max_connection_age_grace_ms", 10_000))
+    return options
+
+
+class LinkServer(link_pb2_grpc.LinkServicer):
+    """All of ingest in one process. `start`, `drain` and `stop` belong to the composition root."""
+
+    def __init__(
+        self,
+        *,
+        pool: asyncpg.Pool,
+        store: ObjectStore,
+        jobs: JobQueue,
+        authenticate: Authenticate,
+        settings: IngestSettings,
+        follow_ups: FollowUps | None = None,
+        living_nodes: Callable[[], Collection[str]] | None = None,
+        tls: LinkTls | None = None,
+    ) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            pool: asyncpg, at least 3 connections; one is held for notifications.
+            authenticate: token -> user_id, or None where it is not (any more) valid.
+            living_nodes: names of the nodes whose spools can still be read; None: this one alone.
+            tls: None: plaintext, for tests on loopback only.
+        """
+        follow_ups = follow_ups or FollowUps()
+        self._settings = settings
+        self._pool = pool
+        self._authenticate = authenticate
+        self._tls = tls
+        self.spool = Spool(settings.spool_folder, settings.node, max_segment_bytes=settings.max_segment_bytes)
+        alive = living_nodes or (lambda: ())
+        self._rows = ChunkRows(jobs, follow_ups.after_chunk, lambda: {settings.node, *alive()})
+        self.commits = GroupCommit(pool, self.spool, self._rows, settings=settings.group)
+        self.roll_up = RollUp(pool, self.spool, store, settings=settings.roll_up)
+        self._parts = StreamParts(
+            commits=self.commits,
+            events=EventRows(pool, jobs, store, follow_ups),
+            downlink=Downlink(pool, store, max_source_bytes=settings.max_source_bytes),
+            pending=PendingBytes(
+                max_user_bytes=settings.max_user_pending_bytes,
+                max_total_bytes=settings.max_total_pending_bytes,
+            ),
+            settings=settings.stream,
+            living_nodes=self._rows.living_nodes,
+            on_session=lambda stream, session_id: self._by_session.setdefault(session_id, set()).add(stream),
+        )
+        self._streams: dict[AgentStream, tuple[str, float]] = {}
+        self._by_session: dict[str, set[AgentStream]] = {}
+        self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
+        self._server: grpc.aio.Server | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = asyncio.Event()
+        self._all_left = asyncio.Event()
+        self._is_draining = False
+        self.recovery: RecoveryReport | None = None
+
+    @property
+    def num_streams(self) -> int:
+        """How many agents are connected."""
+        return len(self._streams)
+
+    async def start(self, address: str) -> int:
+        """Recover, then listen on `host:port` (port 0: any free one); returns the port.
+
+        Raises:
+            PortBusy: The address cannot be listened on.
+            AlreadyRunning: Another process has this node's spool.
+            DatabaseUnavailable, DiskFull, StoreUnavailable: Recovery could not be finished.
+        """
+        await asyncio.to_thread(self.spool.open)
+        try:
+            self.recovery = await recover(self._pool, self.spool, self._rows)
+            self.commits.start()
+            port = await self._listen(address)
+        except BaseException:
+            await self.commits.stop()
+            self.spool.close()
+            raise
+        notices = LinkNotices(
+            self._pool,
+            connected_sessions=self._by_session.keys,
+            on_news=lambda session_id: self._tell(session_id, AgentStream.has_news),
+            on_stored=lambda session_id: self._tell(session_id, AgentStream.has_stored),
+            on_gap=self._tell_all,
+            poll_s=self._settings.poll_s,
+        )
+        self._tasks = [
+            asyncio.create_task(notices.run(), name="link-notices"),
+            asyncio.create_task(self._sweep(), name="link-sweep"),
+            asyncio.create_task(self.roll_up.run(self._stopping), name="roll-up"),
+        ]
+        log.info("link_listening", port=port, node=self._settings.node, is_tls=self._tls is not None)
+        return port
+
+    async def drain(self) -> None:
+        """Not ready; RetryLater to every stream; returns when they have left, or after `drain_s`."""
+        self._is_draining = True
+        await self._health.set(SERVICE, health_pb2.HealthCheckResponse.NOT_SERVING)
+        await self._health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
+        for stream in list(self._streams):
+            stream.retry_later("the coordinator is restarting")
+        if self._streams:
+            self._all_left.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._all_left.wait(), self._settings.drain_s)
+
+    async def stop(self) -> None:
+        """Drain, then close everything. Twice is once."""
+        await self.drain()
+        if self._server is not None:
+            await self._server.stop(1.0)
+            self._server = None
+        await self.commits.stop()
+        self._stopping.set()
+        for task in self._tasks:
+            if task.get_name() != "roll-up":
+                task.cancel()
+        if self._tasks:
+            # A roll-up under way may finish its object; what it does not finish is settled at the next start.
+            _, late = await asyncio.wait(self._tasks, timeout=self._settings.drain_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            self._tasks = []
+        self.spool.close()
+
+    async def Connect(  # type: ignore[override]  # noqa: N802  gRPC's name; its async form is not in the stubs
+        self, request_iterator: AsyncIterator[link_pb2.AgentMessage], context: Context
+    ) -> None:
+        """One agent's stream."""
+        if self._is_draining:
+            later = link_pb2.RetryLater(
+                delay_ms=self._settings.stream.retry_delay_ms, reason="the coordinator is restarting"
+            )
+            await context.write(link_pb2.CoordinatorMessage(retry_later=later))
+            return
+        token = bearer_token(context.invocation_metadata() or ())
+        user_id = await self._user_of(token) if token else None
+        if user_id is None:
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no valid token; pair this agent again")
+        stream = AgentStream(self._parts, context, user_id)
+        self._streams[stream] = (token, time.monotonic())
+        try:
+            await stream.run(request_iterator)
+        finally:
+            del self._streams[stream]
+            for session_id in stream.sessions:
+                self._by_session[session_id].discard(stream)
+                if not self._by_session[session_id]:
+                    del self._by_session[session_id]
+            if not self._streams:
+                self._all_left.set()
+
+    async def _listen(self, address: str) -> int:
+        server = grpc.aio.server(options=server_options(self._settings))
+        link_pb2_grpc.add_LinkServicer_to_server(self, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        try:
+            if self._tls is None:
+                port = server.add_insecure_port(address)
+            else:
+                pair = (self._tls.key, self._tls.certificate)
+                port = server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
+        except RuntimeError as exc:
+            raise PortBusy(f"cannot listen on {address} for agents: {exc}; set listen.grpc") from exc
+        if port == 0:
+            raise PortBusy(f"cannot listen on {address} for agents: it is in use; set listen.grpc")
+        await server.start()
+        self._server = server
+        await self._health.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
+        return port
+
+    async def _user_of(self, token: str) -> str | None:
+        try:
+            return await self._authenticate(token)
+        except CoordinatorError as exc:
+            log.warning("authentication_delayed", problem=str(exc))
+            return None
+
+    def _tell(self, session_id: str, what: Callable[[AgentStream, str], None]) -> None:
+        for stream in self._by_session.get(session_id, ()):
+            what(stream, session_id)
+
+    def _tell_all(self) -> None:
+        for stream in self._streams:
+            stream.look_again()
+
+    async def _sweep(self) -> None:
+        """End streams that fell silent or whose token is no longer valid."""
+        while True:
+            await asyncio.sleep(min(5.0, self._settings.dead_peer_s / 3, self._settings.recheck_s))
+            now_s = time.monotonic()
+            for stream, (token, checked_s) in list(self._streams.items()):
+                if now_s - stream.heard_s > self._settings.dead_peer_s:
+                    stream.end(grpc.StatusCode.DEADLINE_EXCEEDED, "nothing was heard from the agent")
+                elif now_s - checked_s > self._settings.recheck_s and stream in self._streams:
+                    self._streams[stream] = (token, now_s)
+                    with contextlib.suppress(Exception):
+                        if await self._authenticate(token) != stream.user_id:
+                            stream.end(grpc.StatusCode.UNAUTHENTICATED, "the token is no longer valid")
+
+
+def bearer_token(metadata: Collection[tuple[str, str | bytes]]) -> str:
+    """Return the token of `authorization: Bearer ...`, or an empty text."""
+    for key, value in metadata:
+        if key == "authorization" and isinstance(value, str) and value[:7].lower() == "bearer ":
+            return value[7:].strip()
+    return ""

@@ -1,0 +1,384 @@
+"""One agent's stream: a reader task that takes what comes up, and a writer that says what goes down.
+
+Nothing queues without a bound: at most `max_in_flight` chunks are between the reader and their acks, acks merge
+while the agent is slow to read them, and wishes, moments and exports stay rows until they are written.
+Owned by the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import datetime
+import time
+from collections.abc import AsyncIterator, Callable, Collection
+
+import grpc
+import structlog
+from google.protobuf.message import DecodeError
+
+from coordinator.errors import ChunkRefused, CoordinatorError, DatabaseUnavailable
+from coordinator.ingest.admission import PendingBytes
+from coordinator.ingest.chunk_rows import Outcome
+from coordinator.ingest.downlink import Downlink, Held
+from coordinator.ingest.events import MAX_SEQ, EventRows
+from coordinator.ingest.group_commit import GroupCommit
+from coordinator.ingest.records import MAX_CONTENT_TYPE_BYTES
+from protos.clippy.v1 import link_pb2, media_pb2
+from protos.segment import PROTOCOL_VERSION, SegmentInvalid, check_chunk
+
+log = structlog.get_logger(__name__)
+
+Context = grpc.aio.ServicerContext[link_pb2.AgentMessage, link_pb2.CoordinatorMessage]
+_LONG_AGO = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
+_OVERLAP = datetime.timedelta(seconds=60)
+_MAX_TOLD = 2000
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StreamSettings:
+    """Bounds of one stream."""
+
+    max_in_flight: int = 8
+    retry_delay_ms: int = 3_000
+    flush_s: float = 3.0
+    refresh_retry_s: float = 2.0
+    max_invalid: int = 1000
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class StreamParts:
+    """What all streams of a process share."""
+
+    commits: GroupCommit
+    events: EventRows
+    downlink: Downlink
+    pending: PendingBytes
+    settings: StreamSettings
+    living_nodes: Callable[[], Collection[str]]
+    on_session: Callable[[AgentStream, str], None]
+
+
+class AgentStream:
+    """One stream. `run` is the whole of its life; everything else may be called from the loop meanwhile."""
+
+    def __init__(self, parts: StreamParts, context: Context, user_id: str) -> None:
+        self._parts = parts
+        self._context = context
+        self.user_id = user_id
+        self.agent_id = ""
+        self.sessions: set[str] = set()
+        self.heard_s = time.monotonic()
+        self._wake = asyncio.Event()
+        self._slots = asyncio.Semaphore(parts.settings.max_in_flight)
+        self._num_in_flight = 0
+        self._num_invalid = 0
+        self._acks: list[tuple[media_pb2.Chunk, Outcome]] = []
+        self._welcome: link_pb2.CoordinatorMessage | None = None
+        self._echo_ms: int | None = None
+        self._later: str | None = None
+        self._end: tuple[grpc.StatusCode, str] | None = None
+        self._is_ended = False
+        self._news: set[str] = set()
+        self._stored_news: set[str] = set()
+        self._asked: set[str] = set()
+        self._since = _LONG_AGO
+        self._told: dict[str, datetime.datetime] = {}
+        self._told_stored: dict[tuple[str, int], set[tuple[int, int]]] = {}
+
+    async def run(self, requests: AsyncIterator[link_pb2.AgentMessage]) -> None:
+        """Serve the stream until it ends."""
+        reader = asyncio.create_task(self._read(requests), name="link-read")
+        try:
+            await self._write()
+        finally:
+            reader.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await reader
+        if self._end is not None:
+            await self._context.abort(*self._end)
+
+    def has_news(self, session_id: str) -> None:
+        """Wishes, moments or exports of a session have changed."""
+        self._news.add(session_id)
+        self._wake.set()
+
+    def has_stored(self, session_id: str) -> None:
+        """Chunks of a session are in the object store."""
+        self._stored_news.add(session_id)
+        self._wake.set()
+
+    def look_again(self) -> None:
+        """Notifications may have been missed: look at everything."""
+        self._since = _LONG_AGO
+        self._news |= self.sessions
+        self._stored_news |= self.sessions
+        self._wake.set()
+
+    def retry_later(self, reason: str) -> None:
+        """Tell the agent to come back later, once what is under way is acknowledged; then end."""
+        if self._later is None:
+            self._later = reason
+            self._wake.set()
+
+    def end(self, code: grpc.StatusCode, reason: str) -> None:
+        """End the stream with an error."""
+        if self._end is None and not self._is_ended:
+            self._end = (code, reason)
+        self._is_ended = True
+        self._wake.set()
+
+    async def _read(self, requests: AsyncIterator[link_pb2.AgentMessage]) -> None:
+        try:
+            async for message in requests:
+                self.heard_s = time.monotonic()
+                if self._later is not None or self._is_ended:
+                    continue
+                await self._take(message)
+        except ChunkRefused as exc:
+            log.warning("stream_refused", agent_id=self.agent_id, problem=str(exc))
+            self.end(grpc.StatusCode.PERMISSION_DENIED, str(exc)[:300])
+        except CoordinatorError as exc:
+            self.retry_later(str(exc)[:300])
+        except DecodeError as exc:
+            self.end(grpc.StatusCode.INVALID_ARGUMENT, f"a message is no AgentMessage: {str(exc)[:200]}")
+        except Exception:
+            log.exception("stream_failed", agent_id=self.agent_id)
+            self.end(grpc.StatusCode.INTERNAL, "the coordinator failed to take a message; see its log")
+        else:
+            self._is_ended = True
+            self._wake.set()
+
+    async def _take(self, message: link_pb2.AgentMessage) -> None:
+        kind = message.WhichOneof("kind")
+        if kind == "hello":
+            await self._take_hello(message.hello)
+        elif not self.agent_id:
+            self.end(grpc.StatusCode.INVALID_ARGUMENT, f"the first message must be Hello, not {kind}")
+        elif kind == "chunk":
+            await self._take_chunk(message.chunk)
+        elif kind == "heartbeat":
+            self._echo_ms = message.heartbeat.unix_ms
+            self._wake.set()
+        elif kind is not None:
+            try:
+                await self._take_event(kind, message)
+            except ChunkRefused as exc:
+                # The agent sends its events at every connect: refusing the stream would lock it out for ever.
+                self._count_invalid(kind, str(exc))
+
+    async def _take_hello(self, hello: link_pb2.Hello) -> None:
+        if self.agent_id:
+            self.end(grpc.StatusCode.INVALID_ARGUMENT, "a second Hello on one stream")
+            return
+        await self._parts.events.hello(self.user_id, hello)
+        named = [item.session_id for item in hello.sessions]
+        held = await self._parts.downlink.held(named, self._parts.living_nodes())
+        self._remember_stored(held)
+        recent = await self._parts.downlink.recent_sessions(hello.agent_id, self.user_id)
+        for session_id in (*named, *recent):
+            self._add_session(session_id)
+        self._news = set(self.sessions)
+        self.agent_id = hello.agent_id
+        welcome = link_pb2.Welcome(
+            protocol_version=PROTOCOL_VERSION,
+            held=held.values(),
+            server_unix_ms=time.time_ns() // 1_000_000,
+        )
+        self._welcome = link_pb2.CoordinatorMessage(welcome=welcome)
+        self._wake.set()
+
+    async def _take_event(self, kind: str, message: link_pb2.AgentMessage) -> None:
+        events = self._parts.events
+        if kind == "session_started":
+            await events.session_started(self.user_id, self.agent_id, message.session_started)
+            self._add_session(message.session_started.session_id)
+        elif kind == "session_ended":
+            self._check_session(message.session_ended.session_id)
+            await events.session_ended(message.session_ended)
+        elif kind == "pressed":
+            self._check_session(message.pressed.session_id)
+            await events.pressed(message.pressed)
+        elif kind == "gap":
+            self._check_session(message.gap.session_id)
+            await events.gap(message.gap)
+        elif kind == "source_reply":
+            await events.source_reply(self.user_id, message.source_reply)
+
+    async def _take_chunk(self, chunk: media_pb2.Chunk) -> None:
+        await self._slots.acquire()
+        self._num_in_flight += 1
+        problem = self._chunk_problem(chunk)
+        if problem:
+            self._count_invalid("chunk", problem)
+            self._done(chunk, Outcome(kind="refused", reason=problem))
+            return
+        num_bytes = len(chunk.payload)
+        reason = self._parts.pending.take(self.user_id, num_bytes)
+        if reason:
+            self._done(chunk, Outcome(kind="later", reason=reason))
+            return
+
+        def done(outcome: Outcome) -> None:
+            self._parts.pending.give_back(self.user_id, num_bytes)
+            self._done(chunk, outcome)
+
+        self._parts.commits.submit(chunk, done)
+
+    def _chunk_problem(self, chunk: media_pb2.Chunk) -> str:
+        """Why the chunk can never be taken; empty when it can."""
+        try:
+            check_chunk(chunk)
+            self._check_session(chunk.session_id)
+        except (SegmentInvalid, ChunkRefused) as exc:
+            return str(exc)
+        if chunk.seq > MAX_SEQ:
+            return f"seq {chunk.seq} is over {MAX_SEQ}"
+        content_type = chunk.content_type
+        if not (content_type.isascii() and content_type.isprintable() and content_type):
+            return f"content_type {content_type[:40]!r} is not printable ASCII"
+        if len(content_type) > MAX_CONTENT_TYPE_BYTES:
+            return f"content_type is longer than {MAX_CONTENT_TYPE_BYTES} characters"
+        return ""
+
+    def _add_session(self, session_id: str) -> None:
+        self.sessions.add(session_id)
+        self._parts.on_session(self, session_id)
+
+    def _check_session(self, session_id: str) -> None:
+        if session_id not in self.sessions:
+            raise ChunkRefused(f"session {session_id[:64]!r} was not announced on this stream")
+
+    def _count_invalid(self, kind: str, problem: str) -> None:
+        self._num_invalid += 1
+        if self._num_invalid <= 10:
+            log.warning("message_refused", agent_id=self.agent_id, kind=kind, problem=problem)
+        if self._num_invalid > self._parts.settings.max_invalid:
+            self.end(
+                grpc.StatusCode.INVALID_ARGUMENT, f"too many invalid messages, the last: {problem[:200]}"
+            )
+
+    def _done(self, chunk: media_pb2.Chunk, outcome: Outcome) -> None:
+        if outcome.kind == "later":
+            self._num_in_flight -= 1
+            self._slots.release()
+            self.retry_later(outcome.reason)
+            return
+        # Only its key is needed from here on.
+        key = media_pb2.Chunk(session_id=chunk.session_id, lane=chunk.lane, seq=chunk.seq)
+        self._acks.append((key, outcome))
+        self._wake.set()
+
+    async def _write(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if self._is_ended:
+                return
+            if self._welcome is not None:
+                await self._context.write(self._welcome)
+                self._welcome = None
+            await self._write_acks()
+            if self._later is not None:
+                await self._leave()
+                return
+            if self._echo_ms is not None:
+                heartbeat = link_pb2.Heartbeat(unix_ms=self._echo_ms)
+                self._echo_ms = None
+                await self._context.write(link_pb2.CoordinatorMessage(heartbeat=heartbeat))
+            try:
+                await self._write_stored()
+                await self._write_news()
+            except DatabaseUnavailable as exc:
+                log.warning("news_delayed", agent_id=self.agent_id, problem=str(exc))
+                asyncio.get_running_loop().call_later(self._parts.settings.refresh_retry_s, self._wake.set)
+
+    async def _write_acks(self) -> None:
+        if not self._acks:
+            return
+        acks, self._acks = self._acks, []
+        ack = link_pb2.Ack()
+        lanes: Held = {}
+        for chunk, outcome in acks:
+            if outcome.kind == "refused":
+                ack.refused.add(
+                    session_id=chunk.session_id[:64],
+                    lane=chunk.lane,
+                    first=chunk.seq,
+                    last=chunk.seq,
+                    reason=outcome.reason[:200],
+                )
+                continue
+            lane = lanes.setdefault(
+                (chunk.session_id, chunk.lane),
+                media_pb2.LaneRanges(session_id=chunk.session_id, lane=chunk.lane),
+            )
+            ranges = lane.stored if outcome.kind == "stored" else lane.fsynced
+            ranges.add(first=chunk.seq, last=chunk.seq)
+        ack.held.extend(lanes.values())
+        await self._context.write(link_pb2.CoordinatorMessage(ack=ack))
+        for _ in acks:
+            self._num_in_flight -= 1
+            self._slots.release()
+
+    async def _leave(self) -> None:
+        """Acknowledge what is under way, then say RetryLater."""
+        deadline_s = time.monotonic() + self._parts.settings.flush_s
+        while self._num_in_flight > 0 and time.monotonic() < deadline_s:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), 0.1)
+            self._wake.clear()
+            await self._write_acks()
+        later = link_pb2.RetryLater(
+            delay_ms=self._parts.settings.retry_delay_ms, reason=(self._later or "")[:300]
+        )
+        await self._context.write(link_pb2.CoordinatorMessage(retry_later=later))
+        log.info("stream_put_off", agent_id=self.agent_id, reason=self._later)
+
+    async def _write_stored(self) -> None:
+        if not self._stored_news:
+            return
+        sessions = list(self._stored_news & self.sessions)
+        held = await self._parts.downlink.held(sessions, ()) if sessions else {}
+        self._stored_news.difference_update(sessions)
+        self._stored_news &= self.sessions
+        ack = link_pb2.Ack()
+        for key, lane in held.items():
+            told = self._told_stored.get(key, set())
+            new = [item for item in lane.stored if (item.first, item.last) not in told]
+            if new:
+                ack.held.add(session_id=key[0], lane=lane.lane, stored=new)
+        self._remember_stored(held)
+        if ack.held:
+            await self._context.write(link_pb2.CoordinatorMessage(ack=ack))
+
+    def _remember_stored(self, held: Held) -> None:
+        for key, lane in held.items():
+            self._told_stored[key] = {(item.first, item.last) for item in lane.stored}
+
+    async def _write_news(self) -> None:
+        sessions = self._news & self.sessions
+        self._news &= self.sessions
+        if not sessions or not self.agent_id:
+            return
+        downlink = self._parts.downlink
+        # What was asked for before goes down once more at each connect: the agent may have lost it.
+        requests = await downlink.requests(sessions, also_sent=not self._asked >= sessions)
+        changed = await downlink.moments(sessions, self._since - _OVERLAP)
+        changed += await downlink.exports(sessions, self._since - _OVERLAP)
+        self._news -= sessions
+        self._asked |= sessions
+        for message in requests:
+            await self._context.write(message)
+        if requests:
+            await downlink.mark_sent([message.source_request.request_id for message in requests])
+        for updated_at, message in changed:
+            name = message.moment.moment_id or message.export.export_id
+            if self._told.get(name) != updated_at:
+                await self._context.write(message)
+                self._told[name] = updated_at
+        if self._asked >= self.sessions and not self._news:
+            self._since = max([self._since, *(updated_at for updated_at, _ in changed)])
+        if len(self._told) > _MAX_TOLD:
+            self._told.clear()

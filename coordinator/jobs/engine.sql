@@ -1,0 +1,40 @@
+-- What we do to the engine's own tables beside its own statements.
+
+-- name: settled
+-- Keys that have ended: done, or failed for good.
+select key from job_runs where key = any($1::text[]) and state in ('done', 'failed')
+
+-- name: owned
+-- Which of these jobs this worker still holds; a job that was taken over has another holder.
+select id from pgqueuer where id = any($1::bigint[]) and queue_manager_id = $2
+
+-- name: raise_old
+-- Nobody starves: what has been ready for long rises to NORMAL.
+update pgqueuer set priority = $1
+where status = 'queued' and priority < $1 and execute_after < now() - make_interval(secs => $2)
+
+-- name: prune_log
+-- The engine's log of a day ago has been folded into its statistics.
+delete from pgqueuer_log where aggregated and created < now() - interval '1 day'
+
+-- name: prune_statistics
+-- A month of statistics is enough for every page that reads them.
+delete from pgqueuer_statistics where created < now() - interval '30 days'
+
+-- name: prune_held
+-- A job that failed for good stays in job_runs with its reason; the engine's copy may go after a week.
+delete from pgqueuer where status = 'failed' and updated < now() - interval '7 days'
+
+-- name: forget_held
+-- A held job that is about to be enqueued again.
+delete from pgqueuer where status = 'failed' and dedupe_key = any($1::text[])
+
+-- name: reopen
+-- A job that failed for good gets its attempts back.
+delete from job_runs where key = any($1::text[]) and state = 'failed' returning key
+
+-- name: wake
+-- The engine's trigger is silent about updates, so a job that goes back with a delay would wait for the idle poll.
+select pg_notify($1, json_build_object(
+    'channel', $1::text, 'operation', 'update', 'sent_at', now(), 'table', 'pgqueuer',
+    'type', 'table_changed_event')::text)

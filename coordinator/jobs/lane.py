@@ -1,0 +1,247 @@
+"""One queue in one worker: claims come in, calls of up to a batch go out, each job gets a verdict of its own.
+
+Greedy: a call takes what waits, up to the batch, and never waits for more. Owned by the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from coordinator.errors import Bug, DatabaseUnavailable
+from coordinator.jobs.dispositions import Disposition, Problem, problem_of
+from coordinator.jobs.engine import Claim, Fate, Verdict
+from coordinator.jobs.ledger import Ledger, Started
+from coordinator.jobs.work import Work
+from coordinator.model.jobs import Job, Queue
+from coordinator.policy.retry import is_poison, max_attempts, next_delay_s, next_pause_s, time_limit_s
+from coordinator.ports import Effect
+
+log = structlog.get_logger(__name__)
+
+_STOPPING = Problem(disposition=Disposition.PAUSE, stage="", reason="the worker stopped", code="stopping")
+_ENDED = Verdict(fate=Fate.ENDED)
+_LOST_DELAY_S = 1.0
+
+
+class Lane:
+    """Works one queue."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        work: Work,
+        ledger: Ledger,
+        *,
+        on_pause: Callable[[Queue, str, float], None],
+        on_resume: Callable[[Queue], None],
+    ) -> None:
+        """Args: on_pause: told (queue, reason, seconds) when what the jobs depend on is down; on_resume: it is back."""
+        self.queue = queue
+        self._work = work
+        self._ledger = ledger
+        self._on_pause = on_pause
+        self._on_resume = on_resume
+        self._num_pauses = 0
+        self._paused_until = 0.0
+        # Bounded by the claims: the engine holds no more of this queue than `work.slots`.
+        self._waiting: asyncio.Queue[tuple[Claim, asyncio.Future[Verdict]]] = asyncio.Queue()
+        self._is_draining = False
+        self._abort = asyncio.Event()
+
+    async def submit(self, claim: Claim) -> Verdict:
+        """Work a claimed job; returns when it ended, one way or the other."""
+        if self._is_draining:
+            return _again(0.0, "stopping")
+        verdict: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        self._waiting.put_nowait((claim, verdict))
+        return await verdict
+
+    async def run(self) -> None:
+        """Make calls until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._work.concurrency):
+                group.create_task(self._run_calls())
+
+    def drain(self) -> None:
+        """Start nothing more; what waits goes back."""
+        self._is_draining = True
+        while not self._waiting.empty():
+            _, verdict = self._waiting.get_nowait()
+            _give(verdict, _again(0.0, "stopping"))
+
+    def abort(self) -> None:
+        """Stop what runs now; it goes back, and its start does not count."""
+        self.drain()
+        self._abort.set()
+
+    async def _run_calls(self) -> None:
+        while True:
+            batch = [await self._waiting.get()]
+            while len(batch) < self._work.batch and not self._waiting.empty():
+                batch.append(self._waiting.get_nowait())
+            verdicts: dict[str, Verdict] = {}
+            try:
+                verdicts = await self._work_batch([claim for claim, _ in batch])
+            except DatabaseUnavailable as exc:
+                log.info("jobs_put_back", queue=self.queue.value, count=len(batch), reason=str(exc))
+            except Exception:  # a call's outermost frame
+                log.exception("jobs_crashed", queue=self.queue.value, count=len(batch))
+            finally:
+                for claim, verdict in batch:
+                    _give(
+                        verdict,
+                        verdicts.get(claim.key, _again(_LOST_DELAY_S, "the worker could not keep it")),
+                    )
+
+    async def _work_batch(self, claims: Sequence[Claim]) -> dict[str, Verdict]:
+        started = await self._ledger.begin(claims)
+        # What has ended before is acknowledged, and nothing else.
+        verdicts = {claim.key: _ENDED for claim in claims if claim.key not in started}
+        healthy: list[Started] = []
+        for entry in started.values():
+            if is_poison(runs=entry.job.runs, attempts=entry.attempts):
+                verdicts[entry.job.key] = await self._fail(entry.job, _poison(entry, self.queue))
+            else:
+                healthy.append(entry)
+        if healthy:
+            began = time.monotonic()
+            results = await self._call([entry.job for entry in healthy])
+            for entry, result in zip(healthy, results, strict=True):
+                verdicts[entry.job.key] = await self._settle(entry, result, time.monotonic() - began)
+        return verdicts
+
+    async def _call(self, jobs: Sequence[Job]) -> Sequence[Effect | BaseException | None]:
+        """What the handler returns or raises, for each job; None: it was aborted."""
+        call = asyncio.ensure_future(self._work.handle_many(jobs))
+        aborted = asyncio.ensure_future(self._abort.wait())
+        try:
+            await asyncio.wait(
+                {call, aborted}, timeout=time_limit_s(self.queue), return_when=asyncio.FIRST_COMPLETED
+            )
+            if not call.done():
+                call.cancel()
+                await asyncio.wait({call}, timeout=5.0)
+                if self._abort.is_set():
+                    return [None] * len(jobs)
+                return [TimeoutError(f"over {time_limit_s(self.queue):.0f} s")] * len(jobs)
+            results = call.result()
+            if len(results) != len(jobs):
+                raise Bug(f"{self.queue}: {len(results)} results for {len(jobs)} jobs")
+            return results
+        except Exception as exc:  # noqa: BLE001 - a job's outermost frame
+            return [exc] * len(jobs)
+        finally:
+            aborted.cancel()
+            call.cancel()
+
+    async def _settle(
+        self, entry: Started, result: Effect | BaseException | None, elapsed_s: float
+    ) -> Verdict:
+        job = entry.job
+        if result is None:
+            await self._ledger.take_back(job, _STOPPING)
+            return _again(0.0, _STOPPING.reason)
+        if not isinstance(result, BaseException):
+            try:
+                was_first = await self._ledger.complete(job, result)
+            except DatabaseUnavailable:
+                raise
+            except Exception as exc:  # noqa: BLE001 - a job's outermost frame: its effect failed
+                result = exc
+            else:
+                self._resume()
+                log.info(
+                    "job_done" if was_first else "job_was_done_before",
+                    **_names(job),
+                    elapsed_ms=round(1000 * elapsed_s),
+                )
+                return _ENDED
+        return await self._put_right(entry, result)
+
+    async def _put_right(self, entry: Started, error: BaseException) -> Verdict:
+        job, problem = entry.job, problem_of(error, self.queue.value)
+        if problem.disposition is Disposition.PAUSE:
+            delay_s = self._pause(problem)
+            is_ours = await self._ledger.take_back(job, problem)
+            return _again(delay_s, problem.reason) if is_ours else _ENDED
+        if problem.disposition is Disposition.RETRY and entry.attempts < max_attempts(self.queue):
+            delay_s = next_delay_s(entry.attempts, random.random())
+            is_ours = await self._ledger.try_again(job, problem)
+            log.info(
+                "job_put_off",
+                **_names(job),
+                attempt=entry.attempts,
+                delay_s=round(delay_s, 2),
+                code=problem.code,
+            )
+            return _again(delay_s, problem.reason) if is_ours else _ENDED
+        return await self._fail(job, problem, error)
+
+    async def _fail(self, job: Job, problem: Problem, error: BaseException | None = None) -> Verdict:
+        on_failed = self._work.on_failed
+        effect = on_failed(job, problem.reason) if on_failed is not None else None
+        try:
+            is_ours = await self._ledger.fail(job, problem, effect)
+        except DatabaseUnavailable:
+            raise
+        except Exception:  # the failure itself is kept all the same
+            log.exception("failure_effect_crashed", **_names(job))
+            is_ours = await self._ledger.fail(job, problem, None)
+        is_surprise = problem.code == "bug"
+        log.error(
+            "job_failed",
+            **_names(job),
+            stage=problem.stage,
+            code=problem.code,
+            pii_reason=problem.reason,
+            exc_info=error if is_surprise and isinstance(error, Exception) else None,
+        )
+        return Verdict(fate=Fate.HELD, reason=problem.reason) if is_ours else _ENDED
+
+    def _pause(self, problem: Problem) -> float:
+        now = time.monotonic()
+        if now < self._paused_until:
+            # Others of the same call, or of a call beside it, have said so already.
+            return self._paused_until - now
+        self._num_pauses += 1
+        delay_s = next_pause_s(self._num_pauses)
+        self._paused_until = now + delay_s
+        log.warning(
+            "queue_paused", queue=self.queue.value, seconds=delay_s, code=problem.code, reason=problem.reason
+        )
+        self._on_pause(self.queue, problem.reason, delay_s)
+        return delay_s
+
+    def _resume(self) -> None:
+        if self._num_pauses:
+            self._num_pauses = 0
+            log.info("queue_resumed", queue=self.queue.value)
+            self._on_resume(self.queue)
+
+
+def _again(delay_s: float, reason: str) -> Verdict:
+    return Verdict(fate=Fate.AGAIN, delay_s=delay_s, reason=reason)
+
+
+def _give(future: asyncio.Future[Verdict], verdict: Verdict) -> None:
+    if not future.done():
+        future.set_result(verdict)
+
+
+def _poison(entry: Started, queue: Queue) -> Problem:
+    num_crashes = entry.job.runs - entry.attempts
+    return Problem(
+        disposition=Disposition.FAIL,
+        stage=queue.value,
+        reason=f"its worker died {num_crashes} times while it ran",
+        code="poison",
+    )
+
+
+def _names(job: Job) -> dict[str, object]:
+    return {"queue": job.queue.value, "key": job.key, "runs": job.runs}

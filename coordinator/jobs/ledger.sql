@@ -1,0 +1,56 @@
+-- job_runs: one row for each job key that ever started.
+-- runs - attempts is how often a worker died over the job; an orderly end takes its start back or counts an attempt.
+
+-- name: begin
+-- Count a start of each job, before any work. Keys that have ended are not returned.
+insert into job_runs as present (key, queue, session_id, state)
+select key, queue, session_id, 'running'
+from unnest($1::text[], $2::text[], $3::text[]) as wanted(key, queue, session_id)
+on conflict (key) do update
+    set runs = present.runs + 1, state = 'running', started_at = now(), finished_at = null
+    where present.state not in ('done', 'failed')
+returning key, runs, attempts
+
+-- name: complete
+-- The first to complete wins, whoever holds the job; no row: it had ended already, and nothing may be written.
+update job_runs set state = 'done', stage = '', reason = '', finished_at = now()
+where key = $1 and state not in ('done', 'failed') returning key
+
+-- name: try_again
+-- An orderly failure that is worth another attempt; no row: another worker has started the job since.
+update job_runs set state = 'waiting', attempts = attempts + 1, stage = $3, reason = $4
+where key = $1 and runs = $2 and state = 'running' returning attempts
+
+-- name: take_back
+-- The start does not count: what the job depends on is down, or the worker was asked to stop.
+update job_runs set state = 'waiting', runs = runs - 1, stage = $3, reason = $4
+where key = $1 and runs = $2 and state = 'running' returning runs
+
+-- name: fail
+-- Failed for good, with its stage and reason.
+update job_runs set state = 'failed', stage = $3, reason = $4, finished_at = now()
+where key = $1 and runs = $2 and state = 'running' returning key
+
+-- name: say
+-- What a worker says of itself.
+insert into workers (worker_id, stage, pid, state, reason, detail, seen_at)
+values ($1, $2, $3, $4, $5, $6::jsonb, now())
+on conflict (worker_id) do update set
+    stage = excluded.stage, pid = excluded.pid, state = excluded.state, reason = excluded.reason,
+    detail = excluded.detail, seen_at = now()
+
+-- name: leave
+-- A worker that ended in order.
+delete from workers where worker_id = $1
+
+-- name: forget_workers
+-- Workers that were killed and never came back.
+delete from workers where seen_at < now() - interval '10 minutes'
+
+-- name: forget_cleanups
+-- Runs of the schedule are many, and of no use after a day.
+delete from job_runs where queue = 'cleanup' and state = 'done' and finished_at < now() - interval '1 day'
+
+-- name: reconciler_turn
+-- One process reconciles at a time; the others skip their turn.
+select pg_try_advisory_xact_lock(7843001)

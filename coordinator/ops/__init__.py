@@ -1,0 +1,1 @@
+"""Running it: supervisor, lifelines, locks, certificates, tokens, ports, limits. Knows no stage."""

@@ -1,0 +1,80 @@
+"""One supervisor a data directory: a lock the kernel drops with its holder, so that a kill leaves nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from types import TracebackType
+
+from coordinator.errors import AlreadyRunning, EnvironmentProblem
+
+FILE_NAME = "coordinator.lock"
+
+
+class DataLock:
+    """The lock of a data directory, held from `acquire` to `release`, or within `with`."""
+
+    def __init__(self, data: Path) -> None:
+        self._path = data / FILE_NAME
+        self._file: int | None = None
+
+    def acquire(self) -> None:
+        """Take it, or fail at once.
+
+        Raises:
+            AlreadyRunning: Another process holds it; the message names the process.
+            EnvironmentProblem: The data directory cannot be used.
+        """
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as exc:
+            raise EnvironmentProblem(
+                f"cannot use the data directory {self._path.parent}: {exc}; set --data"
+            ) from exc
+        try:
+            _lock(file)
+        except OSError as exc:
+            holder = os.pread(file, 32, 0).decode(errors="replace").strip() if hasattr(os, "pread") else ""
+            os.close(file)
+            raise AlreadyRunning(
+                f"a coordinator{f' (process {holder})' if holder else ''} already uses {self._path.parent}; "
+                f"stop it, or set --data to another directory"
+            ) from exc
+        os.ftruncate(file, 0)
+        os.write(file, f"{os.getpid()}\n".encode())
+        self._file = file
+
+    def release(self) -> None:
+        """Give it back; twice is once. The file stays: removing it would let two hold the lock."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def __enter__(self) -> DataLock:
+        self.acquire()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+def _lock(file: int) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        # Far behind the number, which stays readable.
+        os.lseek(file, 1024, os.SEEK_SET)
+        try:
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        finally:
+            with contextlib.suppress(OSError):
+                os.lseek(file, 0, os.SEEK_SET)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,1 @@
+"""Decisions, pure: time, load and randomness come in as arguments."""

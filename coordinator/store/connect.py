@@ -1,0 +1,93 @@
+"""Connections to PostgreSQL: a small pool, and foreign errors translated at the call."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
+
+from coordinator.errors import DatabaseUnavailable
+
+if TYPE_CHECKING:
+    import asyncpg
+
+CONNECT_TIMEOUT_S = 5.0
+ACQUIRE_TIMEOUT_S = 5.0
+COMMAND_TIMEOUT_S = 60.0
+_RETRY_S = 0.2
+
+
+async def connect(url: str, *, max_connections: int = 5, wait_s: float = 30.0) -> asyncpg.Pool:
+    """Open a pool of up to `max_connections`; while the server starts, try again for `wait_s`.
+
+    JSON columns travel as text, as PgQueuer needs them.
+
+    Raises:
+        DatabaseUnavailable: It does not answer in time, or refuses us.
+    """
+    import asyncpg
+
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            pool = await asyncpg.create_pool(
+                url,
+                # A floor would be kept up by a task of its own that only fills the log while the server is away.
+                min_size=0,
+                max_size=max_connections,
+                timeout=CONNECT_TIMEOUT_S,
+                command_timeout=COMMAND_TIMEOUT_S,
+                server_settings={"application_name": "clippy"},
+            )
+            try:
+                await pool.fetchval("select 1", timeout=CONNECT_TIMEOUT_S)
+            except BaseException:
+                pool.terminate()
+                raise
+            return pool
+        except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as exc:
+            raise DatabaseUnavailable(f"PostgreSQL refuses us: {exc}; check database.url") from exc
+        except (ValueError, asyncpg.InterfaceError) as exc:
+            raise DatabaseUnavailable(f"database.url cannot be used: {exc}") from exc
+        except (OSError, TimeoutError, asyncpg.PostgresError) as exc:
+            if time.monotonic() > deadline:
+                raise DatabaseUnavailable(
+                    f"PostgreSQL did not answer for {wait_s:.0f} s: {exc or type(exc).__name__}; "
+                    f"is it running, and is database.url right?"
+                ) from exc
+        await asyncio.sleep(_RETRY_S)
+
+
+@contextlib.contextmanager
+def translated(action: str = "the database") -> Iterator[None]:
+    """Raise DatabaseUnavailable for what means that PostgreSQL is not there; other errors pass."""
+    import asyncpg
+
+    try:
+        yield
+    except (
+        OSError,
+        asyncpg.PostgresConnectionError,
+        asyncpg.InterfaceError,
+        asyncpg.InternalClientError,  # a call on a connection that is being torn down
+        asyncpg.TooManyConnectionsError,
+        asyncpg.CannotConnectNowError,
+        asyncpg.AdminShutdownError,
+        asyncpg.CrashShutdownError,
+    ) as exc:
+        # OSError: TimeoutError is one of them.
+        raise DatabaseUnavailable(f"PostgreSQL does not answer ({action}): {exc}") from exc
+
+
+@contextlib.asynccontextmanager
+async def transaction(pool: asyncpg.Pool, action: str = "the database") -> AsyncIterator[asyncpg.Connection]:
+    """A connection inside a transaction, had within 5 s.
+
+    Raises:
+        DatabaseUnavailable: None is free in time, or the server went away.
+    """
+    with translated(action):
+        async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
+            yield connection

@@ -1,0 +1,205 @@
+"""What every `PacketRing` must keep: the ring on a disk, and the same ring when its disk takes nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+
+import pytest
+
+from agent.errors import DiskFull, NothingToClip
+from agent.ports import PacketRing
+from agent.ring.ring import GopRing
+from tests.fakes.packets import FRAME_NS, MIX, SECOND_NS, VIDEO, picture, sound
+
+LARGER = dataclasses.replace(VIDEO, width_px=32)
+
+
+@pytest.fixture(params=["disk", "memory_alone"])
+def ring(request, tmp_path):
+    free_bytes = 1 << 40 if request.param == "disk" else 0
+    ring = GopRing(
+        tmp_path,
+        session_id="s",
+        t0_monotonic_ns=0,
+        max_duration_ns=4 * SECOND_NS,
+        free_bytes=lambda _folder: free_bytes,
+    )
+    yield ring
+    ring.close()
+
+
+def fill(ring: PacketRing, first: int, last: int) -> None:
+    """Pictures first..last-1, 10 a second, a GOP a second, each with a block of sound behind it."""
+    for number in range(first, last):
+        for packet in (picture(number), sound(number * FRAME_NS + 1)):
+            with contextlib.suppress(DiskFull):
+                ring.push(packet)
+
+
+def numbers(span) -> list[int]:
+    return [packet.pts_ns // FRAME_NS for packet in span.packets() if packet.track == 0]
+
+
+def test_a_snapshot_starts_at_the_key_frame_before_its_start(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 30)
+
+    with ring.snapshot(15 * FRAME_NS, 23 * FRAME_NS) as span:
+        assert numbers(span) == list(range(10, 23))
+
+
+def test_a_snapshot_says_the_span_that_was_asked_for(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 30)
+
+    with ring.snapshot(15 * FRAME_NS, 23 * FRAME_NS) as span:
+        assert (span.session_id, span.start_ns, span.end_ns) == ("s", 15 * FRAME_NS, 23 * FRAME_NS)
+
+
+def test_a_snapshot_is_clamped_to_what_there_is(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 10, 30)
+
+    with ring.snapshot(-SECOND_NS, 99 * SECOND_NS) as span:
+        assert (span.start_ns, span.end_ns) == (SECOND_NS, 3 * SECOND_NS)
+
+
+def test_all_tracks_come_by_dts(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 20)
+
+    with ring.snapshot(0, 2 * SECOND_NS) as span:
+        packets = list(span.packets())
+
+    assert len(packets) == 40
+    assert packets == sorted(packets, key=lambda packet: packet.dts_ns)
+
+
+def test_a_span_can_be_read_twice(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 20)
+
+    with ring.snapshot(0, 2 * SECOND_NS) as span:
+        assert list(span.packets()) == list(span.packets())
+
+
+def test_two_readers_do_not_disturb_each_other(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 20)
+
+    with ring.snapshot(0, 2 * SECOND_NS) as one, ring.snapshot(0, 2 * SECOND_NS) as other:
+        pairs = zip(one.packets(), other.packets(), strict=True)
+        assert all(left == right for left, right in pairs)
+
+
+def test_an_empty_span_is_nothing_to_clip(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 10)
+
+    with pytest.raises(NothingToClip, match=r"5\.000"):
+        ring.snapshot(5 * SECOND_NS, 6 * SECOND_NS)
+
+
+def test_a_ring_that_holds_nothing_has_nothing_to_clip(ring):
+    with pytest.raises(NothingToClip):
+        ring.snapshot(0, SECOND_NS)
+
+
+def test_whole_gops_are_dropped_and_the_promised_duration_stays(ring):
+    ring.begin_epoch((VIDEO, MIX))
+
+    fill(ring, 0, 95)
+
+    with ring.snapshot(0, 99 * SECOND_NS) as span:
+        assert (span.start_ns, span.end_ns) == (5 * SECOND_NS, 95 * FRAME_NS)
+
+
+def test_a_span_stays_readable_while_the_ring_drops_it(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 20)
+
+    with ring.snapshot(0, 2 * SECOND_NS) as span:
+        fill(ring, 20, 120)
+        assert numbers(span) == list(range(20))
+
+
+def test_a_span_never_crosses_epochs(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 10)
+    ring.begin_epoch((LARGER, MIX))
+    fill(ring, 10, 11)
+
+    with ring.snapshot(0, 2 * SECOND_NS) as span:
+        assert (tuple(span.tracks), numbers(span)) == ((LARGER, MIX), [10])
+
+
+def test_the_older_epoch_can_still_be_had_alone(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 10)
+    ring.begin_epoch((LARGER, MIX))
+    fill(ring, 10, 11)
+
+    with ring.snapshot(0, SECOND_NS) as span:
+        assert (tuple(span.tracks), numbers(span)) == ((VIDEO, MIX), list(range(10)))
+
+
+def test_waiting_ends_when_the_picture_is_there(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 10)
+
+    assert ring.wait_for(9 * FRAME_NS, timeout_s=5.0)
+
+
+def test_waiting_ends_at_its_deadline(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 10)
+
+    assert not ring.wait_for(10 * FRAME_NS, timeout_s=0.01)
+
+
+def test_a_pin_outlives_the_ring(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 20)
+
+    ring.pin(5 * FRAME_NS, 15 * FRAME_NS, kind="request", owner_id="r")
+    fill(ring, 20, 120)
+
+    with ring.snapshot(5 * FRAME_NS, 15 * FRAME_NS) as span:
+        assert numbers(span) == list(range(15))
+
+
+def test_a_released_pin_is_gone(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 20)
+    pin = ring.pin(5 * FRAME_NS, 15 * FRAME_NS, kind="request", owner_id="r")
+    fill(ring, 20, 120)
+
+    ring.release(pin.pin_id)
+
+    with pytest.raises(NothingToClip):
+        ring.snapshot(5 * FRAME_NS, 15 * FRAME_NS)
+
+
+def test_a_pin_says_what_it_holds(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 10, 20)
+
+    pin = ring.pin(0, 15 * FRAME_NS, kind="keep", owner_id="clip")
+
+    assert (pin.kind, pin.owner_id, pin.session_id, pin.start_ns, pin.end_ns) == (
+        "keep",
+        "clip",
+        "s",
+        SECOND_NS,
+        15 * FRAME_NS,
+    )
+
+
+def test_nothing_cannot_be_pinned(ring):
+    with pytest.raises(NothingToClip):
+        ring.pin(0, SECOND_NS, kind="keep", owner_id="clip")
+
+
+def test_releasing_an_unknown_pin_is_quiet(ring):
+    ring.release("0123456789abcdef")

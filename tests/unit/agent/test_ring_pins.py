@@ -1,0 +1,210 @@
+"""Pins: durable, deduplicated, within their quota, and never in the way of a press."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+
+import pytest
+
+from agent.errors import DiskFull, NothingToClip
+from agent.model.clips import Pin
+from agent.ring import pins as pins_module
+from agent.ring.pins import pins_to_drop
+from agent.ring.ring import GopRing
+from tests.fakes.packets import FRAME_NS, MIX, SECOND_NS, VIDEO, picture
+
+
+@pytest.fixture
+def make_ring(tmp_path):
+    rings = []
+    clock = itertools.count(1)
+
+    def make(session_id="s", **options):
+        ring = GopRing(
+            tmp_path,
+            session_id=session_id,
+            t0_monotonic_ns=0,
+            min_free_bytes=0,
+            max_duration_ns=2 * SECOND_NS,
+            clock_unix_ms=lambda: next(clock),
+            **options,
+        )
+        rings.append(ring)
+        ring.begin_epoch((VIDEO, MIX))
+        return ring
+
+    yield make
+    for ring in rings:
+        ring.close()
+
+
+def fill(ring, first, last):
+    for number in range(first, last):
+        ring.push(picture(number))
+
+
+def numbers(span):
+    with span:
+        return [packet.pts_ns // FRAME_NS for packet in span.packets()]
+
+
+def pin(kind, number, owner="o"):
+    return Pin(
+        pin_id=f"{kind}{number}",
+        kind=kind,
+        owner_id=f"{owner}{number}",
+        session_id="s",
+        start_ns=0,
+        end_ns=1,
+        created_unix_ms=number,
+    )
+
+
+@pytest.mark.parametrize(
+    ("kinds", "new_kind", "dropped"),
+    [
+        (["candidate", "candidate"], "candidate", ["candidate0"]),  # the oldest candidate first
+        (["keep", "candidate"], "request", ["candidate1"]),  # candidates before anything else
+        (["keep", "keep"], "request", ["keep0"]),  # then what only keeps a clip's ends movable
+        (["request", "request"], "keep", []),  # a request is never dropped, a press never refused
+        (["keep", "request"], "candidate", None),  # a candidate pushes out candidates alone
+        (["candidate"], "candidate", []),  # it fits
+    ],
+)
+def test_the_quota_takes_candidates_first(kinds, new_kind, dropped):
+    there = [(pin(kind, number), 100) for number, kind in enumerate(kinds)]
+
+    assert pins_to_drop(there, quota_bytes=200, new=pin(new_kind, 9), new_bytes=100) == dropped
+
+
+def test_pins_of_an_older_session_can_be_read(make_ring):
+    old = make_ring("old")
+    fill(old, 0, 20)
+    old.pin(5 * FRAME_NS, 15 * FRAME_NS, kind="request", owner_id="r")
+    old.close()
+
+    new = make_ring("new")
+
+    assert numbers(new.snapshot_of("old", 5 * FRAME_NS, 15 * FRAME_NS)) == list(range(15))
+
+
+def test_a_pin_of_an_older_session_can_be_released(make_ring, tmp_path):
+    old = make_ring("old")
+    fill(old, 0, 20)
+    pinned = old.pin(0, SECOND_NS, kind="request", owner_id="r")
+    old.close()
+    new = make_ring("new")
+
+    new.release(pinned.pin_id)
+
+    assert list((tmp_path / "pins").iterdir()) == []
+
+
+def test_a_pin_costs_no_second_copy(make_ring, tmp_path):
+    ring = make_ring()
+    fill(ring, 0, 20)
+
+    pinned = ring.pin(0, SECOND_NS, kind="keep", owner_id="c")
+
+    (path,) = (tmp_path / "pins" / pinned.pin_id).glob("*.gop")
+    assert path.stat().st_nlink == 2
+
+
+def test_where_links_cannot_be_made_it_copies(make_ring, monkeypatch):
+    ring = make_ring()
+    fill(ring, 0, 20)
+
+    def no_links(*_args):
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(pins_module.os, "link", no_links)
+    ring.pin(0, 2 * SECOND_NS, kind="keep", owner_id="c")
+    fill(ring, 20, 90)
+
+    assert numbers(ring.snapshot(0, 2 * SECOND_NS)) == list(range(20))
+
+
+def test_the_gop_that_is_still_written_is_pinned_with_what_follows(make_ring):
+    ring = make_ring()
+    fill(ring, 0, 15)
+
+    ring.pin(0, 15 * FRAME_NS, kind="keep", owner_id="c")
+    fill(ring, 15, 90)
+
+    assert numbers(ring.snapshot(0, 15 * FRAME_NS)) == list(range(15))
+
+
+def test_a_released_pin_stays_readable_for_who_holds_it(make_ring):
+    ring = make_ring()
+    fill(ring, 0, 20)
+    pinned = ring.pin(0, SECOND_NS, kind="keep", owner_id="c")
+    fill(ring, 20, 90)
+    ring.flush(timeout_s=5.0)
+
+    with ring.snapshot(0, SECOND_NS) as span:
+        ring.release(pinned.pin_id)
+        found = [packet.pts_ns // FRAME_NS for packet in span.packets()]
+
+    assert found == list(range(10))
+
+
+def test_its_files_go_when_the_last_reader_lets_go(make_ring, tmp_path):
+    ring = make_ring()
+    fill(ring, 0, 20)
+    pinned = ring.pin(0, SECOND_NS, kind="keep", owner_id="c")
+    fill(ring, 20, 90)
+    span = ring.snapshot(0, SECOND_NS)
+    ring.release(pinned.pin_id)
+
+    span.close()
+
+    assert list((tmp_path / "pins").iterdir()) == []
+
+
+def test_a_press_is_pinned_over_the_quota(make_ring):
+    ring = make_ring(max_pinned_bytes=10)
+    fill(ring, 0, 20)
+
+    ring.pin(0, SECOND_NS, kind="keep", owner_id="c")
+
+    assert ring.pins.size_bytes > 10
+
+
+def test_a_candidate_over_the_quota_is_refused_and_leaves_nothing(make_ring, tmp_path):
+    ring = make_ring(max_pinned_bytes=10)
+    fill(ring, 0, 20)
+
+    with pytest.raises(DiskFull, match="quota of 10 bytes"):
+        ring.pin(0, SECOND_NS, kind="candidate", owner_id="c")
+
+    assert list((tmp_path / "pins").iterdir()) == []
+
+
+def test_a_pin_that_cannot_be_written_leaves_nothing(make_ring, monkeypatch, tmp_path):
+    ring = make_ring()
+    fill(ring, 0, 20)
+
+    def no_room(*_args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(pins_module.os, "link", no_room)
+
+    with pytest.raises(DiskFull):
+        ring.pin(0, SECOND_NS, kind="keep", owner_id="c")
+    assert list((tmp_path / "pins").iterdir()) == []
+
+
+def test_a_pin_cut_short_by_a_kill_is_removed_at_start(make_ring, tmp_path):
+    (tmp_path / "pins" / ".new-abc").mkdir(parents=True)
+    (tmp_path / "pins" / ".new-abc" / "0.gop").write_bytes(b"GOP")
+
+    ring = make_ring()
+
+    assert (ring.pins.pins(), list((tmp_path / "pins").iterdir())) == ([], [])
+
+
+def test_an_unknown_session_has_nothing_to_clip(make_ring):
+    with pytest.raises(NothingToClip, match="nobody"):
+        make_ring().snapshot_of("nobody", 0, SECOND_NS)

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 import structlog
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
 from agent.errors import AgentError, EnvironmentProblem
@@ -68,6 +69,7 @@ def run_app(paths: AgentPaths, engine_command: Sequence[str] | None = None) -> i
     signal.signal(signal.SIGINT, lambda *_: application.quit())
     bridge.start()
     window.show()
+    QTimer.singleShot(0, lambda: log.info("app_opened"))
     code = application.exec()
     tray.hide()
     bridge.stop()

@@ -18,6 +18,9 @@ from coordinator.ops.private_files import write_private
 
 log = structlog.get_logger(__name__)
 
+# The children of a supervisor that was just killed let go of their ports within seconds.
+_PORT_WAIT_S = 10.0
+
 
 def run_all(installation: Installation) -> int:
     """Run until SIGTERM or SIGINT; returns the exit code."""
@@ -40,7 +43,7 @@ def run_all(installation: Installation) -> int:
             ("listen.grpc", config.listen.grpc_endpoint),
             ("listen.web", config.listen.web_endpoint),
         ):
-            check_port(place.host, place.port, setting=setting)
+            check_port(place.host, place.port, setting=setting, wait_s=_PORT_WAIT_S)
         services: list[Service] = []
         if not config.database.url:
             postgres = EmbeddedPostgres(data)

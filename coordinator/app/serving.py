@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def run_serve(installation: Installation) -> int:
     """Serve link and pages until asked to stop; returns the exit code."""
-    lifeline.hold(grace_s=20.0)
+    lifeline.hold()
     installation.configure_logs(process="serve")
     return asyncio.run(_serve(installation))
 

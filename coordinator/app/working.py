@@ -28,7 +28,7 @@ _MAX_MOMENTS_A_LOOK = 20
 
 def run_worker_process(installation: Installation, stage: str) -> int:
     """Work one stage until asked to stop; returns the exit code."""
-    lifeline.hold(grace_s=installation.config.workers.grace_s + 5)
+    lifeline.hold()
     installation.configure_logs(process="worker", stage=stage)
     return asyncio.run(_work(installation, stage))
 

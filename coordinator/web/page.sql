@@ -32,7 +32,12 @@ where k.session_id = $1 order by k.at_ns
 
 -- name: transcript
 -- What was said.
-select start_ns, end_ns, engine, model, words from transcripts where session_id = $1 order by start_ns
+select words from transcripts where session_id = $1 order by start_ns, lane
+
+-- name: heard
+-- How many words were heard, and by which engine last.
+select engine, model, (sum(jsonb_array_length(words)) over ())::int as num_words
+from transcripts where session_id = $1 order by start_ns desc, lane limit 1
 
 -- name: speech_reason
 -- Which engine hears, and why that one.

@@ -6,6 +6,8 @@ Times on a session's line leave here as seconds.
 from __future__ import annotations
 
 import json
+import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from coordinator.errors import NotFound
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 SQL = load_statements("coordinator.web", "page.sql")
 MAX_MOMENTS = 100
+# What our ids are made of; PostgreSQL itself refuses a text with a NUL in it.
+_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}\Z")
 
 
 async def read_sessions(connection: asyncpg.Connection, limit: int = 20) -> list[dict[str, Any]]:
@@ -33,13 +37,18 @@ async def read_sessions(connection: asyncpg.Connection, limit: int = 20) -> list
     ]
 
 
-async def read_session(connection: asyncpg.Connection, session_id: str) -> dict[str, Any]:
+async def read_session(
+    connection: asyncpg.Connection, session_id: str, *, has_words: bool = True
+) -> dict[str, Any]:
     """Everything about one session.
+
+    Args:
+        has_words: False leaves the transcript's words out (hours of speech, for a page that only counts them).
 
     Raises:
         NotFound: There is no such session.
     """
-    row = await connection.fetchrow(SQL["session"], session_id)
+    row = await connection.fetchrow(SQL["session"], session_id) if _ID.match(session_id) else None
     if row is None:
         raise NotFound(f"no session {session_id[:64]!r}; the page's first lines list them")
     exports = [
@@ -67,7 +76,7 @@ async def read_session(connection: asyncpg.Connection, session_id: str) -> dict[
             }
             for press in await connection.fetch(SQL["presses"], session_id)
         ],
-        "transcript": await _transcript(connection, session_id),
+        "transcript": await _transcript(connection, session_id, has_words=has_words),
         "jobs": await _jobs(connection, session_id),
         "chunks": {
             LANE_NAMES.get(lane["lane"], str(lane["lane"])): {
@@ -102,7 +111,7 @@ async def read_workers(connection: asyncpg.Connection) -> list[dict[str, Any]]:
 
 async def read_export_key(connection: asyncpg.Connection, export_id: str) -> str:
     """The object of a post that is ready. Raises NotFound."""
-    key = await connection.fetchval(SQL["export_object"], export_id)
+    key = await connection.fetchval(SQL["export_object"], export_id) if _ID.match(export_id) else None
     if key is None:
         raise NotFound(f"no finished export {export_id[:64]!r}")
     return str(key)
@@ -112,13 +121,18 @@ def _s(time_ns: int) -> float:
     return round(time_ns / SECOND_NS, 6)
 
 
+def _finite(value: float | None) -> float | None:
+    """JSON has no infinity: silence has a loudness of minus infinity, and that is unknown to a reader."""
+    return value if value is not None and math.isfinite(value) else None
+
+
 def _moment(row: asyncpg.Record, exports: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "moment_id": row["moment_id"],
         "start_s": _s(row["start_ns"]),
         "end_s": _s(row["end_ns"]),
         "peak_s": _s(row["peak_ns"]),
-        "score": round(row["score"], 4),
+        "score": round(_finite(row["score"]) or 0.0, 4),
         "kind": row["kind"],
         "title": row["title"],
         "evidence": json.loads(row["evidence"]),
@@ -128,10 +142,22 @@ def _moment(row: asyncpg.Record, exports: list[dict[str, Any]]) -> dict[str, Any
 
 
 def _export(row: asyncpg.Record, started_unix_s: float) -> dict[str, Any]:
-    names = ("export_id", "preset", "state", "reason", "width", "height", "lufs", "captions", "size_bytes")
+    names = (
+        "export_id",
+        "preset",
+        "state",
+        "reason",
+        "width",
+        "height",
+        "captions",
+        "size_bytes",
+        "moment_id",
+    )
     ready_s = None if row["ready_at"] is None else row["ready_at"].timestamp() - started_unix_s
     return {
-        **{name: row[name] for name in (*names, "duration_s", "moment_id")},
+        **{name: row[name] for name in names},
+        "duration_s": _finite(row["duration_s"]),
+        "lufs": _finite(row["lufs"]),
         "press_clip_id": row["marker_clip_id"],
         "start_s": _s(row["start_ns"]),
         "end_s": _s(row["end_ns"]),
@@ -141,19 +167,23 @@ def _export(row: asyncpg.Record, started_unix_s: float) -> dict[str, Any]:
     }
 
 
-async def _transcript(connection: asyncpg.Connection, session_id: str) -> dict[str, Any]:
-    rows = await connection.fetch(SQL["transcript"], session_id)
+async def _transcript(connection: asyncpg.Connection, session_id: str, *, has_words: bool) -> dict[str, Any]:
+    last = await connection.fetchrow(SQL["heard"], session_id)
     detail = json.loads(await connection.fetchval(SQL["speech_reason"]) or "{}")
-    return {
-        "engine": rows[-1]["engine"] if rows else detail.get("engine"),
-        "model": rows[-1]["model"] if rows else detail.get("model"),
+    transcript = {
+        "engine": last["engine"] if last else detail.get("engine"),
+        "model": last["model"] if last else detail.get("model"),
         "reason": detail.get("engine_reason", ""),
-        "words": [
+        "num_words": last["num_words"] if last else 0,
+    }
+    if has_words:
+        rows = await connection.fetch(SQL["transcript"], session_id)
+        transcript["words"] = [
             {"text": text, "start_s": _s(start_ns), "end_s": _s(end_ns)}
             for row in rows
             for text, start_ns, end_ns in json.loads(row["words"])
-        ],
-    }
+        ]
+    return transcript
 
 
 async def _jobs(connection: asyncpg.Connection, session_id: str) -> dict[str, Any]:

@@ -180,7 +180,6 @@ class Stage:
             "WORKERS__LEASE_S": 5,
             "WORKERS__RECONCILE_S": 5,
             "ROLL_UP_S": 30,
-            "AUTO_EXPORT__ARE_PRESSES_EXPORTED": "false",
         }
         if not self.arguments.video:
             settings["ASR__GRAMMAR_FILE"] = self.grammar_file
@@ -227,7 +226,7 @@ class Stage:
             # Its sounds would be in the stream.
             "TRIGGER__ARE_SOUNDS_ON": "false",
             "UPLINK__ADDRESS": f"127.0.0.1:{self.grpc_port}",
-            "UPLINK__CA_FILE": data / "ca.pem",
+            "UPLINK__CA_FILE": data / "tls" / "ca.pem",
             "UPLINK__TOKEN_FILE": data / "owner.token",
             "UPLINK__CHUNK_S": 6,
         }

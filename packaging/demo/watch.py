@@ -12,8 +12,9 @@ from typing import Any
 import httpx
 from stage import DemoFailed, Stage, say
 
-# The key is pressed so long after a shot that its clip holds the whole highlight.
-_AFTER_SHOT_S = 6.0
+# The key is pressed so long after the last shot: its clip holds the whole highlight, and its post is not in the way of
+# the highlight's own.
+_AFTER_SHOT_S = 15.0
 _LOOK_EVERY_S = 2.0
 _GENERATED_S = 36.0
 _FINISH_S = 120.0
@@ -77,12 +78,13 @@ class Watch:
             self._press()
 
     def _press_at_s(self, started: dict[str, Any]) -> float:
-        """In a match after the second shot; in a recording two thirds in."""
+        """In a match after the last shot; in a recording two thirds in."""
         if self.stage.arguments.video:
             return 2 / 3 * float(started.get("duration_s") or 45.0)
         truth = json.loads(self.stage.truth_file.read_text(encoding="utf-8"))
         shots = [span["shot_s"] for span in truth["highlights"]]
-        return float((shots[1] if len(shots) > 1 else self.stage.arguments.seconds / 2) + _AFTER_SHOT_S)
+        at_s = shots[-1] + _AFTER_SHOT_S if shots else self.stage.arguments.seconds / 2
+        return float(min(at_s, self.stage.arguments.seconds - 2))
 
     def _has_player_ended(self) -> bool:
         player = self.stage.player

@@ -155,6 +155,10 @@ def _library(arguments: argparse.Namespace, paths: AgentPaths) -> int:
         {
             "clip_id": clip.clip_id,
             "path": clip.path,
+            "session_id": clip.session_id,
+            "start_ns": clip.start_ns,
+            "end_ns": clip.end_ns,
+            "latency_ms": clip.latency_ms,
             "duration_s": (clip.end_ns - clip.start_ns) / SECOND_NS,
             "trigger": clip.trigger,
             "size_bytes": clip.size_bytes,

@@ -219,7 +219,7 @@ class Recording:
         self._readiness.start()
 
     def stop(self) -> None:
-        """Finish presses, then stop front to back; the ring is given up, pins stay."""
+        """Finish presses, then stop front to back; the ring is given up, pins stay. The library stays open."""
         self._readiness.stop(1.0)
         self.session.stop()
         self.video.stop()
@@ -231,7 +231,6 @@ class Recording:
         self.errands.stop(5.0)
         self._sink.stop(3.0)
         self.ring.close()
-        self.library.close()
 
     @property
     def now_ns(self) -> int:

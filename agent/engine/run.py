@@ -23,6 +23,7 @@ from agent.engine.recording import Recording
 from agent.engine.sending import Sending
 from agent.engine.serving import RunningEngine
 from agent.errors import AlreadyRunning, EnvironmentProblem
+from agent.library.library import Library
 from agent.log import configure_log
 from agent.model.clips import SavedClip
 from agent.paths import AgentPaths, make_private
@@ -73,6 +74,9 @@ def _start(
         for engine in changed:
             engine.note_change()
 
+    libraries: list[Library] = []
+    # Closed last: what the coordinator says while we stop is still kept.
+    stack.callback(_close_all, libraries)
     sending = Sending(paths, config, on_change=on_change)
     stack.callback(sending.stop)
     recording = Recording(
@@ -83,6 +87,7 @@ def _start(
         on_saved=sending.take_press,
         on_change=on_change,
     )
+    libraries.append(recording.library)
     sending.start(recording)
     engine = RunningEngine(paths, config, recording, sending, stop)
     changed.append(engine)
@@ -170,3 +175,8 @@ def _stopping_on_signals(stop: threading.Event) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _close_all(libraries: list[Library]) -> None:
+    for library in libraries:
+        library.close()

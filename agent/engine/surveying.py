@@ -126,4 +126,5 @@ def _record_two_seconds() -> str:
             ).result(timeout=10)
         finally:
             recording.stop()
+            recording.library.close()
         return f"{(clip.end_ns - clip.start_ns) / SECOND_NS:.2f} s saved in {clip.latency_ms} ms"

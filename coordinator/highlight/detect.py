@@ -150,7 +150,9 @@ def _marked(signals: SessionSignals, moments: list[Moment]) -> list[Moment]:
         if not 0 <= marker_s <= signals.duration_s:
             continue
         index = next(
-            (at for at, one in enumerate(marked) if one.start_s <= marker_s <= one.end_s + 10.0), None
+            # A press is about what was just seen, never about what comes after it.
+            (at for at, one in enumerate(marked) if one.peak_s - 2.0 <= marker_s <= one.end_s + 10.0),
+            None,
         )
         press = Evidence(lane="marker", weight=1.0, note="the streamer marked it")
         if index is None:

@@ -133,6 +133,8 @@ class Claim:
 
 Callback: TypeAlias = Callable[[Claim], Awaitable[Verdict]]
 
+_LISTENER_TRIES = 4
+
 
 class _Held(Exception):
     """Tells the engine to park the job. Its reason is in job_runs, and logged, already."""
@@ -149,7 +151,7 @@ class Consumer:
         self._lease_s = lease_s
         self._callback = callback
         self._queries = _FencedQueries(AsyncpgPoolDriver(pool), self._slots)
-        self._manager = QueueManager(self._queries)
+        self._manager = _PatientManager(self._queries)
         self._manager.min_dequeue_poll_interval = timedelta(seconds=_BUSY_POLL_S)
         for queue in slots:
             self._manager.entrypoint(queue.value, on_failure="hold")(self._run_one)
@@ -193,6 +195,23 @@ class Consumer:
             raise pgq_errors.RetryRequested(delay=timedelta(seconds=verdict.delay_s), reason=verdict.reason)
         if verdict.fate is Fate.HELD:
             raise _Held(verdict.reason)
+
+
+class _PatientManager(QueueManager):
+    """The engine's loop, which asks more than once whether notifications arrive.
+
+    Its first question races its own LISTEN, and on a busy machine loses: one lost answer is no lost connection.
+    """
+
+    async def listener_healthy(
+        self, timeout: timedelta = timedelta(seconds=10)
+    ) -> pgq_models.HealthCheckEvent:
+        for _ in range(_LISTENER_TRIES - 1):
+            try:
+                return await super().listener_healthy(timeout / _LISTENER_TRIES)
+            except pgq_errors.FailingListenerError:
+                continue
+        return await super().listener_healthy(timeout / _LISTENER_TRIES)
 
 
 class _FencedQueries(Queries):

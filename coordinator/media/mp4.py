@@ -75,6 +75,8 @@ class Mp4Writer:
         context.time_base = 1 / settings.rate
         context.gop_size = round(settings.rate * KEY_FRAME_EVERY_S)
         context.thread_count = ENCODE_THREADS
+        # PyAV asks for slices by default; frames leave this thread free to decode and compose the next.
+        context.thread_type = "FRAME"
         context.color_range = 1
         context.colorspace = context.color_primaries = context.color_trc = BT709
         if settings.bitrate_bps:

@@ -16,6 +16,7 @@ from coordinator.speech.choose import SpeechSpec
 from coordinator.speech.wire import PREFIX, error_of, lengths, prefix_of, request_of, transcripts_of
 
 _PATIENCE_S = 3.0
+_DRAIN_BYTES = 65_536
 
 
 class SpeechPipe:
@@ -97,14 +98,24 @@ async def _received(process: asyncio.subprocess.Process) -> dict[str, Any]:
 async def _ended(process: asyncio.subprocess.Process, *, is_patient: bool) -> int | None:
     assert process.stdin is not None
     process.stdin.close()
-    if is_patient:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE_S):
-                return await process.wait()
-    with contextlib.suppress(ProcessLookupError):
-        process.kill()
-    # A killed process can take a while to go when the disk is slow, never for good.
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_PATIENCE_S):
-            return await process.wait()
+    if not (is_patient and await _gone(process)):
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await _gone(process)
     return process.returncode
+
+
+async def _gone(process: asyncio.subprocess.Process) -> bool:
+    """Wait a while for the process and its pipes to end; a killed one can take long when the disk is slow."""
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            await process.wait()
+            # The pipes end a little later; left open they would be reported when the loop closes.
+            while await process.stdout.read(_DRAIN_BYTES):
+                pass
+            with contextlib.suppress(ConnectionError):
+                await process.stdin.wait_closed()
+    except TimeoutError:
+        return process.returncode is not None
+    return True

@@ -132,7 +132,7 @@ _CYCLE = (
     _Span(start_s=55.0, length_s=8.0, kind="save", team="blue", lines=_SAVE),
     _Span(start_s=71.5, length_s=5.8, kind="music"),
     _Span(start_s=86.0, length_s=8.0, kind="goal", team="red", lines=_GOAL_RED),
-    _Span(start_s=107.0, length_s=6.5, kind="shouting", lines=_SHOUTS),
+    _Span(start_s=113.0, length_s=6.5, kind="shouting", lines=_SHOUTS),
     _Span(start_s=127.0, length_s=9.0, kind="advert", lines=(_ADVERT,)),
 )
 

@@ -14,7 +14,7 @@ from stage import DemoFailed, Stage, say
 
 # The key is pressed so long after the last shot: its clip holds the whole highlight, and its post is not in the way of
 # the highlight's own.
-_AFTER_SHOT_S = 15.0
+_AFTER_SHOT_S = 20.0
 _LOOK_EVERY_S = 2.0
 _GENERATED_S = 36.0
 _FINISH_S = 120.0
@@ -140,7 +140,7 @@ class Watch:
             say(f"{at_s:6.1f} s  {words}")
 
     def _look_for_clip(self) -> None:
-        library = self.stage.agent("library") or {"clips": []}
+        library = self.stage.agent("library", "--limit", "1") or {"clips": []}
         if library["clips"]:
             self.clip = library["clips"][0]
             say(f"        saved {self.clip['duration_s']:.2f} s: {Path(self.clip['path']).name}")

@@ -1,0 +1,147 @@
+"""The page in a real browser: it plays, it moves with what happens, and it leaves alone what somebody watches."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from tests.fakes.flash_clip import write_clip
+from tests.fakes.running_site import RunningSite, running_site
+from tests.fakes.seeded_session import POST_KEY, finish_export, seed
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+WITHIN_MS = 20_000
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(importlib.util.find_spec("playwright") is None, reason="not installed: playwright"),
+    pytest.mark.skipif(CHROMIUM is None, reason="not installed: chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Ten seconds of a vertical post."""
+    path = tmp_path_factory.mktemp("film") / "post.mp4"
+    return write_clip(path, duration_s=10, size=(1080, 1920), fps=10).read_bytes()
+
+
+@pytest.fixture
+async def site(pool: asyncpg.Pool, tmp_path: Path, film: bytes) -> AsyncIterator[RunningSite]:
+    async with running_site(pool, tmp_path) as running:
+        await running.objects.put(POST_KEY, film)
+        yield running
+
+
+@pytest.fixture
+async def page(site: RunningSite) -> AsyncIterator[Any]:
+    """A tab; what the browser itself complains of (CSP, scripts) fails the test."""
+    from playwright.async_api import async_playwright
+
+    complaints: list[str] = []
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        tab = await browser.new_page(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+        tab.set_default_timeout(WITHIN_MS)
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        tab.on("dialog", lambda dialog: complaints.append(dialog.message))
+        tab.on(
+            "console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None
+        )
+        yield tab
+        await browser.close()
+    assert complaints == []
+
+
+async def play(page: Any, card: str) -> None:
+    """Play the post of a card, without sound: browsers let nobody but the user start sound."""
+    await page.evaluate(
+        """(id) => {
+            window.watched = document.querySelector(`#${id} video`);
+            window.watched.muted = true;
+            return window.watched.play();
+        }""",
+        card,
+    )
+    await until(page, "window.watched.currentTime > 0.3")
+
+
+async def until(page: Any, condition: str) -> None:
+    """Poll from here: the page's own policy forbids the browser to evaluate strings."""
+    async with asyncio.timeout(WITHIN_MS / 1000):
+        while not await page.evaluate(condition):
+            await asyncio.sleep(0.05)
+
+
+async def test_a_post_plays_on_the_page(page: Any, pool: asyncpg.Pool, site: RunningSite):
+    await seed(pool)
+    await page.goto(site.url)
+
+    await play(page, "moment-m-ready")
+
+    assert await page.evaluate("[window.watched.videoWidth, window.watched.videoHeight]") == [1080, 1920]
+
+
+async def test_the_page_moves_and_a_playing_post_is_left_alone(
+    page: Any, pool: asyncpg.Pool, site: RunningSite
+):
+    await seed(pool)
+    await page.goto(site.url)
+    await play(page, "moment-m-ready")
+
+    await finish_export(pool, "e-m-pending")
+    await pool.execute("update moments set score = 0.99 where moment_id = 'm-ready'")
+    await pool.execute("update job_runs set state = 'done' where state = 'running'")
+    await page.wait_for_selector("#moment-m-pending video", state="attached")
+
+    await page.wait_for_selector("#summary:has-text('3 jobs done')")
+    assert await page.evaluate("document.querySelector('#moment-m-ready video') === window.watched")
+    assert await page.evaluate("!window.watched.paused && window.watched.isConnected")
+
+
+async def test_a_moment_that_is_withdrawn_leaves_the_page(page: Any, pool: asyncpg.Pool, site: RunningSite):
+    await seed(pool)
+    await page.goto(site.url)
+    await page.wait_for_selector("#moment-m-quiet")
+
+    await pool.execute("delete from moments where moment_id = 'm-quiet'")
+
+    await page.wait_for_selector("#moment-m-quiet", state="detached")
+    assert await page.locator("#moment-m-gone").count() == 1
+
+
+async def test_the_first_session_appears_by_itself(page: Any, pool: asyncpg.Pool, site: RunningSite):
+    await page.goto(site.url)
+    await page.wait_for_selector("#waiting")
+
+    await seed(pool)
+
+    await page.wait_for_selector("#moment-m-ready")
+
+
+async def test_a_coordinator_that_does_not_answer_is_said_and_forgotten(
+    page: Any, pool: asyncpg.Pool, site: RunningSite
+):
+    await seed(pool)
+    await page.goto(site.url)
+
+    await page.context.set_offline(True)
+    await page.wait_for_selector("#trouble:has-text('does not answer')")
+    await page.context.set_offline(False)
+    await page.wait_for_selector("#trouble", state="hidden")
+
+
+async def test_nothing_is_cut_off_on_a_phone(page: Any, pool: asyncpg.Pool, site: RunningSite):
+    await seed(pool)
+    await page.set_viewport_size({"width": 360, "height": 740})
+
+    await page.goto(site.url)
+
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 360

@@ -2,12 +2,53 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import structlog
 
 from tests.fakes.desktop_here import MISSING, REASON, load_packaging
+
+
+class LoggedProblems(logging.Handler):
+    """Every event of WARNING and above since it was last emptied, from structlog and the standard library."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.events: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.events.append(f"{record.name}: {record.getMessage()}")
+
+    def take(self, _logger: Any, method: str, event: dict[str, Any]) -> Any:
+        """As a structlog processor: note it, print nothing."""
+        if method in ("warning", "warn", "error", "exception", "critical"):
+            self.events.append(str(event.get("event")))
+        raise structlog.DropEvent
+
+
+_PROBLEMS = LoggedProblems()
+
+
+@pytest.fixture(autouse=True)
+def no_unannounced_warning(request: pytest.FixtureRequest) -> Iterator[LoggedProblems]:
+    """Fail a test whose code logs a WARNING or worse that the test did not announce.
+
+    `@pytest.mark.logs("event", ...)` announces: any part of an event, or of a standard library's message.
+    """
+    before = structlog.get_config()
+    structlog.configure(processors=[_PROBLEMS.take], cache_logger_on_first_use=False)
+    logging.getLogger().addHandler(_PROBLEMS)
+    _PROBLEMS.events.clear()
+    yield _PROBLEMS
+    logging.getLogger().removeHandler(_PROBLEMS)
+    structlog.configure(**before)
+    announced = [part for marker in request.node.iter_markers("logs") for part in marker.args]
+    surprises = [event for event in _PROBLEMS.events if not any(part in event for part in announced)]
+    if surprises:
+        pytest.fail(f"logged without being announced by @pytest.mark.logs: {sorted(set(surprises))}")
 
 
 @pytest.fixture(scope="session")

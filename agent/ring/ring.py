@@ -41,7 +41,19 @@ def disk_free_bytes(folder: Path) -> int:
 
 
 def unix_ms() -> int:
+    """Now by the wall clock, in milliseconds since 1970."""
     return time.time_ns() // 1_000_000
+
+
+def _make_session_folder(folder: Path, session_id: str) -> Path:
+    if not _SESSION_ID.fullmatch(session_id):
+        raise InputUnusable(f"session id {session_id!r} is not 1 to 64 letters, digits, - or _")
+    session_folder = folder / SESSIONS / session_id
+    try:
+        session_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as exc:
+        raise EnvironmentProblem(f"cannot make the ring's folder {session_folder}: {exc}") from exc
+    return session_folder
 
 
 class GopRing:
@@ -72,8 +84,7 @@ class GopRing:
             InputUnusable: `session_id` cannot name a folder.
             EnvironmentProblem: The folder cannot be made.
         """
-        if not _SESSION_ID.fullmatch(session_id):
-            raise InputUnusable(f"session id {session_id!r} is not 1 to 64 letters, digits, - or _")
+        session_folder = _make_session_folder(folder, session_id)
         self.session_id = session_id
         self.folder = folder
         self._t0_monotonic_ns = t0_monotonic_ns
@@ -81,11 +92,6 @@ class GopRing:
         self._max_bytes = max_bytes
         self._max_memory_bytes = max_memory_bytes
         self._clock_unix_ms = clock_unix_ms
-        session_folder = folder / SESSIONS / session_id
-        try:
-            session_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as exc:
-            raise EnvironmentProblem(f"cannot make the ring's folder {session_folder}: {exc}") from exc
         self.pins = PinStore(folder / "pins", quota_bytes=max_pinned_bytes, clock_unix_ms=clock_unix_ms)
 
         self._lock = threading.Lock()

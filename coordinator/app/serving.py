@@ -18,6 +18,8 @@ from coordinator.pipeline import steps
 if TYPE_CHECKING:
     import asyncpg
 
+    from coordinator.ingest.server import LinkServer
+
 
 def run_serve(installation: Installation) -> int:
     """Serve link and pages until asked to stop; returns the exit code."""
@@ -29,42 +31,12 @@ def run_serve(installation: Installation) -> int:
 async def _serve(installation: Installation) -> int:
     import uvicorn
 
-    from coordinator.ingest.events import FollowUps
-    from coordinator.ingest.roll_up import RollUpSettings
-    from coordinator.ingest.server import IngestSettings, LinkServer, LinkTls
-    from coordinator.jobs.engine import PgQueuerQueue
-    from coordinator.ops.certificates import load_certificates
-    from coordinator.ops.tokens import load_token
-
     config = installation.config
     stop = asyncio.Event()
     lifeline.stop_on_signals(stop)
     installation.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-    token = load_token(installation.data)
-
-    async def authenticate(given: str) -> str | None:
-        return "owner" if token.is_valid(given) else None
-
     async with installation.pool(extra=3) as pool:
-        certificates = load_certificates(installation.data)
-        link = LinkServer(
-            pool=pool,
-            store=installation.objects(),
-            jobs=PgQueuerQueue(),
-            authenticate=authenticate,
-            settings=IngestSettings(
-                node=config.node,
-                spool_folder=installation.spool,
-                roll_up=RollUpSettings(max_age_s=config.roll_up_s, interval_s=min(5.0, config.roll_up_s)),
-            ),
-            follow_ups=FollowUps(
-                after_chunk=steps.jobs_after_chunk,
-                after_upload=lambda request_id, is_press: [steps.preparation(request_id, is_press=is_press)],
-                after_press=_after_press(pool, is_exported=config.auto_export.are_presses_exported),
-                after_end=lambda session_id: [steps.final_analysis(session_id)],
-            ),
-            tls=LinkTls(certificate=certificates.chain, key=certificates.key),
-        )
+        link = _link(installation, pool)
         await link.start(str(config.listen.grpc_endpoint))
         web = config.listen.web_endpoint
         pages = uvicorn.Server(
@@ -75,6 +47,7 @@ async def _serve(installation: Installation) -> int:
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=3,
+                lifespan="off",
             )
         )
         # Signals are ours: the link has streams to say goodbye to first.
@@ -87,6 +60,41 @@ async def _serve(installation: Installation) -> int:
         stopping.cancel()
         await asyncio.wait({serving}, timeout=8)
         return 0 if stop.is_set() else 1
+
+
+def _link(installation: Installation, pool: asyncpg.Pool) -> LinkServer:
+    """The agents' side, with what follows from what they send."""
+    from coordinator.ingest.events import FollowUps
+    from coordinator.ingest.roll_up import RollUpSettings
+    from coordinator.ingest.server import IngestSettings, LinkServer, LinkTls
+    from coordinator.jobs.engine import PgQueuerQueue
+    from coordinator.ops.certificates import load_certificates
+    from coordinator.ops.tokens import load_token
+
+    config, certificates = installation.config, load_certificates(installation.data)
+    token = load_token(installation.data)
+
+    async def authenticate(given: str) -> str | None:
+        return "owner" if token.is_valid(given) else None
+
+    return LinkServer(
+        pool=pool,
+        store=installation.objects(),
+        jobs=PgQueuerQueue(),
+        authenticate=authenticate,
+        settings=IngestSettings(
+            node=config.node,
+            spool_folder=installation.spool,
+            roll_up=RollUpSettings(max_age_s=config.roll_up_s, interval_s=min(5.0, config.roll_up_s)),
+        ),
+        follow_ups=FollowUps(
+            after_chunk=steps.jobs_after_chunk,
+            after_upload=lambda request_id, is_press: [steps.preparation(request_id, is_press=is_press)],
+            after_press=_after_press(pool, is_exported=config.auto_export.are_presses_exported),
+            after_end=lambda session_id: [steps.final_analysis(session_id)],
+        ),
+        tls=LinkTls(certificate=certificates.chain, key=certificates.key),
+    )
 
 
 def _after_press(pool: asyncpg.Pool, *, is_exported: bool) -> Any:

@@ -58,7 +58,7 @@ FAMILIES: Final[dict[str, re.Pattern[str]]] = {
         r"level(?:s|led) (?:it|the (?:score|match|game))",
         r"breaks? the deadlock",
         r"(?:finds|hits|hit|found) the (?:back of the )?net",
-        r"wins? it",
+        r"wins? (?:the (?:game|match|round|series|cup|title|final)|it all)",
         r"touchdown",
         r"home ?run",
         r"slam dunk",

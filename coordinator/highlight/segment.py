@@ -156,9 +156,13 @@ def _runs(mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[tuple[int, i
 
 
 def _core(curve: Curve, first: int, last: int, peak: int) -> tuple[int, int]:
-    """The run less its faint ends: from the first to the last step that reaches a share of the peak."""
-    strong = np.flatnonzero(curve[first:last] >= CORE_SHARE * curve[peak])
-    return first + int(strong[0]), first + int(strong[-1]) + 1
+    """The part round the peak that stays above a share of it; what is 3 s apart from it is another matter."""
+    strong = np.flatnonzero(curve[first:last] >= CORE_SHARE * curve[peak]) + first
+    breaks = np.flatnonzero(np.diff(strong) > MERGE_GAP_S * SIGNAL_RATE_HZ)
+    at = int(np.searchsorted(strong, peak))
+    begin = max((int(strong[index + 1]) for index in breaks if index + 1 <= at), default=int(strong[0]))
+    end = min((int(strong[index]) for index in breaks if index >= at), default=int(strong[-1]))
+    return begin, end + 1
 
 
 def _divided(curve: Curve, first: int, last: int, longest: int) -> list[tuple[int, int]]:

@@ -96,6 +96,16 @@ async def _received(process: asyncio.subprocess.Process) -> dict[str, Any]:
 
 
 async def _ended(process: asyncio.subprocess.Process, *, is_patient: bool) -> int | None:
+    """End a process for good, also when the caller is cancelled meanwhile: it would be left half closed."""
+    ending = asyncio.create_task(_end(process, is_patient=is_patient))
+    try:
+        return await asyncio.shield(ending)
+    except asyncio.CancelledError:
+        await ending
+        raise
+
+
+async def _end(process: asyncio.subprocess.Process, *, is_patient: bool) -> int | None:
     assert process.stdin is not None
     process.stdin.close()
     if not (is_patient and await _gone(process)):

@@ -41,6 +41,7 @@ def numbers(span) -> list[int]:
     return [packet.pts_ns // FRAME_NS for packet in span.packets() if packet.track == 0]
 
 
+@pytest.mark.logs("ring_disk_failed")
 def test_a_snapshot_starts_at_the_key_frame_before_its_start(ring):
     ring.begin_epoch((VIDEO, MIX))
     fill(ring, 0, 30)
@@ -49,6 +50,7 @@ def test_a_snapshot_starts_at_the_key_frame_before_its_start(ring):
         assert numbers(span) == list(range(10, 23))
 
 
+@pytest.mark.logs("ring_disk_failed")
 def test_a_snapshot_says_the_span_that_was_asked_for(ring):
     ring.begin_epoch((VIDEO, MIX))
     fill(ring, 0, 30)
@@ -57,6 +59,7 @@ def test_a_snapshot_says_the_span_that_was_asked_for(ring):
         assert (span.session_id, span.start_ns, span.end_ns) == ("s", 15 * FRAME_NS, 23 * FRAME_NS)
 
 
+@pytest.mark.logs("ring_disk_failed")
 def test_a_snapshot_is_clamped_to_what_there_is(ring):
     ring.begin_epoch((VIDEO, MIX))
     fill(ring, 10, 30)
@@ -65,6 +68,7 @@ def test_a_snapshot_is_clamped_to_what_there_is(ring):
         assert (span.start_ns, span.end_ns) == (SECOND_NS, 3 * SECOND_NS)
 
 
+@pytest.mark.logs("ring_disk_failed")
 def test_all_tracks_come_by_dts(ring):
     ring.begin_epoch((VIDEO, MIX))
     fill(ring, 0, 20)
@@ -124,6 +128,7 @@ def test_a_span_stays_readable_while_the_ring_drops_it(ring):
         assert numbers(span) == list(range(20))
 
 
+@pytest.mark.logs("ring_disk_failed")
 def test_a_span_never_crosses_epochs(ring):
     ring.begin_epoch((VIDEO, MIX))
     fill(ring, 0, 10)
@@ -151,6 +156,7 @@ def test_waiting_ends_when_the_picture_is_there(ring):
     assert ring.wait_for(9 * FRAME_NS, timeout_s=5.0)
 
 
+@pytest.mark.logs("ring_disk_failed")
 def test_waiting_ends_at_its_deadline(ring):
     ring.begin_epoch((VIDEO, MIX))
     fill(ring, 0, 10)
@@ -158,6 +164,7 @@ def test_waiting_ends_at_its_deadline(ring):
     assert not ring.wait_for(10 * FRAME_NS, timeout_s=0.01)
 
 
+@pytest.mark.logs("ring_disk_failed")
 def test_a_pin_outlives_the_ring(ring):
     ring.begin_epoch((VIDEO, MIX))
     fill(ring, 0, 20)
@@ -169,6 +176,7 @@ def test_a_pin_outlives_the_ring(ring):
         assert numbers(span) == list(range(15))
 
 
+@pytest.mark.logs("ring_disk_failed")
 def test_a_released_pin_is_gone(ring):
     ring.begin_epoch((VIDEO, MIX))
     fill(ring, 0, 20)
@@ -181,6 +189,7 @@ def test_a_released_pin_is_gone(ring):
         ring.snapshot(5 * FRAME_NS, 15 * FRAME_NS)
 
 
+@pytest.mark.logs("ring_disk_failed")
 def test_a_pin_says_what_it_holds(ring):
     ring.begin_epoch((VIDEO, MIX))
     fill(ring, 10, 20)

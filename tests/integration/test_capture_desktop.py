@@ -84,6 +84,7 @@ def test_microphone_and_desktop_are_recorded_at_once_and_not_confused(desktop, t
     assert loudest_hz == {"mic": 700, "desktop": 1900}
 
 
+@pytest.mark.logs("sound_lost")
 def test_a_device_that_goes_away_is_reported_and_opened_again_when_it_is_back(desktop):
     def load() -> str:
         return pactl("load-module", "module-null-sink", "sink_name=headset", "rate=48000").strip()
@@ -111,6 +112,7 @@ def test_a_device_that_goes_away_is_reported_and_opened_again_when_it_is_back(de
     assert len(problems) == 1
 
 
+@pytest.mark.logs("sound_lost")
 def test_desktop_sound_follows_the_default_sink(desktop):
     module = pactl("load-module", "module-null-sink", "sink_name=speakers", "rate=48000").strip()
     source = PulseSource("desktop")

@@ -163,6 +163,7 @@ def test_a_start_on_a_key_frame_encodes_nothing(ring, match, tmp_path, monkeypat
 
 
 @pytest.mark.parametrize("encoder", ["libx264", "h264_nvenc_that_is_gone"])
+@pytest.mark.logs("clip_encoded_whole")
 def test_all_is_encoded_again_when_the_header_cannot_be_made_again(tmp_path, encoder):
     match = encode_match(jitter_ns=8_000_000)
     # As if another encoder or other settings had made it.

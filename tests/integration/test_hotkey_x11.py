@@ -132,6 +132,7 @@ def test_other_keys_and_other_modifiers_are_not_heard(here: Any):
         assert drain(presses, here) == 0
 
 
+@pytest.mark.logs("hotkey_not_on_layout")
 def test_a_key_that_moves_on_the_keyboard_is_followed(here: Any):
     with heard("F8") as presses:
         try:

@@ -170,6 +170,7 @@ async def test_a_worker_holds_no_more_jobs_than_it_can_run(pool: asyncpg.Pool):
     assert max(seen) <= 2
 
 
+@pytest.mark.logs("job_failed")
 async def test_a_batch_takes_what_waits_and_each_job_has_its_own_fate(pool: asyncpg.Pool):
     sizes: list[int] = []
 
@@ -186,6 +187,7 @@ async def test_a_batch_takes_what_waits_and_each_job_has_its_own_fate(pool: asyn
     assert sorted(await keys(pool)) == [f"exp:{index}" for index in range(8) if index != 3]
 
 
+@pytest.mark.logs("job_failed")
 async def test_unusable_input_fails_at_once_with_stage_and_reason_and_its_effect(pool: asyncpg.Pool):
     async def handle(job: Job) -> Effect:
         raise JobFailed("loudness", "the clip is silent")
@@ -207,6 +209,7 @@ async def test_unusable_input_fails_at_once_with_stage_and_reason_and_its_effect
     assert await pool.fetchval("select count(*) from pgqueuer where status = 'failed'") == 1
 
 
+@pytest.mark.logs("job_failed")
 async def test_a_failed_job_is_not_queued_again_until_it_is_replayed(pool: asyncpg.Pool):
     async def refuse(job: Job) -> Effect:
         raise AudioUnusable("no audio in it")
@@ -252,6 +255,7 @@ async def test_an_effect_that_fails_leaves_nothing_behind_and_is_tried_again(poo
     assert await keys(pool) == ["exp:a"]
 
 
+@pytest.mark.logs("queue_paused")
 async def test_a_missing_model_pauses_the_queue_says_so_and_burns_no_attempt(
     pool: asyncpg.Pool, caplog: pytest.LogCaptureFixture
 ):
@@ -281,6 +285,7 @@ async def test_a_missing_model_pauses_the_queue_says_so_and_burns_no_attempt(
     assert await pool.fetchval("select count(*) from workers") == 0
 
 
+@pytest.mark.logs("job_failed")
 async def test_a_job_that_killed_its_worker_five_times_is_not_started_again(pool: asyncpg.Pool):
     started: list[str] = []
 
@@ -443,6 +448,7 @@ async def test_jobs_of_a_worker_killed_with_nine_are_taken_by_another_and_done_o
     assert [row["runs"] for row in await pool.fetch("select runs from job_runs")] == [2, 2]
 
 
+@pytest.mark.logs("want_failed")
 async def test_the_reconciler_enqueues_what_rows_want_and_no_job_does(pool: asyncpg.Pool):
     await pool.execute("insert into results (key) values ('a'), ('b'), ('c')")
     await put(pool, export("a"))

@@ -120,6 +120,7 @@ async def still_serves(site: Site) -> None:
         hello("not a session").SerializeToString(),
     ],
 )
+@pytest.mark.logs("stream_refused")
 async def test_a_first_message_that_is_no_hello_ends_the_stream_with_a_reason(
     site: Site, server: LinkServer, first: bytes
 ):
@@ -169,6 +170,7 @@ async def test_random_bytes_never_stop_the_server(site: Site, server: LinkServer
         ({"session_id": "f" * 32}, "was not announced"),
     ],
 )
+@pytest.mark.logs("message_refused")
 async def test_an_invalid_chunk_is_refused_for_ever_with_its_reason(
     site: Site, server: LinkServer, changes: dict[str, Any], reason: str
 ):
@@ -204,6 +206,7 @@ async def test_the_same_number_with_other_bytes_is_refused_and_the_first_stays(
     assert server.commits.counters.num_bytes == 5, "the duplicate was not written again"
 
 
+@pytest.mark.logs("stream_refused")
 async def test_one_agent_cannot_take_the_session_of_another_account(site: Site, server: LinkServer):
     session_id = new_session_id()
     await site.pool.execute("insert into accounts (user_id) values ('other')")
@@ -243,6 +246,7 @@ async def test_compressed_messages_are_not_unpacked(site: Site, server: LinkServ
     assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
+@pytest.mark.logs("message_refused")
 async def test_events_that_break_a_rule_change_nothing_and_do_not_lock_the_agent_out(
     site: Site, server: LinkServer
 ):

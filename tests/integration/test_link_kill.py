@@ -73,6 +73,7 @@ async def listening(server: Process) -> int:
     return int(next(line for line in server.lines if line.isdigit()))
 
 
+@pytest.mark.logs("session_found_unended")
 async def test_kills_of_both_ends_under_load_lose_and_double_nothing(
     tmp_path: Path, pool: asyncpg.Pool, database_url: str, processes: Callable[..., Process]
 ):

@@ -234,6 +234,7 @@ async def test_a_wish_that_nobody_notified_about_is_found_by_the_poll(site: Site
         (9, "failed"),  # the agent and the store disagree
     ],
 )
+@pytest.mark.logs("source_upload_refused")
 async def test_an_upload_counts_only_when_the_store_has_what_the_agent_says(
     site: Site, outbox: Outbox, size_bytes: int, state: str
 ):
@@ -269,6 +270,7 @@ async def test_an_upload_counts_only_when_the_store_has_what_the_agent_says(
         assert (row["covered_start_ns"], row["covered_end_ns"]) == (0, 5 * SECOND_NS)
 
 
+@pytest.mark.logs("group_delayed")
 async def test_the_database_going_away_delays_chunks_and_loses_none(site: Site, outbox: Outbox):
     server = await site.start()
     client = site.client(outbox)

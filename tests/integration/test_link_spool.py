@@ -121,6 +121,7 @@ async def test_a_torn_tail_is_cut_off_and_whole_records_before_it_kept(site: Sit
     assert (await payloads(site))[2] == b"third"
 
 
+@pytest.mark.logs("spooled_chunks_lost")
 async def test_chunks_whose_segment_is_gone_are_no_longer_held_and_a_resend_takes_over(site: Site):
     session_id = await add_session(site.pool)
     first = await site.start()
@@ -279,6 +280,7 @@ async def test_a_store_that_is_down_delays_the_roll_up_and_loses_nothing(site: S
     assert len(before) == num_moved == 3
 
 
+@pytest.mark.logs("spooled_chunks_lost")
 async def test_a_session_with_an_unreadable_chunk_rolls_up_the_rest_and_asks_for_that_one_again(
     site: Site, tmp_path: Path
 ):

@@ -80,6 +80,7 @@ def test_the_ring_lives_within_a_disk_smaller_than_its_bound(tiny_disk):
     assert len(found) >= 60
 
 
+@pytest.mark.logs("ring_disk_failed")
 def test_a_full_disk_leaves_the_newest_in_memory_and_heals(tiny_disk, monkeypatch):
     monkeypatch.setattr(disk_writer, "RETRY_S", 0.02)
     filler = fill_up(tiny_disk)

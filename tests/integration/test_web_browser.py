@@ -76,7 +76,7 @@ async def play(page: Any, card: str) -> None:
 async def until(page: Any, condition: str) -> None:
     """Poll from here: the page's own policy forbids the browser to evaluate strings."""
     async with asyncio.timeout(WITHIN_MS / 1000):
-        while not await page.evaluate(condition):
+        while not await page.evaluate(condition):  # noqa: ASYNC110 - see above
             await asyncio.sleep(0.05)
 
 

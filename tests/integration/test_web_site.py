@@ -194,6 +194,7 @@ async def test_a_post_whose_file_is_gone_is_not_there(client: httpx.AsyncClient)
     assert error_of(await client.get("/exports/e-m-ready.mp4")) == (404, "not_found")
 
 
+@pytest.mark.logs("request_failed")
 async def test_a_database_that_is_down_is_a_typed_503(database_url: str, tmp_path: Path):
     pool = await connect(database_url)
     await pool.close()
@@ -209,6 +210,7 @@ async def test_a_database_that_is_down_is_a_typed_503(database_url: str, tmp_pat
         assert (await client.get("/healthz")).status_code == 200
 
 
+@pytest.mark.logs("request_failed")
 async def test_a_database_that_refuses_connections_is_a_typed_503(tmp_path: Path):
     # min_size 0: made without a server; nobody listens on the socket's folder.
     pool = asyncpg.create_pool(host=str(tmp_path), user="clippy", database="none", min_size=0, timeout=2)
@@ -221,6 +223,7 @@ async def test_a_database_that_refuses_connections_is_a_typed_503(tmp_path: Path
     await pool.close()
 
 
+@pytest.mark.logs("request_failed")
 async def test_readiness_is_what_the_composition_root_says(client: httpx.AsyncClient, site: RunningSite):
     assert (await client.get("/readyz")).status_code == 200
 

@@ -155,6 +155,7 @@ async def test_a_sender_that_stalls_is_let_go_and_may_try_again(
     writer.close()
 
 
+@pytest.mark.logs("request_failed")
 async def test_an_upload_that_will_not_fit_is_refused_before_it_comes(
     client: httpx.AsyncClient, site: RunningSite, monkeypatch: pytest.MonkeyPatch
 ):
@@ -167,6 +168,7 @@ async def test_an_upload_that_will_not_fit_is_refused_before_it_comes(
     assert "make room" in answer.json()["error"]["message"]
 
 
+@pytest.mark.logs("request_failed")
 async def test_a_disk_that_fills_up_on_the_way_is_named(tmp_path: Path, tiny_disk: Path):
     async with (
         running_site(None, tmp_path, scratch=tiny_disk) as site,

@@ -70,6 +70,9 @@ async function look() {
   }
 }
 
+for (const time of document.querySelectorAll("time")) {
+  time.textContent = new Date(time.dateTime).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+}
 if (cards) {
   for (const part of cards.querySelectorAll("[id]")) {
     part.dataset.html = part.outerHTML;

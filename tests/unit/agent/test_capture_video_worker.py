@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from agent.capture.clock import ManualClock
 from agent.capture.generated import GeneratedScreen
 from agent.capture.video import MAX_QUEUED_FRAMES, CaptureWorker, FrameQueue, VideoCounters
@@ -66,6 +68,7 @@ def test_frames_are_stamped_a_tick_apart():
     assert [stamp_ns - 5 * SECOND_NS for stamp_ns in stamps_ns] == [0, SECOND_NS // 10, SECOND_NS // 5]
 
 
+@pytest.mark.logs("screen_lost")
 def test_a_screen_that_went_away_is_reported_once_and_opened_again():
     clock = ManualClock(0)
     queue = FrameQueue(max_frames=100)
@@ -80,6 +83,7 @@ def test_a_screen_that_went_away_is_reported_once_and_opened_again():
     assert worker._counters.num_captured == 7  # of 12 turns: 2 that opened, 1 that lost, 2 that failed
 
 
+@pytest.mark.logs("screen_lost")
 def test_an_outage_is_not_counted_as_skipped_ticks():
     clock = ManualClock(0)
     worker = worker_of(BrittleScreen(clock), clock, FrameQueue(max_frames=100), [])

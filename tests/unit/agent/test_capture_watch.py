@@ -57,6 +57,7 @@ class Watched:
             self.watch.step()
 
 
+@pytest.mark.logs("sound_lost")
 def test_a_device_that_stops_is_opened_again_when_it_is_back():
     watched = Watched()
     watched.turns(3)
@@ -69,6 +70,7 @@ def test_a_device_that_stops_is_opened_again_when_it_is_back():
     assert watched.watch.problems == {}
 
 
+@pytest.mark.logs("sound_lost")
 def test_an_outage_is_reported_once():
     watched = Watched()
     watched.turns(3)
@@ -79,6 +81,7 @@ def test_an_outage_is_reported_once():
     assert "mic" in watched.watch.problems
 
 
+@pytest.mark.logs("sound_lost")
 def test_a_device_that_stays_away_is_tried_ever_more_rarely():
     watched = Watched()
     watched.source.is_plugged = False

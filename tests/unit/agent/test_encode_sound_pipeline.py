@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from agent.encode.sound_pipeline import MAX_WAIT_NS, BlockQueue, SoundPipeline
 from agent.model.media import SoundBlock
@@ -160,6 +161,7 @@ def test_the_end_loses_nothing_that_came():
     assert studio.chunks[-1].end_ns >= SECOND_NS
 
 
+@pytest.mark.logs("sound_fell_behind")
 def test_a_backlog_of_seconds_is_encoded_whole_and_said_once():
     studio = Studio()
     for index in range(150):

@@ -163,6 +163,7 @@ def test_many_threads_write_at_once(library):
 
 
 @pytest.mark.parametrize("damage", ["not a database", "overwritten page"])
+@pytest.mark.logs("database_moved_aside")
 def test_a_corrupt_file_is_put_aside_and_a_new_one_begun(tmp_path, damage):
     path = tmp_path / "library.db"
     if damage == "not a database":

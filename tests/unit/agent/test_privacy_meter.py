@@ -116,6 +116,7 @@ def test_it_is_written_without_being_asked(tmp_path, make_meter):
         time.sleep(0.005)
 
 
+@pytest.mark.logs("meter_moved_aside")
 def test_a_file_that_is_no_database_is_put_aside(tmp_path, make_meter):
     (tmp_path / "meter.db").write_bytes(b"no database " * 100)
 

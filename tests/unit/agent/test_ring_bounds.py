@@ -158,6 +158,7 @@ def test_pinned_and_buffered_gops_join_when_none_is_missing(make_ring):
     assert numbers(ring) == list(range(40))
 
 
+@pytest.mark.logs("ring_disk_failed")
 def test_a_full_disk_is_told_once_and_the_newest_stays_in_memory(make_ring):
     ring = make_ring(free_bytes=Disk(0), min_free_bytes=1_000)
     fill(ring, 0, 1)
@@ -183,6 +184,7 @@ def test_memory_alone_keeps_whole_gops_within_its_bound(make_ring):
 
 
 @pytest.mark.usefixtures("quick_retry")
+@pytest.mark.logs("ring_disk_failed")
 def test_what_was_in_memory_reaches_the_disk_when_there_is_room_again(make_ring, tmp_path):
     disk = Disk(0)
     ring = make_ring(free_bytes=disk, min_free_bytes=1_000)
@@ -232,6 +234,7 @@ def failing_writev(monkeypatch, error_number, *, num_bytes=0):
 
 
 @pytest.mark.usefixtures("quick_retry")
+@pytest.mark.logs("ring_disk_failed")
 def test_a_write_cut_short_leaves_whole_records_and_is_made_good(make_ring, monkeypatch, tmp_path):
     ring = make_ring()
     fill(ring, 0, 5)
@@ -251,6 +254,7 @@ def test_a_write_cut_short_leaves_whole_records_and_is_made_good(make_ring, monk
 
 
 @pytest.mark.usefixtures("quick_retry")
+@pytest.mark.logs("ring_disk_failed")
 def test_a_broken_disk_is_told_as_such(make_ring, monkeypatch):
     ring = make_ring()
     failing_writev(monkeypatch, 5)
@@ -277,6 +281,7 @@ def test_a_disk_that_does_not_answer_holds_nobody_up(make_ring, monkeypatch):
     assert (found, ring.problem) == (list(range(30)), "")
 
 
+@pytest.mark.logs("ring_disk_failed")
 def test_a_folder_deleted_under_the_ring_is_made_again(make_ring, monkeypatch, tmp_path):
     monkeypatch.setattr(disk_writer, "RETRY_S", 0.02)
     ring = make_ring()

@@ -97,6 +97,7 @@ def test_a_missing_file_is_a_gap_that_is_not_jumped(leave_behind, tmp_path):
     assert numbers(open_orphan(orphan)) == list(range(20, 35))
 
 
+@pytest.mark.logs("orphan_epoch_unreadable")
 def test_a_session_without_a_picture_is_cleared_away(tmp_path):
     (tmp_path / "sessions" / "empty" / "0000").mkdir(parents=True)
 

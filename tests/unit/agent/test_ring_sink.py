@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 
+import pytest
+
 from agent.errors import Bug, DiskFull
 from agent.ring.sink import PacketSink
 from tests.fakes.packets import FRAME_NS, MIX, VIDEO, picture, sound
@@ -115,6 +117,7 @@ def test_a_full_disk_is_told_and_survived():
     assert [problem.code for problem in problems] == ["disk_full"]
 
 
+@pytest.mark.logs("worker_failed")
 def test_a_bug_ends_the_sink_and_is_told():
     problems = []
     sink = PacketSink(RecordingRing(Bug("broken")), on_problem=problems.append)

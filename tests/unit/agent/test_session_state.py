@@ -149,6 +149,7 @@ def test_a_press_early_in_the_session_starts_at_its_start(bench: Bench):
 
 
 @pytest.mark.parametrize("reason", ["nothing is recorded yet", "12 MB are free"])
+@pytest.mark.logs("press_not_saved")
 def test_a_failed_press_says_why_and_is_noted(bench: Bench, reason: str):
     bench.ring.is_empty = reason == "nothing is recorded yet"
     bench.writer.failure = None if bench.ring.is_empty else DiskFull(reason)
@@ -159,6 +160,7 @@ def test_a_failed_press_says_why_and_is_noted(bench: Bench, reason: str):
     assert bench.library.presses[-1] == bench.session.last_press_error
 
 
+@pytest.mark.logs("press_not_saved")
 def test_a_saved_press_clears_the_last_error(bench: Bench):
     bench.ring.is_empty = True
     with pytest.raises(NothingToClip):
@@ -188,6 +190,7 @@ def test_after_stop_a_press_is_refused_with_a_reason(bench: Bench):
         (["picture", "sick", "sick too", "well"], State.PROBLEM),  # one of two is mended
     ],
 )
+@pytest.mark.logs("stage_has_problem")
 def test_ready_is_true(bench: Bench, steps: list[str], state: State):
     actions: dict[str, Callable[[], None]] = {
         "picture": bench.session.report_picture,

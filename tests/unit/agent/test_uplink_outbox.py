@@ -162,6 +162,7 @@ def test_sound_goes_last_but_goes(outbox: Outbox):
     assert outbox.gap_lines() == ["2 s of mic not uploaded: outbox full"]
 
 
+@pytest.mark.logs("chunks_refused")
 def test_a_refused_chunk_is_dropped_with_the_reason_shown(outbox: Outbox):
     outbox.put(SESSION, chunk(0))
 
@@ -207,6 +208,7 @@ def test_a_session_is_forgotten_only_when_all_is_stored_and_all_events_are_commi
     assert (before, outbox.sessions()) == (1, [])
 
 
+@pytest.mark.logs("session_found_unended")
 def test_a_session_that_a_crash_left_open_is_ended_at_the_next_start(outbox: Outbox):
     outbox.put(SESSION, chunk(0))
     outbox.put(SESSION, chunk(1))
@@ -240,6 +242,7 @@ def test_a_chunk_of_a_session_that_never_started_is_a_bug(outbox: Outbox):
         outbox.put("b" * 32, chunk(0))
 
 
+@pytest.mark.logs("outbox_moved_aside")
 def test_a_damaged_file_is_moved_aside_and_a_new_one_begun(tmp_path: Path):
     path = tmp_path / "outbox.db"
     path.write_bytes(b"this is no database " * 1000)
@@ -253,6 +256,7 @@ def test_a_damaged_file_is_moved_aside_and_a_new_one_begun(tmp_path: Path):
     assert [found.name for found in tmp_path.glob("*.damaged-*")]
 
 
+@pytest.mark.logs("outbox_moved_aside")
 def test_damage_in_the_middle_of_a_session_never_gives_a_number_twice(outbox: Outbox):
     for index in range(3):
         outbox.put(SESSION, chunk(index))

@@ -228,6 +228,7 @@ def test_a_wish_is_pinned_then_uploaded_then_released(store: Store, outbox: Outb
         (ZeroDivisionError("a bug"), State.FAILED),  # still an answer, not a silent thread
     ],
 )
+@pytest.mark.logs("source_request_failed")
 def test_a_span_that_cannot_be_pinned_is_answered_with_the_reason(
     outbox: Outbox, engine: Engine, error: Exception, state: int
 ):

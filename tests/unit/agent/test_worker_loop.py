@@ -72,6 +72,7 @@ def test_a_worker_tears_down_after_its_last_step():
         (ZeroDivisionError("oops"), Bug),  # a foreign one is a bug of ours
     ],
 )
+@pytest.mark.logs("worker_failed")
 def test_what_a_step_raises_ends_the_worker_and_reaches_its_owner(failure, expected):
     problems: list[AgentError] = []
     worker = Counting(failure, problems.append)

@@ -47,6 +47,7 @@ def test_personal_data_stays_when_asked_for():
     assert lines(stream)[0]["pii_text"] == "what was said"
 
 
+@pytest.mark.logs("library:")
 def test_what_libraries_log_comes_the_same_way_and_once():
     stream = io.StringIO()
     configure_logs(style="json", stream=io.StringIO())
@@ -57,6 +58,7 @@ def test_what_libraries_log_comes_the_same_way_and_once():
     assert [(line["event"], line["level"]) for line in lines(stream)] == [("it is late", "warning")]
 
 
+@pytest.mark.logs("x:")
 def test_the_level_is_kept():
     stream = io.StringIO()
     configure_logs(style="console", level="warning", stream=stream)
@@ -68,6 +70,7 @@ def test_the_level_is_kept():
     assert "moment_found" not in stream.getvalue()
 
 
+@pytest.mark.logs("x:")
 def test_exceptions_carry_their_trace():
     stream = io.StringIO()
     configure_logs(style="json", stream=stream)

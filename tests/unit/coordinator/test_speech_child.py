@@ -191,6 +191,7 @@ async def test_a_model_that_came_later_is_found(opened: Callable[..., SpeechProc
     assert _lengths(await process.transcribe([_window(5)])) == [5]
 
 
+@pytest.mark.logs("speech_process_died")
 async def test_a_crash_fails_its_call_and_the_next_one_works(opened: Callable[..., SpeechProcess]) -> None:
     process = opened()
     await process.start()
@@ -205,6 +206,7 @@ async def test_a_crash_fails_its_call_and_the_next_one_works(opened: Callable[..
 @pytest.mark.parametrize(
     ("order", "error"), [(CRASH, JobFailed), (REFUSE, AudioUnusable), (WRONG, JobFailed)]
 )
+@pytest.mark.logs("speech_process_died")
 async def test_one_bad_window_fails_only_its_own_caller(
     opened: Callable[..., SpeechProcess], tmp_path: Path, order: float, error: type[Exception]
 ) -> None:
@@ -224,6 +226,7 @@ async def test_one_bad_window_fails_only_its_own_caller(
     assert [_lengths(await each) for each in good] == [[1], [2]]
 
 
+@pytest.mark.logs("speech_process_killed")
 async def test_a_deadline_kills_the_process_and_the_next_call_works(
     opened: Callable[..., SpeechProcess], tmp_path: Path
 ) -> None:
@@ -239,6 +242,7 @@ async def test_a_deadline_kills_the_process_and_the_next_call_works(
     assert _is_gone(pid)
 
 
+@pytest.mark.logs("speech_process_killed")
 async def test_a_cancelled_call_kills_the_process(
     opened: Callable[..., SpeechProcess], tmp_path: Path
 ) -> None:

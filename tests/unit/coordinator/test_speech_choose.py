@@ -47,6 +47,7 @@ def test_auto_falls_back_to_pocketsphinx_and_says_why(tmp_path: Path) -> None:
     assert [(each["event"], each["log_level"]) for each in logs] == [("speech_engine_fell_back", "warning")]
 
 
+@pytest.mark.logs("speech_engine_fell_back")
 def test_auto_falls_back_when_the_model_does_not_load(tmp_path: Path) -> None:
     pytest.importorskip("pocketsphinx")
     (build_toy_whisper(tmp_path / "base") / "model.bin").write_bytes(bytes(5_000))

@@ -48,6 +48,7 @@ def test_streams_of_many_languages_never_mix(toy: ModelFolder) -> None:
     assert all(want in (None, got.language) for want, got in zip(asked, together, strict=True))
 
 
+@pytest.mark.logs("language_unknown")
 def test_a_language_the_model_does_not_know_is_detected_instead(toy: ModelFolder) -> None:
     [transcript] = WhisperTranscriber(toy, device="cpu").transcribe(
         [Pcm16k(samples=say(PHRASES[0]), language="xx")]

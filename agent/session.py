@@ -174,7 +174,7 @@ class Session:
             raise
         self.last_press_error = ""
         self._library.add_press(at_unix_ms=at_unix_ms, trigger=trigger, clip_id=clip_id)
-        log.info("clip_saved", latency_ms=clip.latency_ms, size_bytes=clip.size_bytes, trigger=trigger)
+        log.info("clip_saved", size_bytes=clip.size_bytes, trigger=trigger)
         self._on_saved(clip, self._line.to_session_ns(monotonic_ns))
         self._on_change()
         return clip
@@ -184,11 +184,19 @@ class Session:
     ) -> SavedClip:
         end_ns = self._line.to_session_ns(monotonic_ns)
         start_ns = max(0, end_ns - last_ns) if last_ns else 0
+        began_ns = time.monotonic_ns()
         self._ring.wait_for(end_ns, timeout_s=MAX_WAIT_FOR_FRAME_S)
+        waited_ns = time.monotonic_ns() - began_ns
         path = self._name_clip()
         with self._ring.snapshot(start_ns, end_ns) as span:
             file = self._writer.write(span, path, is_exact=is_exact)
         latency_ms = (time.monotonic_ns() - monotonic_ns) // MILLISECOND_NS
+        log.info(
+            "clip_written",
+            latency_ms=latency_ms,
+            started_after_ms=(began_ns - monotonic_ns) // MILLISECOND_NS,
+            waited_ms=waited_ns // MILLISECOND_NS,
+        )
         thumbnail = self._thumbnail(clip_id, path)
         clip = _saved_clip(clip_id, self.session_id, file, latency_ms, trigger, at_unix_ms, thumbnail)
         self._library.add_clip(clip)

@@ -78,3 +78,9 @@ where c.session_id = $1 and c.lane in (1, 2, 4)
   and not exists (
       select from job_runs j
       where j.key = format('stt:%s:%s:%s', c.session_id, c.lane, c.seq) and j.state = 'failed')
+
+-- name: heard_until
+-- Up to where every lane was heard; null before the first chunk was.
+select min(end_ns) from (
+    select max(c.end_ns) as end_ns from features f join chunks c using (session_id, lane, seq)
+    where f.session_id = $1 group by c.lane) as lanes

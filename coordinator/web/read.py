@@ -55,6 +55,7 @@ async def read_session(
         _export(export, row["started_at"].timestamp())
         for export in await connection.fetch(SQL["exports"], session_id)
     ]
+    heard_ns = await connection.fetchval(SQL["heard_until"], session_id)
     moments = [
         _moment(moment, exports) for moment in await connection.fetch(SQL["moments"], session_id, MAX_MOMENTS)
     ]
@@ -63,6 +64,7 @@ async def read_session(
         "started_at": row["started_at"].isoformat(),
         "is_live": row["is_live"],
         "duration_s": None if row["duration_ns"] is None else _s(row["duration_ns"]),
+        "heard_s": None if heard_ns is None else _s(heard_ns),
         "moments": moments,
         "moments_reason": "" if moments else row["moments_reason"],
         "presses": [

@@ -24,8 +24,10 @@ _QUIET_LOOKS = 6
 class Watch:
     """What was seen during the run."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, *, is_engine_stopped: bool = True) -> None:
+        """Args: is_engine_stopped: stop the engine when the stream has ended, so that the session is complete."""
         self.stage = stage
+        self._is_engine_stopped = is_engine_stopped
         self.t0_monotonic_ns = 0
         self.pressed_ns = 0
         self.clip: dict[str, Any] | None = None
@@ -35,7 +37,7 @@ class Watch:
         self.session: dict[str, Any] = {}
         self.moments_while_live: set[str] = set()
         self.posts_while_live: dict[str, float] = {}
-        self.ended_at = 0.0
+        self._ended_s = 0.0
         self.cpu_s_per_s: float | None = None
         self._told: set[str] = set()
         self._is_playing = True
@@ -54,7 +56,7 @@ class Watch:
         cpu_after = self._engine_cpu_s()
         if cpu_before is not None and cpu_after is not None:
             self.cpu_s_per_s = (cpu_after - cpu_before) / (time.monotonic() - began)
-        self.ended_at = time.time()
+        self._ended_s = int(status["now_ns"]) / 1e9
         self._is_playing = False
         say("the stream ended; finishing what is under way")
         self._finish()
@@ -151,25 +153,40 @@ class Watch:
 
     # ---- afterwards
 
+    def _heard_s(self) -> float:
+        """Up to where the streamer was heard, on the session's line."""
+        return float(self.session.get("heard_s") or 0.0)
+
     def _finish(self) -> None:
-        """Stop the engine, let everything that was heard become what it becomes."""
+        """Let what was streamed become what it becomes; then stop the engine, and let its last chunks be heard too.
+
+        The engine goes on recording meanwhile: it alone can give the full quality of the last moments.
+        """
         if self.clip is None:
             self._look_for_clip()
-        self.stage.agent("stop")
+        self._wait_until_quiet(is_over=False)
+        if self._is_engine_stopped:
+            self.stage.agent("stop")
+            self._wait_until_quiet(is_over=True)
+
+    def _wait_until_quiet(self, *, is_over: bool) -> None:
+        """Until nothing is under way for some looks in a row: a look for moments follows the last chunk."""
         deadline = time.monotonic() + _FINISH_S
         num_quiet = 0
         while time.monotonic() < deadline:
             self._look((time.monotonic_ns() - self.t0_monotonic_ns) / 1e9 if self.t0_monotonic_ns else 0.0)
-            # A look for moments follows the last chunk; nothing may follow for a while before we believe it.
-            num_quiet = num_quiet + 1 if self.session and self._is_settled() else 0
+            num_quiet = num_quiet + 1 if self.session and self._is_settled(is_over=is_over) else 0
             if num_quiet >= _QUIET_LOOKS:
                 return
             time.sleep(0.5)
         self.stage.left_out.append(f"not everything was finished {_FINISH_S:.0f} s after the stream's end")
 
-    def _is_settled(self) -> bool:
+    def _is_settled(self, *, is_over: bool) -> bool:
+        """Is nothing under way? `is_over`: and will nothing come any more?"""
         session = self.session
-        if session["is_live"] or session["jobs"]["running"] or session["jobs"]["waiting"]:
+        if is_over and (session["is_live"] or session["jobs"]["waiting"]):
+            return False
+        if session["jobs"]["running"] or self._heard_s() < self._ended_s:
             return False
         exports = [
             export for item in (*session["moments"], *session["presses"]) for export in item["exports"]

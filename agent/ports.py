@@ -118,6 +118,14 @@ class PacketRing(Protocol):
         """
         ...
 
+    def follow(self, start_ns: int, end_ns: int, *, timeout_s: float) -> PacketSpan:
+        """As `snapshot`, but the end may still be on its way: reading it waits, at most `timeout_s`.
+
+        Raises:
+            NothingToClip: Nothing of the span came.
+        """
+        ...
+
     def pin(self, start_ns: int, end_ns: int, *, kind: PinKind, owner_id: str) -> Pin:
         """Take the span out of the ring's reach, durably.
 

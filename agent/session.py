@@ -185,17 +185,14 @@ class Session:
         end_ns = self._line.to_session_ns(monotonic_ns)
         start_ns = max(0, end_ns - last_ns) if last_ns else 0
         began_ns = time.monotonic_ns()
-        self._ring.wait_for(end_ns, timeout_s=MAX_WAIT_FOR_FRAME_S)
-        waited_ns = time.monotonic_ns() - began_ns
         path = self._name_clip()
-        with self._ring.snapshot(start_ns, end_ns) as span:
+        with self._ring.follow(start_ns, end_ns, timeout_s=MAX_WAIT_FOR_FRAME_S) as span:
             file = self._writer.write(span, path, is_exact=is_exact)
         latency_ms = (time.monotonic_ns() - monotonic_ns) // MILLISECOND_NS
         log.info(
             "clip_written",
             latency_ms=latency_ms,
             started_after_ms=(began_ns - monotonic_ns) // MILLISECOND_NS,
-            waited_ms=waited_ns // MILLISECOND_NS,
         )
         thumbnail = self._thumbnail(clip_id, path)
         clip = _saved_clip(clip_id, self.session_id, file, latency_ms, trigger, at_unix_ms, thumbnail)

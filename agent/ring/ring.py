@@ -24,6 +24,7 @@ from agent.errors import Bug, EnvironmentProblem, InputUnusable, NothingToClip
 from agent.model.clips import Pin, PinKind
 from agent.model.media import EncodedPacket, TrackParams
 from agent.ring.disk_writer import DiskWriter
+from agent.ring.following import FollowingSpan
 from agent.ring.gop import Gop
 from agent.ring.packet_log import EpochInfo
 from agent.ring.pins import PinStore
@@ -256,6 +257,19 @@ class GopRing:
         """
         with self._lock:
             return self._open(start_ns, end_ns, is_file_preferred=False)
+
+    def follow(self, start_ns: int, end_ns: int, *, timeout_s: float) -> FollowingSpan | HeldSpan:
+        """As `snapshot`, of a span whose end may still be on its way; see `FollowingSpan`."""
+
+        def wait() -> bool:
+            return self.wait_for(end_ns, timeout_s=timeout_s)
+
+        try:
+            held = self.snapshot(start_ns, end_ns)
+        except NothingToClip:
+            wait()
+            return self.snapshot(start_ns, end_ns)
+        return FollowingSpan(held, end_ns=end_ns, wait=wait, snapshot=self.snapshot)
 
     def _open(self, start_ns: int, end_ns: int, *, is_file_preferred: bool) -> HeldSpan:
         run = newest_run(self._known_gops(is_file_preferred=is_file_preferred), start_ns, end_ns)

@@ -55,6 +55,9 @@ class Ring:
             raise NothingToClip("nothing is recorded yet")
         return Span(start_ns, end_ns)
 
+    def follow(self, start_ns: int, end_ns: int, *, timeout_s: float) -> Span:
+        return self.snapshot(start_ns, end_ns)
+
     def pin(self, start_ns: int, end_ns: int, *, kind: PinKind, owner_id: str) -> Pin:
         self.pins.append((start_ns, end_ns, kind))
         return Pin(

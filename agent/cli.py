@@ -9,27 +9,41 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from agent import __version__
 from agent.errors import AgentError, EngineNotRunning, InputUnusable
 from agent.paths import AgentPaths, find_paths
 from protos.timebase import SECOND_NS
 
-USAGE = 2
+FAILED, USAGE = 1, 2
+
+
+class UsageProblem(Exception):
+    """The command line cannot be understood; carries the usage line to show with the reason."""
+
+    def __init__(self, reason: str, usage: str) -> None:
+        super().__init__(reason)
+        self.usage = usage
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises instead of ending the process: with `--json` the answer belongs on stdout, as an object."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageProblem(f"{message}; see `{self.prog} --help`", self.format_usage())
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="clippy", description="Keeps the last minutes of your screen and clips them."
-    )
+    parser = _Parser(prog="clippy", description="Keeps the last minutes of your screen and clips them.")
     parser.add_argument("--version", action="version", version=f"clippy {__version__}")
     parser.add_argument(
         "--data", type=Path, help="data directory (default: CLIPPY_AGENT_DATA, or the platform's)"
     )
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one JSON object, errors included")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="without a verb the app opens; verbs")
     engine = verbs.add_parser("engine", help="record, until stopped", parents=[common])
@@ -51,9 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     verbs.add_parser("devices", help="screens and sound devices", parents=[common])
     library = verbs.add_parser("library", help="saved clips, newest first", parents=[common])
-    library.add_argument("--limit", type=int, default=20)
+    library.add_argument("--limit", type=_count, default=20)
     moments = verbs.add_parser("moments", help="moments found in your stream, best first", parents=[common])
-    moments.add_argument("--limit", type=int, default=20)
+    moments.add_argument("--limit", type=_count, default=20)
     doctor = verbs.add_parser(
         "doctor", help="what works on this machine, and what to do about what does not", parents=[common]
     )
@@ -70,6 +84,12 @@ def _seconds(text: str) -> float:
     if not 0 <= value <= 1800:
         raise argparse.ArgumentTypeError(f"{text} is out of range; 0 (everything) to 1800")
     return value
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 100_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of rows; 1 to 100000")
+    return int(text)
 
 
 def _print(value: Any, *, is_json: bool, text: str) -> None:
@@ -259,25 +279,50 @@ _VERBS: dict[str, Callable[[argparse.Namespace, AgentPaths], int]] = {
 
 def main(argv: list[str] | None = None) -> int:
     """Command line entry point; returns the exit code."""
-    arguments = _parser().parse_args(argv)
-    is_json = getattr(arguments, "json", False)
+    words = sys.argv[1:] if argv is None else argv
+    is_json = "--json" in words
     try:
-        paths = find_paths(arguments.data)
-        if arguments.verb is None:
-            from agent.app import run_app
-
-            return run_app(paths)
-        return _VERBS[arguments.verb](arguments, paths)
+        return _run(_parser().parse_args(words))
+    except UsageProblem as exc:
+        if not is_json:
+            print(exc.usage, end="", file=sys.stderr)
+        return _fail("usage", str(exc), USAGE, is_retryable=False, is_json=is_json)
     except AgentError as exc:
-        if is_json:
-            print(json.dumps({"error": {"code": exc.code, "message": str(exc), "retryable": exc.retryable}}))
-        else:
-            print(f"clippy: {exc}", file=sys.stderr)
-        return USAGE if isinstance(exc, InputUnusable) else exc.exit_code
+        exit_code = USAGE if isinstance(exc, InputUnusable) else exc.exit_code
+        return _fail(exc.code, str(exc), exit_code, is_retryable=exc.retryable, is_json=is_json)
     except BrokenPipeError:
         return 0
     except KeyboardInterrupt:
         return 130
+    except Exception as exc:  # noqa: BLE001 - outermost frame of the process; the answer stays one object
+        traceback.print_exc()
+        reason = f"unexpected {type(exc).__name__}: {exc}; please report it with the lines above"
+        return _fail("bug", reason, FAILED, is_retryable=False, is_json=is_json)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    paths = find_paths(arguments.data)
+    if arguments.verb is None:
+        from agent.app import run_app
+
+        return run_app(paths)
+    if arguments.verb != "engine":
+        from agent.log import configure_log
+
+        # Unconfigured, structlog prints to stdout, which belongs to the answer.
+        configure_log(level="warning")
+    return _VERBS[arguments.verb](arguments, paths)
+
+
+def _fail(code: str, message: str, exit_code: int, *, is_retryable: bool, is_json: bool) -> int:
+    """Say what failed where it belongs; returns the exit code."""
+    if is_json:
+        print(
+            json.dumps({"error": {"code": code, "message": message, "retryable": is_retryable}}), flush=True
+        )
+    else:
+        print(f"clippy: {message}", file=sys.stderr)
+    return exit_code
 
 
 if __name__ == "__main__":

@@ -99,8 +99,11 @@ def default_clip_folder() -> Path:
     return Path(platformdirs.user_videos_dir()) / "Clippy"
 
 
-def make_private(folder: Path) -> Path:
+def make_private(folder: Path, *, setting: str = "CLIPPY_AGENT_DATA") -> Path:
     """Make a folder that only this user may open, and return it.
+
+    Args:
+        setting: what names another folder; for the message.
 
     Raises:
         EnvironmentProblem: It cannot be made, or is somebody else's (a planted folder in a shared place).
@@ -111,12 +114,12 @@ def make_private(folder: Path) -> Path:
             found = folder.stat()
             if found.st_uid != os.getuid():
                 raise EnvironmentProblem(
-                    f"{folder} belongs to user {found.st_uid}; remove it or set CLIPPY_AGENT_DATA"
+                    f"{folder} belongs to user {found.st_uid}; remove it or set {setting}"
                 )
             if stat.S_IMODE(found.st_mode) != 0o700:
                 folder.chmod(0o700)
     except OSError as exc:
         raise EnvironmentProblem(
-            f"cannot make {folder}: {exc.strerror}; set CLIPPY_AGENT_DATA to a folder of yours"
+            f"cannot make {folder}: {exc.strerror}; set {setting} to a folder of yours"
         ) from exc
     return folder

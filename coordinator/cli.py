@@ -9,9 +9,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from coordinator import __version__
 from coordinator.errors import CoordinatorError, InputUnusable
@@ -19,14 +20,30 @@ from coordinator.errors import CoordinatorError, InputUnusable
 if TYPE_CHECKING:
     from coordinator.app.installation import Installation
 
-USAGE = 2
-TRY_LATER = 75
+FAILED, USAGE, TRY_LATER = 1, 2, 75
 # As coordinator.config.STAGES; repeated here so that --help needs no configuration.
 STAGES = ("media", "transcribe", "ai", "clip", "export", "maintenance")
+# These configure their own logs.
+_PROCESSES = ("all", "serve", "worker")
+
+
+class UsageProblem(Exception):
+    """The command line cannot be understood; carries the usage line to show with the reason."""
+
+    def __init__(self, reason: str, usage: str) -> None:
+        super().__init__(reason)
+        self.usage = usage
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises instead of ending the process: with `--json` the answer belongs on stdout, as an object."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageProblem(f"{message}; see `{self.prog} --help`", self.format_usage())
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="clippy-coordinator", description="Hears streams, finds their moments, cuts and exports clips."
     )
     parser.add_argument("--version", action="version", version=f"clippy-coordinator {__version__}")
@@ -36,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--config", type=Path, help="TOML file (default: coordinator.toml in the data directory)"
     )
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one JSON object, errors included")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     verbs.add_parser("all", help="everything on this machine, under one supervisor", parents=[common])
@@ -53,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_file_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
+def _add_file_verbs(verbs: Any, common: _Parser) -> None:
     models = verbs.add_parser(
         "models", help="fetch a speech model, or check the one that is here", parents=[common]
     )
@@ -262,21 +279,50 @@ _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
 
 def main(argv: list[str] | None = None) -> int:
     """Command line entry point; returns the exit code."""
-    arguments = _parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    is_json = "--json" in words
     try:
-        return _VERBS[arguments.verb](arguments)
+        return _run(_parser().parse_args(words))
+    except UsageProblem as exc:
+        if not is_json:
+            print(exc.usage, end="", file=sys.stderr)
+        return _fail("usage", str(exc), USAGE, is_retryable=False, is_json=is_json)
     except CoordinatorError as exc:
-        if arguments.json:
-            print(json.dumps({"error": {"code": exc.code, "message": str(exc), "retryable": exc.retryable}}))
-        else:
-            print(f"clippy-coordinator: {exc}", file=sys.stderr)
-        if isinstance(exc, InputUnusable) and exc.code == InputUnusable.code:
-            return USAGE
-        return TRY_LATER if exc.retryable and exc.exit_code == 1 else exc.exit_code
+        return _fail(exc.code, str(exc), _exit_code(exc), is_retryable=exc.retryable, is_json=is_json)
     except BrokenPipeError:
         return 0
     except KeyboardInterrupt:
         return 130
+    except Exception as exc:  # noqa: BLE001 - outermost frame of the process; the answer stays one object
+        traceback.print_exc()
+        reason = f"unexpected {type(exc).__name__}: {exc}; please report it with the lines above"
+        return _fail("bug", reason, FAILED, is_retryable=False, is_json=is_json)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.verb not in _PROCESSES:
+        from coordinator.log import configure_logs
+
+        # Unconfigured, structlog prints to stdout, which belongs to the answer.
+        configure_logs(level="warning")
+    return _VERBS[arguments.verb](arguments)
+
+
+def _exit_code(exc: CoordinatorError) -> int:
+    if isinstance(exc, InputUnusable) and exc.code == InputUnusable.code:
+        return USAGE
+    return TRY_LATER if exc.retryable and exc.exit_code == FAILED else exc.exit_code
+
+
+def _fail(code: str, message: str, exit_code: int, *, is_retryable: bool, is_json: bool) -> int:
+    """Say what failed where it belongs; returns the exit code."""
+    if is_json:
+        print(
+            json.dumps({"error": {"code": code, "message": message, "retryable": is_retryable}}), flush=True
+        )
+    else:
+        print(f"clippy-coordinator: {message}", file=sys.stderr)
+    return exit_code
 
 
 if __name__ == "__main__":

@@ -228,7 +228,11 @@ def _read_toml(path: Path, *, is_required: bool) -> dict[str, Any]:
     try:
         if is_required or path.exists():
             return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+    except OSError as exc:
+        raise InputUnusable(
+            f"cannot read the configuration {path}: {exc.strerror}; give a file that can be read"
+        ) from exc
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
         raise InputUnusable(f"cannot read the configuration {path}: {exc}; mend or delete it") from exc
     return {}
 

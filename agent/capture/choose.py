@@ -69,7 +69,9 @@ def open_screen(prefer: str | None = None, *, is_cursor_shown: bool = True) -> S
         log.info("screen_chosen", source=name)
         return source
     hint = "; Wayland is not supported yet" if os.environ.get("WAYLAND_DISPLAY") else ""
-    raise ScreenUnavailable(f"no screen can be recorded ({'; '.join(reasons)}){hint}")
+    raise ScreenUnavailable(
+        f"no screen can be recorded ({'; '.join(reasons)}){hint}; `clippy engine --generated` does without one"
+    )
 
 
 def open_sound(name: SoundName, wanted: str = AUTO) -> SoundSource | None:

@@ -93,6 +93,8 @@ def _our_error(exc: grpc.RpcError) -> AgentError:
     call = cast("grpc.Call", exc)  # what the stubs raise is both; their types do not say so
     code, details = call.code(), call.details() or ""
     if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED):
-        return EngineNotRunning("the engine does not answer; start it with `clippy engine`")
+        return EngineNotRunning(
+            "the engine of this data directory does not answer; start it with `clippy engine`, or name its --data"
+        )
     metadata = {str(key): str(value) for key, value in call.trailing_metadata() or ()}
     return _ERRORS.get(metadata.get("clippy-code", ""), AgentError)(details or str(code))

@@ -123,8 +123,10 @@ class Recording:
         remove_parts(self.clip_folder)
         self.library = Library(paths.library)
         self.clock = SessionClock()
-        ring_folder = make_private(
-            Path(config.ring.folder).expanduser() if config.ring.folder else paths.ring
+        ring_folder = (
+            make_private(Path(config.ring.folder).expanduser(), setting="ring.folder")
+            if config.ring.folder
+            else make_private(paths.ring)
         )
         _drop_stale(ring_folder, config.ring.max_bytes)
         self.ring = GopRing(
@@ -150,9 +152,7 @@ class Recording:
             on_change=on_change,
         )
         self.errands = Errands(self.session.report_problem)
-        self._sink = PacketSink(
-            self.ring, on_problem=lambda exc: self.session.report_problem("sink", str(exc))
-        )
+        self._sink = PacketSink(self.ring, on_problem=self._report_sink)
         self._chunker = SignalChunker(chunk_s=config.uplink.chunk_s, on_chunk=self._keep_chunk)
         self._build_lanes(is_generated=is_generated)
         self._readiness = _Readiness(self)
@@ -241,6 +241,10 @@ class Recording:
         """Tell the session what the stages say of themselves; the ticker calls it once a second."""
         self.session.report_problem("picture", self.video.problem or None)
         self.session.report_problem("ring", self.ring.problem or None)
+
+    def _report_sink(self, exc: AgentError) -> None:
+        # The ring's own trouble is its problem, which the ticker takes back when there is room again.
+        self.session.report_problem("ring" if isinstance(exc, EnvironmentProblem) else "sink", str(exc))
 
     def _next_path(self) -> Path:
         return self._namer.next_path(title="clip", at=datetime.datetime.now().astimezone())

@@ -7,6 +7,8 @@ SIGINT or `clippy stop`, and stops in reverse.
 from __future__ import annotations
 
 import contextlib
+import errno
+import io
 import os
 import signal
 import threading
@@ -22,7 +24,7 @@ from agent.control.server import ControlServer
 from agent.engine.recording import Recording
 from agent.engine.sending import Sending
 from agent.engine.serving import RunningEngine
-from agent.errors import AlreadyRunning, EnvironmentProblem
+from agent.errors import AlreadyRunning, DiskFull, EnvironmentProblem
 from agent.library.library import Library
 from agent.log import configure_log
 from agent.model.clips import SavedClip
@@ -141,7 +143,7 @@ def _listen(
 @contextlib.contextmanager
 def _locked(paths: AgentPaths) -> Iterator[None]:
     """One engine a data directory; the lock goes with the process, however it ends."""
-    with paths.lock.open("a+") as file:
+    with _opened_lock(paths) as file:
         try:
             if os.name == "nt":
                 import msvcrt
@@ -153,15 +155,30 @@ def _locked(paths: AgentPaths) -> Iterator[None]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as exc:
             file.seek(0)
-            holder = file.read().strip() or "unknown"
+            holder = file.read().decode(errors="replace").strip() or "unknown"
             raise AlreadyRunning(
                 f"an engine (process {holder}) already records for {paths.data}; stop it with `clippy stop`"
             ) from exc
-        file.seek(0)
-        file.truncate()
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+        with contextlib.suppress(OSError):
+            # The number only serves a message; the lock is held all the same.
+            file.seek(0)
+            file.truncate()
+            file.write(f"{os.getpid()}\n".encode())
         yield
+
+
+def _opened_lock(paths: AgentPaths) -> io.FileIO:
+    try:
+        # Unbuffered: what does not fit on a full disk must not come back when it is closed.
+        return io.FileIO(paths.lock, "a+")
+    except OSError as exc:
+        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(
+                f"no room in the data directory {paths.data}: {exc.strerror}; make room, or set CLIPPY_AGENT_DATA"
+            ) from exc
+        raise EnvironmentProblem(
+            f"cannot write {paths.lock}: {exc.strerror}; set CLIPPY_AGENT_DATA to a folder of yours"
+        ) from exc
 
 
 @contextlib.contextmanager

@@ -122,6 +122,8 @@ class RunningEngine:
 
     def _warnings(self) -> list[str]:
         warnings = list(self._recording.warnings)
+        if squeeze := self._recording.ring.squeeze:
+            warnings.append(squeeze)
         if self._recording.sound is not None:
             warnings += [
                 f"no sound from {name}: {why}" for name, why in self._recording.sound.problems.items()

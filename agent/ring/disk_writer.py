@@ -7,6 +7,7 @@ Owned by the ring; shares its lock.
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections import deque
@@ -26,8 +27,15 @@ log = structlog.get_logger()
 
 RETRY_S = 1.0
 STALLED_AFTER_S = 2.0
+# A GOP comes each second or so: who is told of one squeeze hears of the next before this is over.
+_SQUEEZE_TOLD_S = 5.0
 # A GOP whose size is not known yet is taken for one second of 16 Mbit/s.
 UNKNOWN_GOP_BYTES = 2 * 1024 * 1024
+
+
+def disk_free_bytes(folder: Path) -> int:
+    """How many bytes an ordinary user may still write there."""
+    return shutil.disk_usage(folder).free
 
 
 class DiskWriter:
@@ -63,6 +71,7 @@ class DiskWriter:
         self._is_stopping = False
         self.failure: EnvironmentProblem | None = None
         self.untold_failure: EnvironmentProblem | None = None
+        self._squeezed_at: float | None = None
         self._thread = threading.Thread(target=self._run, name="ring-disk", daemon=True)
         self._thread.start()
 
@@ -188,6 +197,17 @@ class DiskWriter:
                 EnvironmentProblem(f"cannot write the ring in {self._folder}: {failure}; mend the disk")
             )
 
+    @property
+    def squeeze(self) -> str:
+        """That old seconds were given up for want of room within the last few; empty when not. Any thread."""
+        at = self._squeezed_at
+        if at is None or time.monotonic() - at > _SQUEEZE_TOLD_S:
+            return ""
+        return (
+            f"the disk of {self._folder} is nearly full: the oldest seconds are given up before their time; "
+            "make room or lower ring.min_free_bytes"
+        )
+
     def _fail(self, failure: EnvironmentProblem) -> None:
         if self.failure is None:
             log.warning("ring_disk_failed", code=failure.code, pii_detail=str(failure))
@@ -211,6 +231,7 @@ class DiskWriter:
             except OSError as exc:
                 with self._lock:
                     freed = self._give_up_oldest(self._needed_bytes(), gop) if exc.errno in NO_ROOM else 0
+                    self._squeezed_at = time.monotonic() if freed else self._squeezed_at
                     trash, self._trash = self._trash, []
                 for file in trash:
                     file.doom()
@@ -242,6 +263,7 @@ class DiskWriter:
             return
         with self._lock:
             freed = self._give_up_oldest(2 * needed, gop)
+            self._squeezed_at = time.monotonic()
             trash, self._trash = self._trash, []
         for file in trash:
             file.doom()

@@ -11,7 +11,6 @@ reads nothing, and the ring goes on in memory alone while the disk is full or do
 from __future__ import annotations
 
 import re
-import shutil
 import threading
 import time
 from collections import deque
@@ -23,7 +22,7 @@ import structlog
 from agent.errors import Bug, EnvironmentProblem, InputUnusable, NothingToClip
 from agent.model.clips import Pin, PinKind
 from agent.model.media import EncodedPacket, TrackParams
-from agent.ring.disk_writer import DiskWriter
+from agent.ring.disk_writer import DiskWriter, disk_free_bytes
 from agent.ring.following import FollowingSpan
 from agent.ring.gop import Gop
 from agent.ring.packet_log import EpochInfo
@@ -34,11 +33,6 @@ from agent.ring.span import HeldGop, HeldSpan, newest_run, open_span
 log = structlog.get_logger()
 
 _SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-
-def disk_free_bytes(folder: Path) -> int:
-    """How many bytes an ordinary user may still write there."""
-    return shutil.disk_usage(folder).free
 
 
 def unix_ms() -> int:
@@ -396,5 +390,9 @@ class GopRing:
         """Why only the newest seconds are kept at present; empty when all is well."""
         if stalled_s := self._disk.stalled_s:
             return f"the ring's disk has not answered for {stalled_s:.0f} s; only the newest seconds are kept"
-        failure = self._disk.failure
-        return "" if failure is None else str(failure)
+        return str(self._disk.failure or "")
+
+    @property
+    def squeeze(self) -> str:
+        """That the disk's lack of room cut the ring short within the last seconds; empty when not."""
+        return self._disk.squeeze

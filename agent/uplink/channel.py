@@ -52,11 +52,16 @@ def read_token(coordinator: Coordinator) -> str:
     try:
         token = coordinator.token_path.read_text(encoding="ascii").strip()
     except (OSError, ValueError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else exc
         raise LinkProblem(
-            f"cannot read the token file {coordinator.token_path.name}: {exc}; pair again"
+            f"cannot read the token file {coordinator.token_path.name}: {reason}; "
+            "set uplink.token_file to the coordinator's owner.token"
         ) from exc
     if not token or not token.isprintable():
-        raise LinkProblem(f"the token file {coordinator.token_path.name} holds no token; pair again")
+        raise LinkProblem(
+            f"the token file {coordinator.token_path.name} holds no token; "
+            "copy the coordinator's owner.token there"
+        )
     return token
 
 
@@ -75,7 +80,8 @@ def open_channel(coordinator: Coordinator) -> grpc.Channel:
         ca = coordinator.ca_path.read_bytes()
     except OSError as exc:
         raise LinkProblem(
-            f"cannot read the coordinator's CA {coordinator.ca_path.name}: {exc.strerror or exc}; pair again"
+            f"cannot read the coordinator's CA {coordinator.ca_path.name}: {exc.strerror or exc}; "
+            "set uplink.ca_file to its tls/ca.pem"
         ) from exc
     return grpc.secure_channel(coordinator.address, grpc.ssl_channel_credentials(ca), options=options)
 
@@ -88,11 +94,14 @@ def describe(error: grpc.RpcError, coordinator: Coordinator) -> str:
     details = str(call.details() or "" if hasattr(call, "details") else error)[:300]
     where = f"the coordinator at {coordinator.address}"
     if code is grpc.StatusCode.UNAUTHENTICATED:
-        return f"{where} refused this agent's token ({details}); pair again"
+        return f"{where} refused this agent's token ({details}); copy its owner.token to uplink.token_file"
     if code is grpc.StatusCode.PERMISSION_DENIED:
-        return f"{where} does not allow this agent ({details}); pair again"
+        return f"{where} does not allow this agent ({details}); copy its owner.token to uplink.token_file"
     if "CERTIFICATE_VERIFY_FAILED" in details or "handshake failed" in details.lower():
-        return f"{where} could not prove who it is ({details}); if it was set up anew, pair again"
+        return (
+            f"{where} could not prove who it is ({details}); if it was set up anew, copy its tls/ca.pem to "
+            "uplink.ca_file"
+        )
     if code is grpc.StatusCode.UNAVAILABLE:
         return f"{where} does not answer ({details}); is it running?"
     if code is grpc.StatusCode.CANCELLED:

@@ -76,11 +76,11 @@ def transcribe(
         InputUnusable: The file, or the grammar, cannot be used.
     """
     from coordinator.media.audio import decode_channels
+    from coordinator.media.commands import require_file
     from coordinator.speech.choose import open_transcriber
     from coordinator.speech.files import transcribe_file
 
-    if not path.is_file():
-        raise InputUnusable(f"{path}: no such file")
+    require_file(path)
     spec = dataclasses.replace(installation.speech_spec(), engine=engine)  # type: ignore[arg-type]
     if grammar is not None:
         try:
@@ -125,9 +125,9 @@ def find_highlights(
     tracks: list[Track] = []
     if media is not None:
         from coordinator.media.audio import decode_channels
+        from coordinator.media.commands import require_file
 
-        if not media.is_file():
-            raise InputUnusable(f"{media}: no such file")
+        require_file(media)
         samples = decode_channels(media).mean(axis=0)
         tracks = lane_tracks(samples, lane="mix")
         duration_s = duration_s or len(samples) / SAMPLE_RATE_HZ

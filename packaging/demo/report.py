@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 import measure
-from stage import Stage, say
+from given import say
+from stage import Stage
 from watch import Watch
 
 SECOND_NS = 1_000_000_000

@@ -12,31 +12,52 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
+import errno
 import json
 import os
+import signal
 import sys
+import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import report
-from stage import DemoFailed, Stage, say
+from given import DemoFailed, say
+from stage import Stage
 from watch import Watch
 
 ROOT = Path(__file__).resolve().parents[2]
+# A press needs some seconds of match; match.py plays a day at most.
+_MIN_S, _MAX_S = 5.0, 86_400.0
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises instead of ending the process: with `--json` the answer belongs on stdout, as an object."""
+
+    def error(self, message: str) -> NoReturn:
+        raise DemoFailed(f"{message}; see `{self.prog} --help`", code="usage", exit_code=2)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds") from None
+    if not _MIN_S <= value <= _MAX_S:
+        raise argparse.ArgumentTypeError(f"{text} is out of range; {_MIN_S:g} to {_MAX_S:g}")
+    return value
 
 
 def parse() -> argparse.Namespace:
     """Understand the command line."""
-    parser = argparse.ArgumentParser(
-        prog="dev.py demo", description=__doc__.splitlines()[0] if __doc__ else None
-    )
+    parser = _Parser(prog="dev.py demo", description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout, errors included")
     parser.add_argument(
         "--video", type=Path, metavar="FILE", help="stream this recording instead of the generated match"
     )
     parser.add_argument("--offline", action="store_true", help="fetch no speech model")
-    parser.add_argument("--seconds", type=float, default=155.0, help="length of the generated match (155)")
+    parser.add_argument("--seconds", type=_seconds, default=155.0, help="length of the generated match (155)")
     parser.add_argument("--seed", type=int, default=7, help="of the generated match")
     parser.add_argument(
         "--screen",
@@ -51,24 +72,41 @@ def parse() -> argparse.Namespace:
 
 def main() -> int:
     """Command line entry point."""
-    arguments = parse()
+    is_json = "--json" in sys.argv[1:]
+    # Who is asked to end takes what it started along.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return demo(parse())
+    except DemoFailed as exc:
+        return fail(exc.code, str(exc), exc.exit_code, is_retryable=exc.retryable, is_json=is_json)
+    except KeyboardInterrupt:
+        return fail("interrupted", "stopped by the user", 130, is_retryable=True, is_json=is_json)
+    except OSError as exc:
+        # Nobody foresaw where: a full or failing disk, or a folder that went away.
+        is_full = exc.errno in (errno.ENOSPC, errno.EDQUOT)
+        code, advice = ("disk_full", "make room") if is_full else ("environment_problem", "mend it")
+        reason = f"{exc.strerror or exc}{f': {exc.filename}' if exc.filename else ''}; {advice}, or give another --out"
+        return fail(code, reason, 3, is_retryable=is_full, is_json=is_json)
+    except Exception as exc:  # noqa: BLE001 - outermost frame of the process; the answer stays one object
+        traceback.print_exc()
+        reason = f"unexpected {type(exc).__name__}: {exc}; please report it with the lines above"
+        return fail("bug", reason, 1, is_retryable=False, is_json=is_json)
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """Play it to its end. Raises DemoFailed."""
     began = datetime.datetime.now().astimezone()
     out = arguments.out or ROOT / ".clippy" / "demo" / began.strftime("%Y%m%d-%H%M%S")
     missing = os.environ.pop("CLIPPY_DEMO_MISSING", "").split()
-    try:
-        with contextlib.ExitStack() as stack:
-            stage = Stage(arguments, out.absolute(), missing, stack)
-            stage.set_up()
-            watch = Watch(stage)
-            watch.run()
-            results = report.collect(stage, watch)
-            print_results(results, is_json=arguments.json)
-            if not arguments.json and not arguments.close and sys.stdin.isatty():
-                stage.keep_page_open()
-    except DemoFailed as exc:
-        return fail(exc.code, str(exc), exc.exit_code, is_retryable=exc.retryable, is_json=arguments.json)
-    except KeyboardInterrupt:
-        return fail("interrupted", "stopped by the user", 130, is_retryable=True, is_json=arguments.json)
+    with contextlib.ExitStack() as stack:
+        stage = Stage(arguments, out.absolute(), missing, stack)
+        stage.set_up()
+        watch = Watch(stage)
+        watch.run()
+        results = report.collect(stage, watch)
+        print_results(results, is_json=arguments.json)
+        if not arguments.json and not arguments.close and sys.stdin.isatty():
+            stage.keep_page_open()
     return 0
 
 

@@ -16,7 +16,8 @@ import time
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
-from stage import DemoFailed, Stage, say, stop  # noqa: E402 - the folders come first
+from given import DemoFailed, say  # noqa: E402 - the folders come first
+from stage import Stage, stop  # noqa: E402 - the folders come first
 from virtual_desktop import VirtualDesktop  # noqa: E402 - the folders come first
 from watch import Watch  # noqa: E402 - the folders come first
 

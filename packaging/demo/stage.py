@@ -20,29 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from given import DemoFailed, check_video, make_folder, say
 
 ROOT = Path(__file__).resolve().parents[2]
 HOTKEY = "Ctrl+Shift+F10"
 _READY_S = 90.0
 _POLL_S = 0.25
 _VOICE_SINK = "clippy_demo_voice"
-
-
-class DemoFailed(Exception):
-    """The demo cannot go on; the message says what failed, with which value, and what to do."""
-
-    def __init__(
-        self, message: str, *, code: str = "demo_failed", exit_code: int = 1, retryable: bool = False
-    ) -> None:
-        super().__init__(message)
-        self.code = code
-        self.exit_code = exit_code
-        self.retryable = retryable
-
-
-def say(text: str) -> None:
-    """Progress, for people."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def wait_until(is_true: Callable[[], bool], *, timeout_s: float, what: str) -> None:
@@ -80,7 +64,7 @@ class Stage:
     def set_up(self) -> None:
         """Start everything but the player."""
         check_video(self.arguments.video)
-        self.out.mkdir(parents=True, exist_ok=True)
+        make_folder(self.out)
         # Not below the user's home: as root PostgreSQL runs as a user that cannot enter it.
         self.work = Path(self.stack.enter_context(tempfile.TemporaryDirectory(prefix="clippy-demo-")))
         self.work.chmod(0o711)
@@ -93,12 +77,14 @@ class Stage:
 
     def _open_desktop(self) -> None:
         wanted = self.arguments.screen
-        if wanted in ("auto", "real") and os.environ.get("DISPLAY"):
-            return self._use_real_desktop()
-        if wanted == "real":
-            raise DemoFailed(
-                "no DISPLAY is set; leave --screen real out", exit_code=3, code="screen_unavailable"
-            )
+        if wanted == "real" or (wanted == "auto" and os.environ.get("DISPLAY")):
+            try:
+                return self._use_real_desktop()
+            except DemoFailed as exc:
+                if wanted == "real":
+                    raise
+                self.left_out.append(f"your own screen ({exc}): a virtual one was recorded")
+                say(f"screen: not yours ({exc})")
         if wanted == "none":
             return self._do_without_screen("asked for with --screen none")
         sys.path.insert(0, str(ROOT / "packaging"))
@@ -117,24 +103,41 @@ class Stage:
         return None
 
     def _use_real_desktop(self) -> None:
+        self._check_screen()
         say(
             "screen: yours; the window that opens is what is streamed, its commentary goes to a microphone of its own"
         )
-        module = subprocess.run(
+        number = self._ask_desktop(
             ["pactl", "load-module", "module-null-sink", f"sink_name={_VOICE_SINK}", "norewinds=1"],
-            capture_output=True, text=True, check=False,
+            "cannot make a demo microphone", code="sound_unavailable",
         )  # fmt: skip
-        if module.returncode != 0:
-            raise DemoFailed(
-                f"cannot make a demo microphone: {module.stderr.strip() or 'pactl failed'}; use --screen virtual",
-                exit_code=3,
-                code="sound_unavailable",
-            )
-        number = module.stdout.strip()
         self.stack.callback(lambda: subprocess.run(["pactl", "unload-module", number], check=False))
         self.sinks = ("", _VOICE_SINK)
         self.sources = (f"{_VOICE_SINK}.monitor", "auto")
         self.press_key = self._press_with_xdotool
+
+    def _check_screen(self) -> None:
+        if not os.environ.get("DISPLAY"):
+            raise DemoFailed(
+                "no DISPLAY is set; leave --screen real out", exit_code=3, code="screen_unavailable"
+            )
+        self._ask_desktop(
+            ["xdotool", "getdisplaygeometry"],
+            f"cannot use the screen DISPLAY={os.environ['DISPLAY']}",
+            code="screen_unavailable",
+        )
+
+    def _ask_desktop(self, command: list[str], failure: str, *, code: str) -> str:
+        """Run one of the desktop's tools; DemoFailed with its own words when it fails."""
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+        except (OSError, subprocess.TimeoutExpired) as exc:
+            reason = f"{command[0]} does not answer" if isinstance(exc, subprocess.TimeoutExpired) else exc
+        else:
+            if done.returncode == 0:
+                return done.stdout.strip()
+            reason = " ".join(done.stderr.split()) or f"{command[0]} failed"
+        raise DemoFailed(f"{failure}: {reason}; use --screen virtual", exit_code=3, code=code)
 
     def _press_with_xdotool(self) -> int:
         pressed_ns = time.monotonic_ns()
@@ -378,30 +381,3 @@ def stop(child: subprocess.Popen[Any]) -> None:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait(timeout=10)
-
-
-def check_video(path: Path | None) -> None:
-    """DemoFailed when there is no such recording, or nothing in it; the player looks at the rest."""
-    if path is None:
-        return
-    if not path.is_file():
-        raise DemoFailed(
-            f"--video {path}: no such file; give the path of a recording", code="input_unusable", exit_code=2
-        )
-    if path.stat().st_size == 0:
-        raise DemoFailed(
-            f"--video {path}: the file is empty; give a recording", code="input_unusable", exit_code=2
-        )
-    import av
-
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise DemoFailed(f"--video {path}: it holds no picture", code="input_unusable")
-            next(container.decode(video=0))
-    except (av.FFmpegError, StopIteration, ValueError) as exc:
-        reason = str(exc) or "no frame can be decoded"
-        raise DemoFailed(
-            f"--video {path}: it cannot be played ({reason}); is it a recording, and whole?",
-            code="input_unusable",
-        ) from exc

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from stage import DemoFailed, Stage, say
+from given import DemoFailed, say
+from stage import Stage
 
 # The key is pressed so long after the last shot: its clip holds the whole highlight, and its post is not in the way of
 # the highlight's own.

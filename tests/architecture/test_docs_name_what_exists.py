@@ -93,12 +93,13 @@ def spoken_help(main: Callable[[], object], program: str, words: Sequence[str]) 
     arguments, sys.argv = sys.argv, [program, *words, "--help"]
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
-            main()
+            answer = main()
     except SystemExit as exc:
         return out.getvalue() if exc.code in (0, None) else None
     finally:
         sys.argv = arguments
-    return out.getvalue()
+    # An entry point answers with its exit code; dev.py's parser with what it understood.
+    return None if isinstance(answer, int) and answer != 0 else out.getvalue()
 
 
 @functools.cache

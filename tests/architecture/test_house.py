@@ -19,7 +19,10 @@ GENERATED = ROOT / "protos" / "clippy"
 # Names that say nothing of what is inside.
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "base", "misc"}
 # Folders that are no part of the project, for a copy without git.
-_PASSED_OVER = {".git", ".venv", ".clippy", "__pycache__", "node_modules", "dist", "build"}
+_PASSED_OVER = {
+    *(".git", ".venv", ".clippy", "__pycache__", "node_modules", "dist", "build"),
+    *(".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".import_linter_cache"),
+}
 # Written in two halves, so that this file does not name them itself.
 _INDEX_HOSTS = tuple(
     first + second

@@ -64,6 +64,8 @@ print(json.dumps(found), flush=True)
 
 @pytest.fixture(scope="module")
 def lost_references() -> dict[str, int]:
+    if sys.version_info >= (3, 12):
+        pytest.skip("None and True are immortal from Python 3.12 on: no lost reference can free them")
     if importlib.util.find_spec("PySide6") is None:
         pytest.skip("PySide6 is not installed")
     done = subprocess.run(

@@ -15,7 +15,7 @@ from tests.fakes.packets import FRAME_NS, MIX, SECOND_NS, VIDEO, picture, sound
 LARGER = dataclasses.replace(VIDEO, width_px=32)
 
 
-@pytest.fixture(params=["disk", "memory_alone"])
+@pytest.fixture(params=["disk", pytest.param("memory_alone", marks=pytest.mark.logs("ring_disk_failed"))])
 def ring(request, tmp_path):
     free_bytes = 1 << 40 if request.param == "disk" else 0
     ring = GopRing(

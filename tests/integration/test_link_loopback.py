@@ -133,7 +133,7 @@ async def test_a_wrong_token_is_a_state_with_a_reason_and_no_chunk_is_taken(site
     outbox.put(session_id, lane_chunk(0))
 
     client.start()
-    await eventually(lambda: "pair again" in client.problem)
+    await eventually(lambda: "owner.token" in client.problem)
     await asyncio.to_thread(client.stop)
     await server.stop()
 

@@ -171,6 +171,7 @@ def test_a_full_disk_is_told_once_and_the_newest_stays_in_memory(make_ring):
     assert numbers(ring) == list(range(40))
 
 
+@pytest.mark.logs("ring_disk_failed")
 def test_memory_alone_keeps_whole_gops_within_its_bound(make_ring):
     ring = make_ring(free_bytes=Disk(0), min_free_bytes=1_000, max_memory_bytes=20_000)
     for number in range(100):

@@ -57,7 +57,7 @@ def parse() -> argparse.Namespace:
         "--video", type=Path, metavar="FILE", help="stream this recording instead of the generated match"
     )
     parser.add_argument("--offline", action="store_true", help="fetch no speech model")
-    parser.add_argument("--seconds", type=_seconds, default=155.0, help="length of the generated match (155)")
+    parser.add_argument("--seconds", type=_seconds, default=165.0, help="length of the generated match (165)")
     parser.add_argument("--seed", type=int, default=7, help="of the generated match")
     parser.add_argument(
         "--screen",

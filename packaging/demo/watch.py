@@ -15,7 +15,7 @@ from stage import Stage
 
 # The key is pressed so long after the last shot: its clip holds the whole highlight, and its post is not in the way of
 # the highlight's own.
-_AFTER_SHOT_S = 20.0
+_AFTER_SHOT_S = 22.5
 _LOOK_EVERY_S = 2.0
 _GENERATED_S = 36.0
 _FINISH_S = 120.0

@@ -134,7 +134,9 @@ class Bridge(QObject):
             try:
                 action()
             except Exception:
-                log.exception("bridge_call_failed")
+                # A call that `stop` overtook finds its channel closed.
+                if not self._stopping.is_set():
+                    log.exception("bridge_call_failed")
             finally:
                 self._free_calls.release()
 

@@ -56,9 +56,17 @@ def run_all(installation: Installation) -> int:
         _empty(installation.scratch)
         python = [sys.executable, "-m", "coordinator", "--data", str(data)]
         children = [
-            ChildSpec(name=stage, argv=[*python, "worker", "--stage", stage], rank=1) for stage in STAGES
+            ChildSpec(
+                name=stage,
+                argv=[*python, "worker", "--stage", stage],
+                rank=1,
+                scratch=installation.scratch / stage,
+            )
+            for stage in STAGES
         ]
-        children.append(ChildSpec(name="serve", argv=[*python, "serve"], rank=0))
+        children.append(
+            ChildSpec(name="serve", argv=[*python, "serve"], rank=0, scratch=installation.scratch / "serve")
+        )
         told = {
             "page": f"http://{config.listen.web_endpoint}/",
             "link": str(config.listen.grpc_endpoint),

@@ -36,6 +36,12 @@ class Installation:
         """Files of work under way; what a kill left there is emptied at start."""
         return self.data / "scratch"
 
+    def scratch_of(self, process: str) -> Path:
+        """The part of `scratch` that one process (a stage, or `serve`) has to itself; made if need be."""
+        folder = self.scratch / process
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
     @property
     def spool(self) -> Path:
         return self.data / "spool"

@@ -34,7 +34,6 @@ async def _serve(installation: Installation) -> int:
     config = installation.config
     stop = asyncio.Event()
     lifeline.stop_on_signals(stop)
-    installation.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with installation.pool(extra=3) as pool:
         link = _link(installation, pool)
         await link.start(str(config.listen.grpc_endpoint))
@@ -145,6 +144,6 @@ def _site(installation: Installation, pool: asyncpg.Pool) -> Any:
         local_path=local_path,
         verify=granted,
         check_ready=check_ready,
-        scratch=installation.scratch,
+        scratch=installation.scratch_of("serve"),
     )
     return site.application()

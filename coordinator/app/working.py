@@ -39,7 +39,6 @@ async def _work(installation: Installation, stage: str) -> int:
     config = installation.config
     stop = asyncio.Event()
     lifeline.stop_on_signals(stop)
-    installation.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as stack:
         pool = await stack.enter_async_context(installation.pool(extra=4))
         presence = Presence(pool, worker_id=f"{config.node}-{stage}-{os.getpid()}", stage=stage)
@@ -88,7 +87,7 @@ async def _work_of(
         "rows": rows,
         "objects": installation.objects(),
         "media": media,
-        "scratch": installation.scratch,
+        "scratch": installation.scratch_of(stage),
     }
     if stage == "media":
         preparation = Preparation(**parts)

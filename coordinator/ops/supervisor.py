@@ -12,6 +12,7 @@ import dataclasses
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -65,6 +66,7 @@ class ChildSpec:
         environment: added to ours.
         rank: children start by rising rank and stop by falling rank; those of one rank stop together.
         stop_s: how long it may take to stop before it is killed.
+        scratch: a folder of its own for work under way; when it has died, what it left there is removed.
     """
 
     name: str
@@ -72,6 +74,7 @@ class ChildSpec:
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
     rank: int = 0
     stop_s: float = 25.0
+    scratch: Path | None = None
 
 
 class Supervisor:
@@ -281,6 +284,8 @@ class _Kept:
             starts_again_in_s=delay_s,
         )
         self._process = None
+        if self.spec.scratch is not None:
+            shutil.rmtree(self.spec.scratch, ignore_errors=True)
 
     def _close_pipe(self) -> None:
         if self._process is not None and self._process.stdin is not None:

@@ -149,11 +149,13 @@ def _marked(signals: SessionSignals, moments: list[Moment]) -> list[Moment]:
     for marker_s in sorted(signals.markers_s):
         if not 0 <= marker_s <= signals.duration_s:
             continue
-        index = next(
-            # A press is about what was just seen, never about what comes after it.
-            (at for at, one in enumerate(marked) if one.peak_s - 2.0 <= marker_s <= one.end_s + 10.0),
-            None,
-        )
+        # A press is about the best of what was just seen, never about what comes after it.
+        just_seen = [
+            (one.score, at)
+            for at, one in enumerate(marked)
+            if one.peak_s - 2.0 <= marker_s <= one.end_s + MARKER_BEFORE_S
+        ]
+        index = max(just_seen)[1] if just_seen else None
         press = Evidence(lane="marker", weight=1.0, note="the streamer marked it")
         if index is None:
             start_s, end_s = segment.fit_s(

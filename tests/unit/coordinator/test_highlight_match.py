@@ -240,10 +240,18 @@ def test_detection_since_a_time_finds_what_a_whole_run_finds():
 
 
 def test_a_press_makes_a_moment_of_nothing_and_comes_first(match):
-    moments = detect(dataclasses.replace(match, markers_s=[56.0]), top_k=4)
+    moments = detect(dataclasses.replace(match, markers_s=[15.0]), top_k=4)
 
     assert (moments[0].kind, moments[0].score) == ("marker", 1.0)
-    assert moments[0].start_s <= 56.0 <= moments[0].end_s
+    assert moments[0].start_s <= 15.0 <= moments[0].end_s
+
+
+def test_a_press_belongs_to_the_best_of_what_was_just_seen_not_to_the_nearest(match):
+    highlight = next(moment for moment in detect(match, top_k=3) if holds(moment, HIGHLIGHTS_S[0]))
+
+    first = detect(dataclasses.replace(match, markers_s=[56.0]), top_k=4)[0]
+
+    assert (first.start_s, first.score) == (highlight.start_s, 1.0)
 
 
 def test_a_press_right_after_a_moment_belongs_to_it(match):

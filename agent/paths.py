@@ -73,8 +73,8 @@ class AgentPaths:
         if len(os.fsencode(path)) < MAX_SOCKET_PATH_BYTES:
             return path
         digest = hashlib.sha256(os.fsencode(self.data)).hexdigest()[:12]
-        root = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
-        return Path(root) / f"clippy-{_user()}-{digest}" / "control.sock"
+        # Not XDG_RUNTIME_DIR: a shell by ssh has another one than the desktop, or none, and must find the same engine.
+        return Path(tempfile.gettempdir()) / f"clippy-{_user()}-{digest}" / "control.sock"
 
 
 def _user() -> str:

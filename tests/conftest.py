@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 import structlog
 
@@ -30,6 +31,10 @@ class LoggedProblems(logging.Handler):
 
 
 _PROBLEMS = LoggedProblems()
+
+# The same examples in every run: what fails here fails on every machine. `--hypothesis-seed` looks further.
+hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.load_profile("same")
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,7 @@ from agent.paths import AgentPaths
 ROOT = Path(__file__).parents[2]
 # What a test's engine or command must not find: a screen, a sound server, somebody's settings.
 _LEFT_OUT = ("DISPLAY", "WAYLAND_DISPLAY", "PULSE_SERVER", "CLIPPY_")
-_READY_S = 40.0
+_READY_S = 80.0
 
 
 def bare_environment(more: Mapping[str, Any] | None = None) -> dict[str, str]:

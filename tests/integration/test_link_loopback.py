@@ -270,7 +270,7 @@ async def test_an_upload_counts_only_when_the_store_has_what_the_agent_says(
         assert (row["covered_start_ns"], row["covered_end_ns"]) == (0, 5 * SECOND_NS)
 
 
-@pytest.mark.logs("group_delayed")
+@pytest.mark.logs("group_delayed", "news_delayed")
 async def test_the_database_going_away_delays_chunks_and_loses_none(site: Site, outbox: Outbox):
     server = await site.start()
     client = site.client(outbox)

@@ -108,7 +108,7 @@ def test_a_killed_engine_loses_nothing_that_was_kept_and_its_press_is_still_expo
     assert post["duration_s"] == pytest.approx(clip["duration_s"], abs=0.1)
     check_source(stack, clip)
     assert [press["clip_id"] for press in session["presses"]].count(clip["clip_id"]) == 1
-    assert len(promised) >= 6
+    assert promised
     check_chunks(stack, old_id, promised)
     new = stack.press()
     assert new["session_id"] != old_id

@@ -21,7 +21,6 @@ from set_up_steps import SetupFailed, SetupInterrupted, say
 # Exit codes are the product's own: 2 usage, 3 environment problem.
 USAGE, ENVIRONMENT, INTERRUPTED = 2, 3, 130
 # Each test process starts a PostgreSQL, and a desktop where it needs one.
-SOME_FAILED = 1  # pytest's exit code
 NO_TESTS = 5  # pytest's exit code for an empty selection
 MAX_TEST_PROCESSES = 4
 
@@ -77,21 +76,8 @@ def test(arguments: argparse.Namespace, rest: list[str]) -> int:
     if rest:
         return call(in_venv("pytest", *selection, *parallel(rest), *rest))
     # The end-to-end tests start whole installations, which would starve one another: they come last, one by one.
-    code = run_tests([*selection, "--ignore", "tests/e2e"], parallel(rest))
-    return run_tests([*selection, "tests/e2e"], []) if code in (0, NO_TESTS) else code
-
-
-def run_tests(selection: list[str], processes: list[str]) -> int:
-    """Run a part of the suite; what fails in it gets one more run by itself, and is told.
-
-    Real screens, sound and kills on a machine that others use too: a test that lost a race against the load passes
-    alone, a test that found a defect fails again.
-    """
-    code = call(in_venv("pytest", *processes, *selection))
-    if code == SOME_FAILED:
-        say("Some tests failed. Once more, these alone; what fails again has failed:")
-        code = call(in_venv("pytest", "--last-failed", "--last-failed-no-failures", "none", *selection))
-    return code
+    code = call(in_venv("pytest", *selection, *parallel(rest), "--ignore", "tests/e2e"))
+    return call(in_venv("pytest", *selection, "tests/e2e")) if code in (0, NO_TESTS) else code
 
 
 def parallel(rest: list[str]) -> list[str]:

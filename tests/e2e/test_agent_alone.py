@@ -48,7 +48,9 @@ class Alone:
 @pytest.fixture(scope="module")
 def alone(desktop: Any) -> Iterator[Alone]:
     """Press by key and by command first, then start the coordinator."""
-    with Stack(desktop, agent={"CLIPS__PRESS_LENGTH_S": 4, "UPLINK__CHUNK_S": 2}) as stack:
+    # A session is stored when it has ended, not before: what was promised can still be counted at the agent.
+    later = {"ROLL_UP_S": 60}
+    with Stack(desktop, coordinator=later, agent={"CLIPS__PRESS_LENGTH_S": 4, "UPLINK__CHUNK_S": 2}) as stack:
         stack.start_engine()
         by_key = stack.press()
         by_command = stack.ask("clip", "--last", "2")
@@ -108,7 +110,7 @@ def test_a_killed_engine_loses_nothing_that_was_kept_and_its_press_is_still_expo
     assert post["duration_s"] == pytest.approx(clip["duration_s"], abs=0.1)
     check_source(stack, clip)
     assert [press["clip_id"] for press in session["presses"]].count(clip["clip_id"]) == 1
-    assert promised
+    assert len(promised) >= 6
     check_chunks(stack, old_id, promised)
     new = stack.press()
     assert new["session_id"] != old_id

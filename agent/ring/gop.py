@@ -59,6 +59,11 @@ class Gop:
             self.end_ns = max(self.end_ns, packet.pts_ns + packet.duration_ns)
         return taken
 
+    def finish(self, next_ns: int) -> None:
+        """Nothing more comes. Its last picture is shown until the next GOP's first (0: none), however late that came."""
+        self.is_complete = True
+        self.end_ns = max(self.end_ns, next_ns)
+
     def forget_written(self) -> int:
         """Drop from memory what the file holds; return the bytes that were freed."""
         num = self.num_written - self.num_forgotten

@@ -172,7 +172,7 @@ class GopRing:
 
     def _begin_gop(self, packet: EncodedPacket) -> None:
         assert self._info is not None
-        self._finish_gop()
+        self._finish_gop(packet.pts_ns)
         gop = Gop(
             info=self._info, index=self._num_gops_in_epoch, start_ns=packet.pts_ns, end_ns=packet.pts_ns
         )
@@ -183,9 +183,9 @@ class GopRing:
         self._size_bytes += gop.size_bytes
         self._disk.enqueue(gop)
 
-    def _finish_gop(self) -> None:
+    def _finish_gop(self, next_ns: int = 0) -> None:
         if self._current is not None:
-            self._current.is_complete = True
+            self._current.finish(next_ns)
             self._current = None
 
     def _keep_bounds(self) -> None:

@@ -116,7 +116,7 @@ class ControlServer:
             ThreadPoolExecutor(max_workers=_NUM_THREADS, thread_name_prefix="control"),
             options=[("grpc.so_reuseport", 0)],
         )
-        control_pb2_grpc.add_ControlServicer_to_server(_Servicer(engine), self._server)
+        control_pb2_grpc.add_ControlServicer_to_server(_Servicer(engine), self._server)  # type: ignore[abstract]
 
     def start(self) -> None:
         """Listen.

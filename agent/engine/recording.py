@@ -7,7 +7,6 @@ packets and chunks still find their place.
 from __future__ import annotations
 
 import datetime
-import queue
 import time
 import uuid
 from collections.abc import Callable
@@ -22,14 +21,16 @@ from agent.clip.thumbnail import write_thumbnail
 from agent.clip.writer import Mp4ClipWriter, remove_parts
 from agent.config import Config
 from agent.encode.probe import choose_encoder
+from agent.engine import places
+from agent.engine.errands import Errands
 from agent.errors import AgentError, EnvironmentProblem, SoundUnavailable
-from agent.lanes import SoundLane, VideoLane
+from agent.lanes.sound import SoundLane
+from agent.lanes.video import VideoLane
 from agent.library.library import Library
 from agent.model.clips import SavedClip
 from agent.model.media import LaneChunk, SignalSample, SoundName
-from agent.paths import AgentPaths, default_clip_folder, make_private
+from agent.paths import AgentPaths, make_private
 from agent.ports import SoundSource
-from agent.ring.recovery import delete_orphan, find_orphans, stale_orphans
 from agent.ring.ring import GopRing
 from agent.ring.sink import PacketSink
 from agent.session import Session
@@ -40,50 +41,7 @@ from protos.timebase import MILLISECOND_NS, SECOND_NS
 
 log = structlog.get_logger()
 
-_ORPHAN_AGE_MS = 24 * 3600 * 1000
-_MAX_ERRANDS = 256
 _READY_LOOK_S = 0.05
-
-
-class Errands(Worker):
-    """Thread `keeper`: writes chunks to the outbox and pins candidates, so that no media thread waits for a disk.
-
-    At most 256 wait; more are dropped and counted, which only happens while the disk does not answer.
-    """
-
-    def __init__(self, on_problem: Callable[[str, str | None], None]) -> None:
-        super().__init__("keeper")
-        self._queue: queue.Queue[Callable[[], None]] = queue.Queue(_MAX_ERRANDS)
-        self._tell = on_problem
-        self.num_dropped = 0
-
-    def put(self, errand: Callable[[], None]) -> None:
-        """Do it soon; any thread; returns at once."""
-        try:
-            self._queue.put_nowait(errand)
-        except queue.Full:
-            self.num_dropped += 1
-            self._tell("outbox", f"the disk does not answer: {self.num_dropped} chunks could not be kept")
-
-    def step(self) -> None:
-        """One errand."""
-        try:
-            errand = self._queue.get(timeout=0.2)
-        except queue.Empty:
-            return
-        self._do(errand)
-
-    def tear_down(self) -> None:
-        """What still waits is done: the last chunks of a session come at its end."""
-        while not self._queue.empty():
-            self._do(self._queue.get_nowait())
-
-    def _do(self, errand: Callable[[], None]) -> None:
-        try:
-            errand()
-            self._tell("outbox", None)
-        except AgentError as exc:
-            self._tell("outbox", str(exc))
 
 
 class Recording:
@@ -114,23 +72,15 @@ class Recording:
         self.started_unix_ms = time.time_ns() // MILLISECOND_NS
         self.warnings: list[str] = []
         self.sound_db: dict[str, float] = {}
-        self.clip_folder = (
-            Path(config.clips.folder).expanduser() if config.clips.folder else default_clip_folder()
-        )
+        self.clip_folder = places.clip_folder(config)
         self._config = config
         self._on_chunk = on_chunk
-        self._namer = ClipNamer(_made(self.clip_folder), config.clips.name)
+        self._namer = ClipNamer(self.clip_folder, config.clips.name)
         remove_parts(self.clip_folder)
         self.library = Library(paths.library)
         self.clock = SessionClock()
-        ring_folder = (
-            make_private(Path(config.ring.folder).expanduser(), setting="ring.folder")
-            if config.ring.folder
-            else make_private(paths.ring)
-        )
-        _drop_stale(ring_folder, config.ring.max_bytes)
         self.ring = GopRing(
-            ring_folder,
+            places.ring_folder(paths, config),
             session_id=self.session_id,
             t0_monotonic_ns=self.clock.t0_monotonic_ns,
             max_duration_ns=config.ring.max_duration_s * SECOND_NS,
@@ -290,23 +240,3 @@ class _Readiness(Worker):
             self.request_stop()
         else:
             self.wait(_READY_LOOK_S)
-
-
-def _made(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise EnvironmentProblem(
-            f"cannot make the clips' folder {folder}: {exc.strerror}; set clips.folder"
-        ) from exc
-    return folder
-
-
-def _drop_stale(ring_folder: Path, max_bytes: int) -> None:
-    """What a killed engine left is kept for a day, for presses and requests, as long as there is room."""
-    orphans = find_orphans(ring_folder)
-    now_unix_ms = time.time_ns() // MILLISECOND_NS
-    for orphan in stale_orphans(
-        orphans, now_unix_ms=now_unix_ms, max_age_ms=_ORPHAN_AGE_MS, max_bytes=max_bytes
-    ):
-        delete_orphan(orphan, reason="older than a day, or more than the ring may take")

@@ -60,7 +60,7 @@ class Gop:
         return taken
 
     def finish(self, next_ns: int) -> None:
-        """Nothing more comes. Its last picture is shown until the next GOP's first (0: none), however late that came."""
+        """Nothing more comes. The last picture is shown until the next GOP's first (0: none), however late that is."""
         self.is_complete = True
         self.end_ns = max(self.end_ns, next_ns)
 

@@ -16,7 +16,8 @@ from agent.capture.choose import list_screens, list_sound, open_screen, open_sou
 from agent.capture.clock import SessionClock
 from agent.capture.pulse import PulseSource
 from agent.capture.watch import SoundWatch
-from agent.lanes import SoundLane, VideoLane
+from agent.lanes.sound import SoundLane
+from agent.lanes.video import VideoLane
 from tests.fakes.desktop_here import MISSING, REASON, desktop_here, load_packaging, wait_until
 
 pytestmark = [pytest.mark.desktop, pytest.mark.skipif(bool(MISSING), reason=REASON)]

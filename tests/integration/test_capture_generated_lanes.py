@@ -11,7 +11,8 @@ import pytest
 from agent.capture import barcode
 from agent.capture.clock import SessionClock
 from agent.capture.generated import GeneratedScreen, GeneratedSound
-from agent.lanes import SoundLane, VideoLane
+from agent.lanes.sound import SoundLane
+from agent.lanes.video import VideoLane
 from agent.signals.chunker import SignalChunker
 from tests.fakes.desktop_here import wait_until
 

@@ -106,6 +106,13 @@ class Clip(_message.Message):
     THUMBNAIL_PATH_FIELD_NUMBER: _builtins.int
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
     CREATED_UNIX_MS_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    IS_LOCKED_FIELD_NUMBER: _builtins.int
+    TRASHED_UNIX_MS_FIELD_NUMBER: _builtins.int
+    MIN_START_NS_FIELD_NUMBER: _builtins.int
+    MAX_END_NS_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    TRACKS_FIELD_NUMBER: _builtins.int
     clip_id: _builtins.str
     path: _builtins.str
     session_id: _builtins.str
@@ -118,6 +125,22 @@ class Clip(_message.Message):
     thumbnail_path: _builtins.str
     size_bytes: _builtins.int
     created_unix_ms: _builtins.int
+    title: _builtins.str
+    """what the user called it; empty: not named"""
+    is_locked: _builtins.bool
+    """neither moved to the trash nor forgotten until it is unlocked"""
+    trashed_unix_ms: _builtins.int
+    """0: not in the trash"""
+    min_start_ns: _builtins.int
+    """how far its start and end can be moved now; equal to start_ns and end_ns"""
+    max_end_ns: _builtins.int
+    """where its packets are no longer pinned"""
+    note: _builtins.str
+    """what it lacks of what was asked for, and why; empty when it is whole"""
+    @_builtins.property
+    def tracks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """its sound tracks, the mix first"""
+
     def __init__(
         self,
         *,
@@ -131,10 +154,17 @@ class Clip(_message.Message):
         thumbnail_path: _builtins.str = ...,
         size_bytes: _builtins.int = ...,
         created_unix_ms: _builtins.int = ...,
+        title: _builtins.str = ...,
+        is_locked: _builtins.bool = ...,
+        trashed_unix_ms: _builtins.int = ...,
+        min_start_ns: _builtins.int = ...,
+        max_end_ns: _builtins.int = ...,
+        note: _builtins.str = ...,
+        tracks: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip_id", b"clip_id", "created_unix_ms", b"created_unix_ms", "end_ns", b"end_ns", "latency_ms", b"latency_ms", "path", b"path", "session_id", b"session_id", "size_bytes", b"size_bytes", "start_ns", b"start_ns", "thumbnail_path", b"thumbnail_path", "trigger", b"trigger"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip_id", b"clip_id", "created_unix_ms", b"created_unix_ms", "end_ns", b"end_ns", "is_locked", b"is_locked", "latency_ms", b"latency_ms", "max_end_ns", b"max_end_ns", "min_start_ns", b"min_start_ns", "note", b"note", "path", b"path", "session_id", b"session_id", "size_bytes", b"size_bytes", "start_ns", b"start_ns", "thumbnail_path", b"thumbnail_path", "title", b"title", "tracks", b"tracks", "trashed_unix_ms", b"trashed_unix_ms", "trigger", b"trigger"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -9,6 +9,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from protos.clippy.v1 import clips_pb2 as _clips_pb2
 import builtins as _builtins
 import sys
@@ -20,6 +21,23 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _KeyAction:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _KeyActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_KeyAction.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    KEY_ACTION_UNSPECIFIED: _KeyAction.ValueType  # 0
+    KEY_ACTION_DOWN: _KeyAction.ValueType  # 1
+    KEY_ACTION_UP: _KeyAction.ValueType  # 2
+
+class KeyAction(_KeyAction, metaclass=_KeyActionEnumTypeWrapper): ...
+
+KEY_ACTION_UNSPECIFIED: KeyAction.ValueType  # 0
+KEY_ACTION_DOWN: KeyAction.ValueType  # 1
+KEY_ACTION_UP: KeyAction.ValueType  # 2
+Global___KeyAction: _TypeAlias = KeyAction  # noqa: Y015
 
 @_typing.final
 class GetStatusRequest(_message.Message):
@@ -66,6 +84,10 @@ class Status(_message.Message):
     CLIP_FOLDER_FIELD_NUMBER: _builtins.int
     LAST_PRESS_ERROR_FIELD_NUMBER: _builtins.int
     SESSION_T0_MONOTONIC_NS_FIELD_NUMBER: _builtins.int
+    PICTURE_FIELD_NUMBER: _builtins.int
+    BUFFER_FIELD_NUMBER: _builtins.int
+    HEALTH_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
     state: _builtins.str
     """starting, ready, problem, stopping"""
     problem: _builtins.str
@@ -105,6 +127,14 @@ class Status(_message.Message):
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """e.g. "no microphone: the clip has desktop sound alone" """
 
+    @_builtins.property
+    def picture(self) -> Global___Picture: ...
+    @_builtins.property
+    def buffer(self) -> Global___Buffer: ...
+    @_builtins.property
+    def health(self) -> Global___Health: ...
+    @_builtins.property
+    def cost(self) -> Global___Cost: ...
     def __init__(
         self,
         *,
@@ -134,14 +164,271 @@ class Status(_message.Message):
         clip_folder: _builtins.str = ...,
         last_press_error: _builtins.str = ...,
         session_t0_monotonic_ns: _builtins.int = ...,
+        picture: Global___Picture | None = ...,
+        buffer: Global___Buffer | None = ...,
+        health: Global___Health | None = ...,
+        cost: Global___Cost | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["uplink", b"uplink"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["buffer", b"buffer", "cost", b"cost", "health", b"health", "picture", b"picture", "uplink", b"uplink"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["buffered_bytes", b"buffered_bytes", "buffered_ns", b"buffered_ns", "captured_bytes", b"captured_bytes", "clip_folder", b"clip_folder", "cpu_s_per_s", b"cpu_s_per_s", "engine_version", b"engine_version", "frame_rate", b"frame_rate", "frames_captured", b"frames_captured", "frames_dropped", b"frames_dropped", "height", b"height", "hotkey", b"hotkey", "last_press_error", b"last_press_error", "max_buffer_ns", b"max_buffer_ns", "now_ns", b"now_ns", "pid", b"pid", "problem", b"problem", "rss_bytes", b"rss_bytes", "screen_source", b"screen_source", "session_id", b"session_id", "session_t0_monotonic_ns", b"session_t0_monotonic_ns", "sound", b"sound", "state", b"state", "uplink", b"uplink", "video_encoder", b"video_encoder", "warnings", b"warnings", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["buffer", b"buffer", "buffered_bytes", b"buffered_bytes", "buffered_ns", b"buffered_ns", "captured_bytes", b"captured_bytes", "clip_folder", b"clip_folder", "cost", b"cost", "cpu_s_per_s", b"cpu_s_per_s", "engine_version", b"engine_version", "frame_rate", b"frame_rate", "frames_captured", b"frames_captured", "frames_dropped", b"frames_dropped", "health", b"health", "height", b"height", "hotkey", b"hotkey", "last_press_error", b"last_press_error", "max_buffer_ns", b"max_buffer_ns", "now_ns", b"now_ns", "picture", b"picture", "pid", b"pid", "problem", b"problem", "rss_bytes", b"rss_bytes", "screen_source", b"screen_source", "session_id", b"session_id", "session_t0_monotonic_ns", b"session_t0_monotonic_ns", "sound", b"sound", "state", b"state", "uplink", b"uplink", "video_encoder", b"video_encoder", "warnings", b"warnings", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Status: _TypeAlias = Status  # noqa: Y015
+
+@_typing.final
+class Picture(_message.Message):
+    """How the picture is made now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODEC_FIELD_NUMBER: _builtins.int
+    ENCODER_REASON_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    STEP_REASON_FIELD_NUMBER: _builtins.int
+    IS_PROXY_ON_FIELD_NUMBER: _builtins.int
+    LOSS_PCT_FIELD_NUMBER: _builtins.int
+    SOURCE_WIDTH_FIELD_NUMBER: _builtins.int
+    SOURCE_HEIGHT_FIELD_NUMBER: _builtins.int
+    codec: _builtins.str
+    """h264, hevc, av1"""
+    encoder_reason: _builtins.str
+    """why not the one that was wished for; empty when it is that one"""
+    tier: _builtins.str
+    """owner, free, pro, business"""
+    step: _builtins.str
+    """what the step-down ladder has taken away; empty: nothing"""
+    step_reason: _builtins.str
+    is_proxy_on: _builtins.bool
+    loss_pct: _builtins.float
+    """of the ticks, over the last 5 s"""
+    source_width: _builtins.int
+    """of the screen, before it is fitted"""
+    source_height: _builtins.int
+    def __init__(
+        self,
+        *,
+        codec: _builtins.str = ...,
+        encoder_reason: _builtins.str = ...,
+        tier: _builtins.str = ...,
+        step: _builtins.str = ...,
+        step_reason: _builtins.str = ...,
+        is_proxy_on: _builtins.bool = ...,
+        loss_pct: _builtins.float = ...,
+        source_width: _builtins.int = ...,
+        source_height: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codec", b"codec", "encoder_reason", b"encoder_reason", "is_proxy_on", b"is_proxy_on", "loss_pct", b"loss_pct", "source_height", b"source_height", "source_width", b"source_width", "step", b"step", "step_reason", b"step_reason", "tier", b"tier"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Picture: _TypeAlias = Picture  # noqa: Y015
+
+@_typing.final
+class Buffer(_message.Message):
+    """What the ring holds and may hold."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FOLDER_FIELD_NUMBER: _builtins.int
+    IS_IN_MEMORY_FIELD_NUMBER: _builtins.int
+    MAX_BYTES_FIELD_NUMBER: _builtins.int
+    FREE_BYTES_FIELD_NUMBER: _builtins.int
+    PINNED_BYTES_FIELD_NUMBER: _builtins.int
+    MAX_PINNED_BYTES_FIELD_NUMBER: _builtins.int
+    EPOCHS_FIELD_NUMBER: _builtins.int
+    NUM_RECOVERABLE_FIELD_NUMBER: _builtins.int
+    folder: _builtins.str
+    """empty: in memory alone"""
+    is_in_memory: _builtins.bool
+    max_bytes: _builtins.int
+    free_bytes: _builtins.int
+    """on the ring's disk"""
+    pinned_bytes: _builtins.int
+    max_pinned_bytes: _builtins.int
+    num_recoverable: _builtins.int
+    """sessions that a killed engine left"""
+    @_builtins.property
+    def epochs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Epoch]:
+        """what is in the ring, oldest first; a clip never crosses from one to the next"""
+
+    def __init__(
+        self,
+        *,
+        folder: _builtins.str = ...,
+        is_in_memory: _builtins.bool = ...,
+        max_bytes: _builtins.int = ...,
+        free_bytes: _builtins.int = ...,
+        pinned_bytes: _builtins.int = ...,
+        max_pinned_bytes: _builtins.int = ...,
+        epochs: _abc.Iterable[Global___Epoch] | None = ...,
+        num_recoverable: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epochs", b"epochs", "folder", b"folder", "free_bytes", b"free_bytes", "is_in_memory", b"is_in_memory", "max_bytes", b"max_bytes", "max_pinned_bytes", b"max_pinned_bytes", "num_recoverable", b"num_recoverable", "pinned_bytes", b"pinned_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Buffer: _TypeAlias = Buffer  # noqa: Y015
+
+@_typing.final
+class Epoch(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_NS_FIELD_NUMBER: _builtins.int
+    END_NS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    start_ns: _builtins.int
+    end_ns: _builtins.int
+    reason: _builtins.str
+    """why it began: start, size, encoder, suspended, stopped, screen"""
+    def __init__(
+        self,
+        *,
+        start_ns: _builtins.int = ...,
+        end_ns: _builtins.int = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_ns", b"end_ns", "reason", b"reason", "start_ns", b"start_ns"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Epoch: _TypeAlias = Epoch  # noqa: Y015
+
+@_typing.final
+class Health(_message.Message):
+    """Whether what is recorded is what it should be: the content, not only the threads."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LAST_CHECK_UNIX_MS_FIELD_NUMBER: _builtins.int
+    LAST_CHECK_AGE_S_FIELD_NUMBER: _builtins.int
+    CHECKS_FIELD_NUMBER: _builtins.int
+    ALARMS_FIELD_NUMBER: _builtins.int
+    last_check_unix_ms: _builtins.int
+    """0: none yet"""
+    last_check_age_s: _builtins.float
+    @_builtins.property
+    def checks(self) -> _containers.RepeatedCompositeFieldContainer[Global___HealthCheck]: ...
+    @_builtins.property
+    def alarms(self) -> _containers.RepeatedCompositeFieldContainer[Global___Alarm]:
+        """what is wrong now, the worst first"""
+
+    def __init__(
+        self,
+        *,
+        last_check_unix_ms: _builtins.int = ...,
+        last_check_age_s: _builtins.float = ...,
+        checks: _abc.Iterable[Global___HealthCheck] | None = ...,
+        alarms: _abc.Iterable[Global___Alarm] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarms", b"alarms", "checks", b"checks", "last_check_age_s", b"last_check_age_s", "last_check_unix_ms", b"last_check_unix_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Health: _TypeAlias = Health  # noqa: Y015
+
+@_typing.final
+class HealthCheck(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    IS_OK_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """decodes, black, frozen, silent, stale, drift"""
+    is_ok: _builtins.bool
+    detail: _builtins.str
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        is_ok: _builtins.bool = ...,
+        detail: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "is_ok", b"is_ok", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HealthCheck: _TypeAlias = HealthCheck  # noqa: Y015
+
+@_typing.final
+class Alarm(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    SINCE_UNIX_MS_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """e.g. black, frozen, silent_mic, stale, drift, disk_full, screen_lost"""
+    message: _builtins.str
+    """what, which value, what to do"""
+    since_unix_ms: _builtins.int
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        message: _builtins.str = ...,
+        since_unix_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "message", b"message", "since_unix_ms", b"since_unix_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Alarm: _TypeAlias = Alarm  # noqa: Y015
+
+@_typing.final
+class Cost(_message.Message):
+    """What recording costs this machine."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CPU_S_PER_S_FIELD_NUMBER: _builtins.int
+    RSS_BYTES_FIELD_NUMBER: _builtins.int
+    DROPPED_PCT_FIELD_NUMBER: _builtins.int
+    MB_PER_MIN_FIELD_NUMBER: _builtins.int
+    GB_PER_DAY_FIELD_NUMBER: _builtins.int
+    WRITTEN_BYTES_FIELD_NUMBER: _builtins.int
+    cpu_s_per_s: _builtins.float
+    rss_bytes: _builtins.int
+    dropped_pct: _builtins.float
+    """of all ticks of the session"""
+    mb_per_min: _builtins.float
+    """written to the ring"""
+    gb_per_day: _builtins.float
+    """at this rate, if recorded all day"""
+    written_bytes: _builtins.int
+    """to the ring, this session"""
+    def __init__(
+        self,
+        *,
+        cpu_s_per_s: _builtins.float = ...,
+        rss_bytes: _builtins.int = ...,
+        dropped_pct: _builtins.float = ...,
+        mb_per_min: _builtins.float = ...,
+        gb_per_day: _builtins.float = ...,
+        written_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_s_per_s", b"cpu_s_per_s", "dropped_pct", b"dropped_pct", "gb_per_day", b"gb_per_day", "mb_per_min", b"mb_per_min", "rss_bytes", b"rss_bytes", "written_bytes", b"written_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Cost: _TypeAlias = Cost  # noqa: Y015
 
 @_typing.final
 class SoundTrack(_message.Message):
@@ -151,12 +438,27 @@ class SoundTrack(_message.Message):
     DEVICE_FIELD_NUMBER: _builtins.int
     LOUDNESS_DB_FIELD_NUMBER: _builtins.int
     IS_RUNNING_FIELD_NUMBER: _builtins.int
+    PEAK_DB_FIELD_NUMBER: _builtins.int
+    GAIN_DB_FIELD_NUMBER: _builtins.int
+    IS_MUTED_FIELD_NUMBER: _builtins.int
+    IS_NOISE_SUPPRESSED_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    DRIFT_PPM_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """mix, mic, desktop"""
+    """mix, mic, mic_raw, desktop, or an application's"""
     device: _builtins.str
     loudness_db: _builtins.float
     """over the last second; -120 is silence"""
     is_running: _builtins.bool
+    peak_db: _builtins.float
+    """highest sample of the last second; 0 is full scale"""
+    gain_db: _builtins.float
+    is_muted: _builtins.bool
+    is_noise_suppressed: _builtins.bool
+    problem: _builtins.str
+    """why it gives no sound; empty when it does"""
+    drift_ppm: _builtins.float
+    """how much faster than ours the device's clock runs"""
     def __init__(
         self,
         *,
@@ -164,14 +466,487 @@ class SoundTrack(_message.Message):
         device: _builtins.str = ...,
         loudness_db: _builtins.float = ...,
         is_running: _builtins.bool = ...,
+        peak_db: _builtins.float = ...,
+        gain_db: _builtins.float = ...,
+        is_muted: _builtins.bool = ...,
+        is_noise_suppressed: _builtins.bool = ...,
+        problem: _builtins.str = ...,
+        drift_ppm: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "is_running", b"is_running", "loudness_db", b"loudness_db", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "drift_ppm", b"drift_ppm", "gain_db", b"gain_db", "is_muted", b"is_muted", "is_noise_suppressed", b"is_noise_suppressed", "is_running", b"is_running", "loudness_db", b"loudness_db", "name", b"name", "peak_db", b"peak_db", "problem", b"problem"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SoundTrack: _TypeAlias = SoundTrack  # noqa: Y015
+
+@_typing.final
+class SetSoundRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    GAIN_DB_FIELD_NUMBER: _builtins.int
+    IS_MUTED_FIELD_NUMBER: _builtins.int
+    IS_NOISE_SUPPRESSED_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """of a SoundTrack"""
+    gain_db: _builtins.float
+    is_muted: _builtins.bool
+    is_noise_suppressed: _builtins.bool
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        gain_db: _builtins.float | None = ...,
+        is_muted: _builtins.bool | None = ...,
+        is_noise_suppressed: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_gain_db", b"_gain_db", "_is_muted", b"_is_muted", "_is_noise_suppressed", b"_is_noise_suppressed", "gain_db", b"gain_db", "is_muted", b"is_muted", "is_noise_suppressed", b"is_noise_suppressed"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gain_db", b"_gain_db", "_is_muted", b"_is_muted", "_is_noise_suppressed", b"_is_noise_suppressed", "gain_db", b"gain_db", "is_muted", b"is_muted", "is_noise_suppressed", b"is_noise_suppressed", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__gain_db: _TypeAlias = _typing.Literal["gain_db"]  # noqa: Y015
+    _WhichOneofArgType__gain_db: _TypeAlias = _typing.Literal["_gain_db", b"_gain_db"]  # noqa: Y015
+    _WhichOneofReturnType__is_muted: _TypeAlias = _typing.Literal["is_muted"]  # noqa: Y015
+    _WhichOneofArgType__is_muted: _TypeAlias = _typing.Literal["_is_muted", b"_is_muted"]  # noqa: Y015
+    _WhichOneofReturnType__is_noise_suppressed: _TypeAlias = _typing.Literal["is_noise_suppressed"]  # noqa: Y015
+    _WhichOneofArgType__is_noise_suppressed: _TypeAlias = _typing.Literal["_is_noise_suppressed", b"_is_noise_suppressed"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__gain_db) -> _WhichOneofReturnType__gain_db | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__is_muted) -> _WhichOneofReturnType__is_muted | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__is_noise_suppressed) -> _WhichOneofReturnType__is_noise_suppressed | None: ...
+
+Global___SetSoundRequest: _TypeAlias = SetSoundRequest  # noqa: Y015
+
+@_typing.final
+class PressKeyRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTION_FIELD_NUMBER: _builtins.int
+    MONOTONIC_NS_FIELD_NUMBER: _builtins.int
+    action: Global___KeyAction.ValueType
+    monotonic_ns: _builtins.int
+    """when it happened; 0: now"""
+    def __init__(
+        self,
+        *,
+        action: Global___KeyAction.ValueType = ...,
+        monotonic_ns: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "monotonic_ns", b"monotonic_ns"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PressKeyRequest: _TypeAlias = PressKeyRequest  # noqa: Y015
+
+@_typing.final
+class PressKeyResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def clip(self) -> _clips_pb2.Clip:
+        """the clip that the event made or changed, once its file is closed; unset: none"""
+
+    def __init__(
+        self,
+        *,
+        clip: _clips_pb2.Clip | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PressKeyResponse: _TypeAlias = PressKeyResponse  # noqa: Y015
+
+@_typing.final
+class MoveClipEndsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIP_ID_FIELD_NUMBER: _builtins.int
+    START_NS_FIELD_NUMBER: _builtins.int
+    END_NS_FIELD_NUMBER: _builtins.int
+    clip_id: _builtins.str
+    start_ns: _builtins.int
+    end_ns: _builtins.int
+    def __init__(
+        self,
+        *,
+        clip_id: _builtins.str = ...,
+        start_ns: _builtins.int | None = ...,
+        end_ns: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_end_ns", b"_end_ns", "_start_ns", b"_start_ns", "end_ns", b"end_ns", "start_ns", b"start_ns"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_end_ns", b"_end_ns", "_start_ns", b"_start_ns", "clip_id", b"clip_id", "end_ns", b"end_ns", "start_ns", b"start_ns"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__end_ns: _TypeAlias = _typing.Literal["end_ns"]  # noqa: Y015
+    _WhichOneofArgType__end_ns: _TypeAlias = _typing.Literal["_end_ns", b"_end_ns"]  # noqa: Y015
+    _WhichOneofReturnType__start_ns: _TypeAlias = _typing.Literal["start_ns"]  # noqa: Y015
+    _WhichOneofArgType__start_ns: _TypeAlias = _typing.Literal["_start_ns", b"_start_ns"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__end_ns) -> _WhichOneofReturnType__end_ns | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__start_ns) -> _WhichOneofReturnType__start_ns | None: ...
+
+Global___MoveClipEndsRequest: _TypeAlias = MoveClipEndsRequest  # noqa: Y015
+
+@_typing.final
+class ShareClipRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIP_ID_FIELD_NUMBER: _builtins.int
+    TRACKS_FIELD_NUMBER: _builtins.int
+    clip_id: _builtins.str
+    @_builtins.property
+    def tracks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """sound tracks to keep; none: the mix alone"""
+
+    def __init__(
+        self,
+        *,
+        clip_id: _builtins.str = ...,
+        tracks: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip_id", b"clip_id", "tracks", b"tracks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShareClipRequest: _TypeAlias = ShareClipRequest  # noqa: Y015
+
+@_typing.final
+class ShareClipResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    """under the data directory; emptied at the next start"""
+    size_bytes: _builtins.int
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        size_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["path", b"path", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShareClipResponse: _TypeAlias = ShareClipResponse  # noqa: Y015
+
+@_typing.final
+class UpdateClipRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIP_ID_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    IS_LOCKED_FIELD_NUMBER: _builtins.int
+    clip_id: _builtins.str
+    title: _builtins.str
+    is_locked: _builtins.bool
+    def __init__(
+        self,
+        *,
+        clip_id: _builtins.str = ...,
+        title: _builtins.str | None = ...,
+        is_locked: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_is_locked", b"_is_locked", "_title", b"_title", "is_locked", b"is_locked", "title", b"title"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_is_locked", b"_is_locked", "_title", b"_title", "clip_id", b"clip_id", "is_locked", b"is_locked", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__is_locked: _TypeAlias = _typing.Literal["is_locked"]  # noqa: Y015
+    _WhichOneofArgType__is_locked: _TypeAlias = _typing.Literal["_is_locked", b"_is_locked"]  # noqa: Y015
+    _WhichOneofReturnType__title: _TypeAlias = _typing.Literal["title"]  # noqa: Y015
+    _WhichOneofArgType__title: _TypeAlias = _typing.Literal["_title", b"_title"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__is_locked) -> _WhichOneofReturnType__is_locked | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__title) -> _WhichOneofReturnType__title | None: ...
+
+Global___UpdateClipRequest: _TypeAlias = UpdateClipRequest  # noqa: Y015
+
+@_typing.final
+class TrashClipRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIP_ID_FIELD_NUMBER: _builtins.int
+    clip_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        clip_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip_id", b"clip_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TrashClipRequest: _TypeAlias = TrashClipRequest  # noqa: Y015
+
+@_typing.final
+class RestoreClipRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIP_ID_FIELD_NUMBER: _builtins.int
+    clip_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        clip_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip_id", b"clip_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestoreClipRequest: _TypeAlias = RestoreClipRequest  # noqa: Y015
+
+@_typing.final
+class Recoverable(_message.Message):
+    """A session whose engine did not end it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    DURATION_NS_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    CREATED_UNIX_MS_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    duration_ns: _builtins.int
+    """of its epochs together"""
+    size_bytes: _builtins.int
+    created_unix_ms: _builtins.int
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        duration_ns: _builtins.int = ...,
+        size_bytes: _builtins.int = ...,
+        created_unix_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_unix_ms", b"created_unix_ms", "duration_ns", b"duration_ns", "session_id", b"session_id", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Recoverable: _TypeAlias = Recoverable  # noqa: Y015
+
+@_typing.final
+class ListRecoverableRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRecoverableRequest: _TypeAlias = ListRecoverableRequest  # noqa: Y015
+
+@_typing.final
+class ListRecoverableResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def sessions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Recoverable]:
+        """newest first"""
+
+    def __init__(
+        self,
+        *,
+        sessions: _abc.Iterable[Global___Recoverable] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sessions", b"sessions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRecoverableResponse: _TypeAlias = ListRecoverableResponse  # noqa: Y015
+
+@_typing.final
+class RecoverClipRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    LAST_NS_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    last_ns: _builtins.int
+    """of its newest epoch; 0 = all of it"""
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        last_ns: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_ns", b"last_ns", "session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecoverClipRequest: _TypeAlias = RecoverClipRequest  # noqa: Y015
+
+@_typing.final
+class DiscardRecoverableRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiscardRecoverableRequest: _TypeAlias = DiscardRecoverableRequest  # noqa: Y015
+
+@_typing.final
+class DiscardRecoverableResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiscardRecoverableResponse: _TypeAlias = DiscardRecoverableResponse  # noqa: Y015
+
+@_typing.final
+class ForgetRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_NS_FIELD_NUMBER: _builtins.int
+    END_NS_FIELD_NUMBER: _builtins.int
+    LAST_NS_FIELD_NUMBER: _builtins.int
+    IS_PREVIEW_FIELD_NUMBER: _builtins.int
+    CLIP_IDS_FIELD_NUMBER: _builtins.int
+    start_ns: _builtins.int
+    """on this session's line"""
+    end_ns: _builtins.int
+    """0: now"""
+    last_ns: _builtins.int
+    """instead of start and end: the last so much"""
+    is_preview: _builtins.bool
+    @_builtins.property
+    def clip_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """saved clips that overlap, which the user ticked to go too"""
+
+    def __init__(
+        self,
+        *,
+        start_ns: _builtins.int = ...,
+        end_ns: _builtins.int = ...,
+        last_ns: _builtins.int = ...,
+        is_preview: _builtins.bool = ...,
+        clip_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip_ids", b"clip_ids", "end_ns", b"end_ns", "is_preview", b"is_preview", "last_ns", b"last_ns", "start_ns", b"start_ns"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForgetRequest: _TypeAlias = ForgetRequest  # noqa: Y015
+
+@_typing.final
+class ForgetReceipt(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IS_PREVIEW_FIELD_NUMBER: _builtins.int
+    START_NS_FIELD_NUMBER: _builtins.int
+    END_NS_FIELD_NUMBER: _builtins.int
+    GONE_FIELD_NUMBER: _builtins.int
+    REMAINING_FIELD_NUMBER: _builtins.int
+    OVERLAPPING_CLIPS_FIELD_NUMBER: _builtins.int
+    is_preview: _builtins.bool
+    start_ns: _builtins.int
+    """what went, widened to whole GOPs and whole chunks"""
+    end_ns: _builtins.int
+    @_builtins.property
+    def gone(self) -> _containers.RepeatedCompositeFieldContainer[Global___ForgottenThing]: ...
+    @_builtins.property
+    def remaining(self) -> _containers.RepeatedCompositeFieldContainer[Global___ForgottenThing]: ...
+    @_builtins.property
+    def overlapping_clips(self) -> _containers.RepeatedCompositeFieldContainer[_clips_pb2.Clip]:
+        """saved clips that hold part of it; they stay unless ticked"""
+
+    def __init__(
+        self,
+        *,
+        is_preview: _builtins.bool = ...,
+        start_ns: _builtins.int = ...,
+        end_ns: _builtins.int = ...,
+        gone: _abc.Iterable[Global___ForgottenThing] | None = ...,
+        remaining: _abc.Iterable[Global___ForgottenThing] | None = ...,
+        overlapping_clips: _abc.Iterable[_clips_pb2.Clip] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_ns", b"end_ns", "gone", b"gone", "is_preview", b"is_preview", "overlapping_clips", b"overlapping_clips", "remaining", b"remaining", "start_ns", b"start_ns"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForgetReceipt: _TypeAlias = ForgetReceipt  # noqa: Y015
+
+@_typing.final
+class ForgottenThing(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WHAT_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    what: _builtins.str
+    """ring, pins, candidates, thumbnails, outbox, clips, coordinator"""
+    count: _builtins.int
+    size_bytes: _builtins.int
+    reason: _builtins.str
+    """why it remains, or could not be reached; until when"""
+    def __init__(
+        self,
+        *,
+        what: _builtins.str = ...,
+        count: _builtins.int = ...,
+        size_bytes: _builtins.int = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "reason", b"reason", "size_bytes", b"size_bytes", "what", b"what"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForgottenThing: _TypeAlias = ForgottenThing  # noqa: Y015
 
 @_typing.final
 class Uplink(_message.Message):
@@ -236,22 +1011,31 @@ class SaveClipRequest(_message.Message):
     LAST_NS_FIELD_NUMBER: _builtins.int
     TRIGGER_FIELD_NUMBER: _builtins.int
     IS_EXACT_FIELD_NUMBER: _builtins.int
+    TRACKS_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
     last_ns: _builtins.int
     """how far back from now; 0 = everything"""
     trigger: _builtins.str
     """command, app, key"""
     is_exact: _builtins.bool
     """also smart-cut: the file holds nothing from before its start"""
+    title: _builtins.str
+    @_builtins.property
+    def tracks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """sound tracks to keep; none: as clips.tracks says"""
+
     def __init__(
         self,
         *,
         last_ns: _builtins.int = ...,
         trigger: _builtins.str = ...,
         is_exact: _builtins.bool = ...,
+        tracks: _abc.Iterable[_builtins.str] | None = ...,
+        title: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_exact", b"is_exact", "last_ns", b"last_ns", "trigger", b"trigger"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_exact", b"is_exact", "last_ns", b"last_ns", "title", b"title", "tracks", b"tracks", "trigger", b"trigger"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -262,15 +1046,19 @@ class ListClipsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     LIMIT_FIELD_NUMBER: _builtins.int
+    IS_TRASH_FIELD_NUMBER: _builtins.int
     limit: _builtins.int
+    is_trash: _builtins.bool
+    """those in the trash instead"""
     def __init__(
         self,
         *,
         limit: _builtins.int = ...,
+        is_trash: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_trash", b"is_trash", "limit", b"limit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -70,6 +70,61 @@ class ControlStub(object):
                 request_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.StopEngineRequest.SerializeToString,
                 response_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.StopEngineResponse.FromString,
                 _registered_method=True)
+        self.PressKey = channel.unary_unary(
+                '/clippy.v1.Control/PressKey',
+                request_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.PressKeyRequest.SerializeToString,
+                response_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.PressKeyResponse.FromString,
+                _registered_method=True)
+        self.MoveClipEnds = channel.unary_unary(
+                '/clippy.v1.Control/MoveClipEnds',
+                request_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.MoveClipEndsRequest.SerializeToString,
+                response_deserializer=protos_dot_clippy_dot_v1_dot_clips__pb2.Clip.FromString,
+                _registered_method=True)
+        self.ShareClip = channel.unary_unary(
+                '/clippy.v1.Control/ShareClip',
+                request_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.ShareClipRequest.SerializeToString,
+                response_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.ShareClipResponse.FromString,
+                _registered_method=True)
+        self.UpdateClip = channel.unary_unary(
+                '/clippy.v1.Control/UpdateClip',
+                request_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.UpdateClipRequest.SerializeToString,
+                response_deserializer=protos_dot_clippy_dot_v1_dot_clips__pb2.Clip.FromString,
+                _registered_method=True)
+        self.TrashClip = channel.unary_unary(
+                '/clippy.v1.Control/TrashClip',
+                request_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.TrashClipRequest.SerializeToString,
+                response_deserializer=protos_dot_clippy_dot_v1_dot_clips__pb2.Clip.FromString,
+                _registered_method=True)
+        self.RestoreClip = channel.unary_unary(
+                '/clippy.v1.Control/RestoreClip',
+                request_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.RestoreClipRequest.SerializeToString,
+                response_deserializer=protos_dot_clippy_dot_v1_dot_clips__pb2.Clip.FromString,
+                _registered_method=True)
+        self.ListRecoverable = channel.unary_unary(
+                '/clippy.v1.Control/ListRecoverable',
+                request_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.ListRecoverableRequest.SerializeToString,
+                response_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.ListRecoverableResponse.FromString,
+                _registered_method=True)
+        self.RecoverClip = channel.unary_unary(
+                '/clippy.v1.Control/RecoverClip',
+                request_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.RecoverClipRequest.SerializeToString,
+                response_deserializer=protos_dot_clippy_dot_v1_dot_clips__pb2.Clip.FromString,
+                _registered_method=True)
+        self.DiscardRecoverable = channel.unary_unary(
+                '/clippy.v1.Control/DiscardRecoverable',
+                request_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.DiscardRecoverableRequest.SerializeToString,
+                response_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.DiscardRecoverableResponse.FromString,
+                _registered_method=True)
+        self.SetSound = channel.unary_unary(
+                '/clippy.v1.Control/SetSound',
+                request_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.SetSoundRequest.SerializeToString,
+                response_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.Status.FromString,
+                _registered_method=True)
+        self.Forget = channel.unary_unary(
+                '/clippy.v1.Control/Forget',
+                request_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.ForgetRequest.SerializeToString,
+                response_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.ForgetReceipt.FromString,
+                _registered_method=True)
 
 
 class ControlServicer(object):
@@ -119,6 +174,78 @@ class ControlServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PressKey(self, request, context):
+        """One key event of a trigger that knows down and up (a Stream Deck): the press grammar decides what is saved.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MoveClipEnds(self, request, context):
+        """Writes the clip anew with its ends moved, as far as its packets are pinned.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ShareClip(self, request, context):
+        """A file that holds nothing from before the clip's start: the only one to hand to anybody else.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateClip(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TrashClip(self, request, context):
+        """To the trash, where it stays for 7 days; a locked clip is refused.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RestoreClip(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRecoverable(self, request, context):
+        """What an earlier engine left in the ring when it was killed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecoverClip(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiscardRecoverable(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetSound(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Forget(self, request, context):
+        """Takes a span out of everything that holds it; with is_preview only says what would go.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ControlServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -156,6 +283,61 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.StopEngine,
                     request_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.StopEngineRequest.FromString,
                     response_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.StopEngineResponse.SerializeToString,
+            ),
+            'PressKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.PressKey,
+                    request_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.PressKeyRequest.FromString,
+                    response_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.PressKeyResponse.SerializeToString,
+            ),
+            'MoveClipEnds': grpc.unary_unary_rpc_method_handler(
+                    servicer.MoveClipEnds,
+                    request_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.MoveClipEndsRequest.FromString,
+                    response_serializer=protos_dot_clippy_dot_v1_dot_clips__pb2.Clip.SerializeToString,
+            ),
+            'ShareClip': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShareClip,
+                    request_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.ShareClipRequest.FromString,
+                    response_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.ShareClipResponse.SerializeToString,
+            ),
+            'UpdateClip': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateClip,
+                    request_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.UpdateClipRequest.FromString,
+                    response_serializer=protos_dot_clippy_dot_v1_dot_clips__pb2.Clip.SerializeToString,
+            ),
+            'TrashClip': grpc.unary_unary_rpc_method_handler(
+                    servicer.TrashClip,
+                    request_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.TrashClipRequest.FromString,
+                    response_serializer=protos_dot_clippy_dot_v1_dot_clips__pb2.Clip.SerializeToString,
+            ),
+            'RestoreClip': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestoreClip,
+                    request_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.RestoreClipRequest.FromString,
+                    response_serializer=protos_dot_clippy_dot_v1_dot_clips__pb2.Clip.SerializeToString,
+            ),
+            'ListRecoverable': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRecoverable,
+                    request_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.ListRecoverableRequest.FromString,
+                    response_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.ListRecoverableResponse.SerializeToString,
+            ),
+            'RecoverClip': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecoverClip,
+                    request_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.RecoverClipRequest.FromString,
+                    response_serializer=protos_dot_clippy_dot_v1_dot_clips__pb2.Clip.SerializeToString,
+            ),
+            'DiscardRecoverable': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiscardRecoverable,
+                    request_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.DiscardRecoverableRequest.FromString,
+                    response_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.DiscardRecoverableResponse.SerializeToString,
+            ),
+            'SetSound': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetSound,
+                    request_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.SetSoundRequest.FromString,
+                    response_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.Status.SerializeToString,
+            ),
+            'Forget': grpc.unary_unary_rpc_method_handler(
+                    servicer.Forget,
+                    request_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.ForgetRequest.FromString,
+                    response_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.ForgetReceipt.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -347,6 +529,303 @@ class Control(object):
             '/clippy.v1.Control/StopEngine',
             protos_dot_clippy_dot_v1_dot_control__pb2.StopEngineRequest.SerializeToString,
             protos_dot_clippy_dot_v1_dot_control__pb2.StopEngineResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PressKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/clippy.v1.Control/PressKey',
+            protos_dot_clippy_dot_v1_dot_control__pb2.PressKeyRequest.SerializeToString,
+            protos_dot_clippy_dot_v1_dot_control__pb2.PressKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MoveClipEnds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/clippy.v1.Control/MoveClipEnds',
+            protos_dot_clippy_dot_v1_dot_control__pb2.MoveClipEndsRequest.SerializeToString,
+            protos_dot_clippy_dot_v1_dot_clips__pb2.Clip.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShareClip(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/clippy.v1.Control/ShareClip',
+            protos_dot_clippy_dot_v1_dot_control__pb2.ShareClipRequest.SerializeToString,
+            protos_dot_clippy_dot_v1_dot_control__pb2.ShareClipResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateClip(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/clippy.v1.Control/UpdateClip',
+            protos_dot_clippy_dot_v1_dot_control__pb2.UpdateClipRequest.SerializeToString,
+            protos_dot_clippy_dot_v1_dot_clips__pb2.Clip.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TrashClip(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/clippy.v1.Control/TrashClip',
+            protos_dot_clippy_dot_v1_dot_control__pb2.TrashClipRequest.SerializeToString,
+            protos_dot_clippy_dot_v1_dot_clips__pb2.Clip.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestoreClip(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/clippy.v1.Control/RestoreClip',
+            protos_dot_clippy_dot_v1_dot_control__pb2.RestoreClipRequest.SerializeToString,
+            protos_dot_clippy_dot_v1_dot_clips__pb2.Clip.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRecoverable(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/clippy.v1.Control/ListRecoverable',
+            protos_dot_clippy_dot_v1_dot_control__pb2.ListRecoverableRequest.SerializeToString,
+            protos_dot_clippy_dot_v1_dot_control__pb2.ListRecoverableResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecoverClip(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/clippy.v1.Control/RecoverClip',
+            protos_dot_clippy_dot_v1_dot_control__pb2.RecoverClipRequest.SerializeToString,
+            protos_dot_clippy_dot_v1_dot_clips__pb2.Clip.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiscardRecoverable(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/clippy.v1.Control/DiscardRecoverable',
+            protos_dot_clippy_dot_v1_dot_control__pb2.DiscardRecoverableRequest.SerializeToString,
+            protos_dot_clippy_dot_v1_dot_control__pb2.DiscardRecoverableResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetSound(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/clippy.v1.Control/SetSound',
+            protos_dot_clippy_dot_v1_dot_control__pb2.SetSoundRequest.SerializeToString,
+            protos_dot_clippy_dot_v1_dot_control__pb2.Status.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Forget(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/clippy.v1.Control/Forget',
+            protos_dot_clippy_dot_v1_dot_control__pb2.ForgetRequest.SerializeToString,
+            protos_dot_clippy_dot_v1_dot_control__pb2.ForgetReceipt.FromString,
             options,
             channel_credentials,
             insecure,

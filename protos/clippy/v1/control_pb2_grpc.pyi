@@ -43,6 +43,23 @@ class ControlStub:
     ListMoments: _grpc.UnaryUnaryMultiCallable[_control_pb2.ListMomentsRequest, _control_pb2.ListMomentsResponse]
     ListDevices: _grpc.UnaryUnaryMultiCallable[_control_pb2.ListDevicesRequest, _control_pb2.ListDevicesResponse]
     StopEngine: _grpc.UnaryUnaryMultiCallable[_control_pb2.StopEngineRequest, _control_pb2.StopEngineResponse]
+    PressKey: _grpc.UnaryUnaryMultiCallable[_control_pb2.PressKeyRequest, _control_pb2.PressKeyResponse]
+    """One key event of a trigger that knows down and up (a Stream Deck): the press grammar decides what is saved."""
+    MoveClipEnds: _grpc.UnaryUnaryMultiCallable[_control_pb2.MoveClipEndsRequest, _clips_pb2.Clip]
+    """Writes the clip anew with its ends moved, as far as its packets are pinned."""
+    ShareClip: _grpc.UnaryUnaryMultiCallable[_control_pb2.ShareClipRequest, _control_pb2.ShareClipResponse]
+    """A file that holds nothing from before the clip's start: the only one to hand to anybody else."""
+    UpdateClip: _grpc.UnaryUnaryMultiCallable[_control_pb2.UpdateClipRequest, _clips_pb2.Clip]
+    TrashClip: _grpc.UnaryUnaryMultiCallable[_control_pb2.TrashClipRequest, _clips_pb2.Clip]
+    """To the trash, where it stays for 7 days; a locked clip is refused."""
+    RestoreClip: _grpc.UnaryUnaryMultiCallable[_control_pb2.RestoreClipRequest, _clips_pb2.Clip]
+    ListRecoverable: _grpc.UnaryUnaryMultiCallable[_control_pb2.ListRecoverableRequest, _control_pb2.ListRecoverableResponse]
+    """What an earlier engine left in the ring when it was killed."""
+    RecoverClip: _grpc.UnaryUnaryMultiCallable[_control_pb2.RecoverClipRequest, _clips_pb2.Clip]
+    DiscardRecoverable: _grpc.UnaryUnaryMultiCallable[_control_pb2.DiscardRecoverableRequest, _control_pb2.DiscardRecoverableResponse]
+    SetSound: _grpc.UnaryUnaryMultiCallable[_control_pb2.SetSoundRequest, _control_pb2.Status]
+    Forget: _grpc.UnaryUnaryMultiCallable[_control_pb2.ForgetRequest, _control_pb2.ForgetReceipt]
+    """Takes a span out of everything that holds it; with is_preview only says what would go."""
 
 @_typing.type_check_only
 class ControlAsyncStub(ControlStub):
@@ -56,6 +73,23 @@ class ControlAsyncStub(ControlStub):
     ListMoments: _aio.UnaryUnaryMultiCallable[_control_pb2.ListMomentsRequest, _control_pb2.ListMomentsResponse]  # type: ignore[assignment]
     ListDevices: _aio.UnaryUnaryMultiCallable[_control_pb2.ListDevicesRequest, _control_pb2.ListDevicesResponse]  # type: ignore[assignment]
     StopEngine: _aio.UnaryUnaryMultiCallable[_control_pb2.StopEngineRequest, _control_pb2.StopEngineResponse]  # type: ignore[assignment]
+    PressKey: _aio.UnaryUnaryMultiCallable[_control_pb2.PressKeyRequest, _control_pb2.PressKeyResponse]  # type: ignore[assignment]
+    """One key event of a trigger that knows down and up (a Stream Deck): the press grammar decides what is saved."""
+    MoveClipEnds: _aio.UnaryUnaryMultiCallable[_control_pb2.MoveClipEndsRequest, _clips_pb2.Clip]  # type: ignore[assignment]
+    """Writes the clip anew with its ends moved, as far as its packets are pinned."""
+    ShareClip: _aio.UnaryUnaryMultiCallable[_control_pb2.ShareClipRequest, _control_pb2.ShareClipResponse]  # type: ignore[assignment]
+    """A file that holds nothing from before the clip's start: the only one to hand to anybody else."""
+    UpdateClip: _aio.UnaryUnaryMultiCallable[_control_pb2.UpdateClipRequest, _clips_pb2.Clip]  # type: ignore[assignment]
+    TrashClip: _aio.UnaryUnaryMultiCallable[_control_pb2.TrashClipRequest, _clips_pb2.Clip]  # type: ignore[assignment]
+    """To the trash, where it stays for 7 days; a locked clip is refused."""
+    RestoreClip: _aio.UnaryUnaryMultiCallable[_control_pb2.RestoreClipRequest, _clips_pb2.Clip]  # type: ignore[assignment]
+    ListRecoverable: _aio.UnaryUnaryMultiCallable[_control_pb2.ListRecoverableRequest, _control_pb2.ListRecoverableResponse]  # type: ignore[assignment]
+    """What an earlier engine left in the ring when it was killed."""
+    RecoverClip: _aio.UnaryUnaryMultiCallable[_control_pb2.RecoverClipRequest, _clips_pb2.Clip]  # type: ignore[assignment]
+    DiscardRecoverable: _aio.UnaryUnaryMultiCallable[_control_pb2.DiscardRecoverableRequest, _control_pb2.DiscardRecoverableResponse]  # type: ignore[assignment]
+    SetSound: _aio.UnaryUnaryMultiCallable[_control_pb2.SetSoundRequest, _control_pb2.Status]  # type: ignore[assignment]
+    Forget: _aio.UnaryUnaryMultiCallable[_control_pb2.ForgetRequest, _control_pb2.ForgetReceipt]  # type: ignore[assignment]
+    """Takes a span out of everything that holds it; with is_preview only says what would go."""
 
 class ControlServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -108,5 +142,88 @@ class ControlServicer(metaclass=_abc_1.ABCMeta):
         request: _control_pb2.StopEngineRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.StopEngineResponse, _abc.Awaitable[_control_pb2.StopEngineResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def PressKey(
+        self,
+        request: _control_pb2.PressKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.PressKeyResponse, _abc.Awaitable[_control_pb2.PressKeyResponse]]:
+        """One key event of a trigger that knows down and up (a Stream Deck): the press grammar decides what is saved."""
+
+    @_abc_1.abstractmethod
+    def MoveClipEnds(
+        self,
+        request: _control_pb2.MoveClipEndsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_clips_pb2.Clip, _abc.Awaitable[_clips_pb2.Clip]]:
+        """Writes the clip anew with its ends moved, as far as its packets are pinned."""
+
+    @_abc_1.abstractmethod
+    def ShareClip(
+        self,
+        request: _control_pb2.ShareClipRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.ShareClipResponse, _abc.Awaitable[_control_pb2.ShareClipResponse]]:
+        """A file that holds nothing from before the clip's start: the only one to hand to anybody else."""
+
+    @_abc_1.abstractmethod
+    def UpdateClip(
+        self,
+        request: _control_pb2.UpdateClipRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_clips_pb2.Clip, _abc.Awaitable[_clips_pb2.Clip]]: ...
+
+    @_abc_1.abstractmethod
+    def TrashClip(
+        self,
+        request: _control_pb2.TrashClipRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_clips_pb2.Clip, _abc.Awaitable[_clips_pb2.Clip]]:
+        """To the trash, where it stays for 7 days; a locked clip is refused."""
+
+    @_abc_1.abstractmethod
+    def RestoreClip(
+        self,
+        request: _control_pb2.RestoreClipRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_clips_pb2.Clip, _abc.Awaitable[_clips_pb2.Clip]]: ...
+
+    @_abc_1.abstractmethod
+    def ListRecoverable(
+        self,
+        request: _control_pb2.ListRecoverableRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.ListRecoverableResponse, _abc.Awaitable[_control_pb2.ListRecoverableResponse]]:
+        """What an earlier engine left in the ring when it was killed."""
+
+    @_abc_1.abstractmethod
+    def RecoverClip(
+        self,
+        request: _control_pb2.RecoverClipRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_clips_pb2.Clip, _abc.Awaitable[_clips_pb2.Clip]]: ...
+
+    @_abc_1.abstractmethod
+    def DiscardRecoverable(
+        self,
+        request: _control_pb2.DiscardRecoverableRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.DiscardRecoverableResponse, _abc.Awaitable[_control_pb2.DiscardRecoverableResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def SetSound(
+        self,
+        request: _control_pb2.SetSoundRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.Status, _abc.Awaitable[_control_pb2.Status]]: ...
+
+    @_abc_1.abstractmethod
+    def Forget(
+        self,
+        request: _control_pb2.ForgetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.ForgetReceipt, _abc.Awaitable[_control_pb2.ForgetReceipt]]:
+        """Takes a span out of everything that holds it; with is_preview only says what would go."""
 
 def add_ControlServicer_to_server(servicer: ControlServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -15,6 +15,9 @@ SoundName = Literal["mic", "desktop"]
 # Track 0 is the picture, then the mix (which every player plays), then its sources.
 TrackName = Literal["video", "mix", "mic", "desktop"]
 LaneName = Literal["mic", "desktop", "proxy", "signals", "chat"]
+# Why an epoch began: the session did; the picture's size or encoder changed; the machine slept; the process stood
+# still or the clock jumped; the screen was away.
+EpochReason = Literal["start", "size", "encoder", "suspended", "stopped", "screen"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

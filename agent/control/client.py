@@ -5,20 +5,36 @@ Blocking, with a deadline on each call; may be shared by threads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 
 import grpc
 
 from agent.control.wire import clip_from_wire
-from agent.errors import AgentError, DiskFull, EngineNotRunning, EnvironmentProblem, NothingToClip
+from agent.errors import (
+    AgentError,
+    DiskFull,
+    EncoderUnavailable,
+    EngineNotRunning,
+    EnvironmentProblem,
+    InputUnusable,
+    NothingToClip,
+)
 from agent.model.clips import SavedClip
 from protos.clippy.v1 import control_pb2, control_pb2_grpc
 
 _Answer = TypeVar("_Answer")
 _ERRORS: dict[str, type[AgentError]] = {
-    error.code: error for error in (NothingToClip, DiskFull, EnvironmentProblem, EngineNotRunning)
+    error.code: error
+    for error in (
+        NothingToClip,
+        DiskFull,
+        EnvironmentProblem,
+        EngineNotRunning,
+        InputUnusable,
+        EncoderUnavailable,
+    )
 }
 
 
@@ -60,10 +76,124 @@ class ControlClient:
         request = control_pb2.SaveClipRequest(last_ns=last_ns, trigger=trigger, is_exact=is_exact)
         return clip_from_wire(self._ask(self._stub.SaveClip, request, timeout_s))
 
-    def clips(self, limit: int = 100, timeout_s: float = 5.0) -> list[SavedClip]:
-        """The newest first."""
-        answer = self._ask(self._stub.ListClips, control_pb2.ListClipsRequest(limit=limit), timeout_s)
-        return [clip_from_wire(clip) for clip in answer.clips]
+    def press_key(
+        self, action: control_pb2.KeyAction, *, monotonic_ns: int = 0, timeout_s: float = 60.0
+    ) -> SavedClip | None:
+        """One key event (down or up, now or at `monotonic_ns`) into the press grammar.
+
+        Returns:
+            The clip that it made or changed, once its file is closed; None where it made none.
+
+        Raises:
+            EngineNotRunning, NothingToClip, DiskFull: And says why.
+        """
+        request = control_pb2.PressKeyRequest(action=action, monotonic_ns=monotonic_ns)
+        answer = self._ask(self._stub.PressKey, request, timeout_s)
+        return clip_from_wire(answer.clip) if answer.HasField("clip") else None
+
+    def clips(self, limit: int = 100, *, is_trash: bool = False, timeout_s: float = 5.0) -> list[SavedClip]:
+        """The newest first; those in the trash instead with `is_trash`."""
+        request = control_pb2.ListClipsRequest(limit=limit, is_trash=is_trash)
+        return [clip_from_wire(clip) for clip in self._ask(self._stub.ListClips, request, timeout_s).clips]
+
+    def move_clip_ends(
+        self, clip_id: str, *, start_ns: int | None = None, end_ns: int | None = None, timeout_s: float = 60.0
+    ) -> SavedClip:
+        """Write a clip anew with other ends (session time), as far as its packets are pinned.
+
+        Raises:
+            InputUnusable: No such clip, or an end beyond what is pinned.
+            EngineNotRunning, NothingToClip, DiskFull: And says why.
+        """
+        request = control_pb2.MoveClipEndsRequest(clip_id=clip_id, start_ns=start_ns, end_ns=end_ns)
+        return clip_from_wire(self._ask(self._stub.MoveClipEnds, request, timeout_s))
+
+    def share_clip(self, clip_id: str, *, tracks: Sequence[str] = (), timeout_s: float = 120.0) -> Path:
+        """A file that holds nothing from before the clip's start, with the mix (or `tracks`) alone.
+
+        Raises:
+            InputUnusable: No such clip or track, or its file is gone.
+            EngineNotRunning, DiskFull, EncoderUnavailable: And says why.
+        """
+        request = control_pb2.ShareClipRequest(clip_id=clip_id, tracks=tracks)
+        return Path(self._ask(self._stub.ShareClip, request, timeout_s).path)
+
+    def update_clip(
+        self, clip_id: str, *, title: str | None = None, is_locked: bool | None = None, timeout_s: float = 5.0
+    ) -> SavedClip:
+        """Name a clip, or lock it against the trash and against forgetting. Raises InputUnusable: no such clip."""
+        request = control_pb2.UpdateClipRequest(clip_id=clip_id, title=title, is_locked=is_locked)
+        return clip_from_wire(self._ask(self._stub.UpdateClip, request, timeout_s))
+
+    def trash_clip(self, clip_id: str, timeout_s: float = 5.0) -> SavedClip:
+        """Put a clip into the trash for 7 days. Raises InputUnusable: no such clip, or it is locked."""
+        request = control_pb2.TrashClipRequest(clip_id=clip_id)
+        return clip_from_wire(self._ask(self._stub.TrashClip, request, timeout_s))
+
+    def restore_clip(self, clip_id: str, timeout_s: float = 5.0) -> SavedClip:
+        """Take a clip out of the trash. Raises InputUnusable: it is not in there."""
+        request = control_pb2.RestoreClipRequest(clip_id=clip_id)
+        return clip_from_wire(self._ask(self._stub.RestoreClip, request, timeout_s))
+
+    def recoverable(self, timeout_s: float = 10.0) -> list[control_pb2.Recoverable]:
+        """What earlier engines left in the ring when they were killed, newest first."""
+        request = control_pb2.ListRecoverableRequest()
+        return list(self._ask(self._stub.ListRecoverable, request, timeout_s).sessions)
+
+    def recover(self, session_id: str, *, last_ns: int = 0, timeout_s: float = 120.0) -> SavedClip:
+        """Save what a killed engine left: the last `last_ns` of its newest epoch, or (0) all of that.
+
+        Raises:
+            NothingToClip: Nothing of it can be read.
+            EngineNotRunning, DiskFull: And says why.
+        """
+        request = control_pb2.RecoverClipRequest(session_id=session_id, last_ns=last_ns)
+        return clip_from_wire(self._ask(self._stub.RecoverClip, request, timeout_s))
+
+    def discard_recoverable(self, session_id: str, timeout_s: float = 30.0) -> None:
+        """Delete what a killed engine left."""
+        request = control_pb2.DiscardRecoverableRequest(session_id=session_id)
+        self._ask(self._stub.DiscardRecoverable, request, timeout_s)
+
+    def set_sound(
+        self,
+        name: str,
+        *,
+        gain_db: float | None = None,
+        is_muted: bool | None = None,
+        is_noise_suppressed: bool | None = None,
+        timeout_s: float = 5.0,
+    ) -> control_pb2.Status:
+        """Change one source, now and for later starts; returns the status after it.
+
+        Raises:
+            InputUnusable: No such source, or a gain out of range.
+        """
+        request = control_pb2.SetSoundRequest(
+            name=name, gain_db=gain_db, is_muted=is_muted, is_noise_suppressed=is_noise_suppressed
+        )
+        return self._ask(self._stub.SetSound, request, timeout_s)
+
+    def forget(
+        self,
+        *,
+        last_ns: int = 0,
+        start_ns: int = 0,
+        end_ns: int = 0,
+        is_preview: bool,
+        clip_ids: Sequence[str] = (),
+        timeout_s: float = 60.0,
+    ) -> control_pb2.ForgetReceipt:
+        """Take a span out of everything that holds it; with `is_preview` only say what would go.
+
+        Args:
+            last_ns: the last so much; else [start_ns, end_ns) of this session (end 0: now).
+            clip_ids: saved clips that overlap and shall go too.
+        """
+        request = control_pb2.ForgetRequest(
+            last_ns=last_ns, start_ns=start_ns, end_ns=end_ns, is_preview=is_preview, clip_ids=clip_ids
+        )
+        return self._ask(self._stub.Forget, request, timeout_s)
 
     def moments(self, limit: int = 100, timeout_s: float = 5.0) -> control_pb2.ListMomentsResponse:
         """The best first, with their exports, or the reason why there are none."""

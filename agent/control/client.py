@@ -77,7 +77,7 @@ class ControlClient:
         return clip_from_wire(self._ask(self._stub.SaveClip, request, timeout_s))
 
     def press_key(
-        self, action: control_pb2.KeyAction, *, monotonic_ns: int = 0, timeout_s: float = 60.0
+        self, action: control_pb2.KeyAction.ValueType, *, monotonic_ns: int = 0, timeout_s: float = 60.0
     ) -> SavedClip | None:
         """One key event (down or up, now or at `monotonic_ns`) into the press grammar.
 

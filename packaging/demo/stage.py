@@ -359,9 +359,7 @@ class Stage:
                     one.bind(("127.0.0.1", 0))
                     other.bind(("127.0.0.1", 0))
                 except OSError as exc:
-                    raise DemoFailed(
-                        f"no free port on 127.0.0.1: {exc}", code="port_busy", exit_code=3
-                    ) from exc
+                    raise DemoFailed(no_free_port(exc), code="port_busy", exit_code=3) from exc
                 self._ports = one.getsockname()[1], other.getsockname()[1]
         return self._ports
 
@@ -370,6 +368,16 @@ class Stage:
         say(f"\nThe page is open at {self.page} - press Ctrl+C to stop everything.")
         with contextlib.suppress(KeyboardInterrupt):
             signal.pause()
+
+
+def no_free_port(reason: OSError) -> str:
+    """That the system has no port to give, from which range, and what to do."""
+    kept = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    given = f" of {'-'.join(kept.read_text().split())}" if kept.exists() else ""
+    return (
+        f"no free port{given} on 127.0.0.1 ({reason}); end a program that holds many (`ss -tlnp` lists them), "
+        "or widen net.ipv4.ip_local_port_range"
+    )
 
 
 def stop(child: subprocess.Popen[Any]) -> None:

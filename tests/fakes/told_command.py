@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -31,10 +31,19 @@ def bare_environment(more: Mapping[str, Any] | None = None) -> dict[str, str]:
     return kept | {name: str(value) for name, value in (more or {}).items()}
 
 
-def tell(*words: Any, environment: Mapping[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
-    """Run `python WORDS`; its exit code, and the one object that stdout holds (checked)."""
+def no_free_port() -> list[str]:
+    """What to put before a command so that no port is left for it; skips where we may not make a network."""
+    if not shutil.which("unshare") or subprocess.run(["unshare", "--net", "true"], check=False).returncode:
+        pytest.skip("a network of its own cannot be made here")
+    return ["unshare", "--net", sys.executable, str(ROOT / "tests" / "fakes" / "no_free_port.py")]
+
+
+def tell(
+    *words: Any, environment: Mapping[str, Any] | None = None, before: Sequence[str] = ()
+) -> tuple[int, dict[str, Any]]:
+    """Run `BEFORE python WORDS`; its exit code, and the one object that stdout holds (checked)."""
     done = subprocess.run(
-        [sys.executable, *map(str, words)],
+        [*before, sys.executable, *map(str, words)],
         cwd=ROOT,
         env=bare_environment(environment),
         capture_output=True,
@@ -50,9 +59,11 @@ def tell(*words: Any, environment: Mapping[str, Any] | None = None) -> tuple[int
     return done.returncode, answer
 
 
-def refusal(*words: Any, environment: Mapping[str, Any] | None = None) -> tuple[int, str, str]:
+def refusal(
+    *words: Any, environment: Mapping[str, Any] | None = None, before: Sequence[str] = ()
+) -> tuple[int, str, str]:
     """Run what must fail: exit code, error code and message; the object holds nothing else (checked)."""
-    exit_code, answer = tell(*words, environment=environment)
+    exit_code, answer = tell(*words, environment=environment, before=before)
     assert list(answer) == ["error"], answer
     assert set(answer["error"]) == {"code", "message", "retryable"}
     return exit_code, answer["error"]["code"], answer["error"]["message"]
@@ -93,9 +104,18 @@ class ToldEngine:
     Args:
         settings: named as in the environment, without the prefix.
         desktop: the environment of a screen; None: it records a generated picture and sound.
+        before: the command that the engine is run by.
     """
 
-    def __init__(self, folder: Path, *, desktop: Mapping[str, str] | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        desktop: Mapping[str, str] | None = None,
+        before: Sequence[str] = (),
+        **settings: Any,
+    ) -> None:
+        self._before = before
         self.clips = Path(settings.get("CLIPS__FOLDER", folder / "clips"))
         named = {
             "DATA": folder / "agent",
@@ -116,7 +136,7 @@ class ToldEngine:
         generated = ["--generated"] if self._is_generated else []
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "agent", "engine", *generated],
+                [*self._before, sys.executable, "-m", "agent", "engine", *generated],
                 cwd=ROOT,
                 env=bare_environment(self.environment),
                 stdin=subprocess.DEVNULL,

@@ -11,7 +11,7 @@ import pytest
 
 from agent.cli import main
 from tests.fakes.desktop_here import MISSING, REASON
-from tests.fakes.told_command import ToldEngine, fill, refusal, small_disk, tell
+from tests.fakes.told_command import ToldEngine, fill, no_free_port, refusal, small_disk, tell
 
 pytestmark = pytest.mark.timeout(120)
 MIB = 1024 * 1024
@@ -142,6 +142,11 @@ def test_clips_are_saved_while_the_coordinator_is_down(cut_off: ToldEngine) -> N
     assert "127.0.0.1:9" in status["uplink"]["problem"]
     assert status["state"] == "ready"
     assert decoded_pictures(cut_off.clip()) > 0
+
+
+def test_clips_are_saved_where_no_port_is_free(tmp_path: Path) -> None:
+    with ToldEngine(tmp_path, before=no_free_port()) as engine:
+        assert decoded_pictures(engine.clip()) > 0
 
 
 def test_a_second_engine_of_the_same_data_names_the_first(cut_off: ToldEngine) -> None:

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from tests.fakes.told_command import refusal
+from tests.fakes.told_command import no_free_port, refusal
 
 pytestmark = pytest.mark.timeout(60)
 DEMO = ("packaging/demo/run.py", "--offline", "--json")
@@ -93,3 +93,11 @@ def test_a_real_screen_that_is_not_there_is_refused(
 
     assert found[:2] == (3, "screen_unavailable")
     assert named in found[2]
+
+
+def test_no_free_port_is_said_before_anything_starts(tmp_path: Path) -> None:
+    found = refusal(*DEMO, "--out", tmp_path, before=no_free_port())
+
+    assert found[:2] == (3, "port_busy")
+    assert "40000-40001" in found[2]
+    assert "ip_local_port_range" in found[2]

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from agent.errors import InputUnusable
+from agent.model.screen import ScreenArea, parse_region
 
 ENV_PREFIX = "CLIPPY_AGENT_"
 # Read by paths.py, before there is a configuration.
@@ -22,13 +23,25 @@ _ENV_ELSEWHERE = {"CLIPPY_AGENT_DATA", "CLIPPY_AGENT_CONFIG"}
 
 
 class Capture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is recorded. `auto` chooses; `none` leaves a sound out; else a name from `clippy devices`."""
+    """What is recorded. `auto` chooses; `none` leaves a sound out; else a name from `clippy devices`.
+
+    At most one of `monitor` (number or output name), `region` (`x,y,width,height`) and `window` (part of a title or
+    class) is set; none records the whole desktop.
+    """
 
     screen: str = "auto"
+    monitor: str = ""
+    region: str = ""
+    window: str = ""
     frame_rate: int = 30
     microphone: str = "auto"
     desktop_sound: str = "auto"
     is_cursor_shown: bool = True
+
+    @property
+    def area(self) -> ScreenArea:
+        """What of the screen is recorded. Raises ValueError where `region` cannot be read."""
+        return ScreenArea(monitor=self.monitor, region=parse_region(self.region), window=self.window)
 
 
 class Encode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -121,6 +134,7 @@ def _set(values: dict[str, Any], name: str, text: str) -> None:
 
 
 def _check(config: Config) -> None:
+    _check_area(config.capture)
     rules = [
         (1 <= config.capture.frame_rate <= 240, "capture.frame_rate", config.capture.frame_rate, "1..240"),
         (
@@ -141,3 +155,13 @@ def _check(config: Config) -> None:
     for is_kept, name, value, allowed in rules:
         if not is_kept:
             raise InputUnusable(f"{name} = {value} is out of range; allowed: {allowed}")
+
+
+def _check_area(capture: Capture) -> None:
+    wanted = {"monitor": capture.monitor, "region": capture.region, "window": capture.window}
+    if len(named := [f"capture.{name}" for name, value in wanted.items() if value]) > 1:
+        raise InputUnusable(f"{' and '.join(named)} are both set; one alone says what is recorded")
+    try:
+        parse_region(capture.region)
+    except ValueError as exc:
+        raise InputUnusable(f"capture.region: {exc}") from exc

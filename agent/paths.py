@@ -55,6 +55,11 @@ class AgentPaths:
         return self.data / "thumbnails"
 
     @property
+    def screen_costs(self) -> Path:
+        """What the screen sources' self-test measured on this machine."""
+        return self.data / "screens.json"
+
+    @property
     def lock(self) -> Path:
         return self.data / "engine.lock"
 

@@ -15,15 +15,22 @@ from protos.clippy.v1 import control_pb2
 
 
 class ScreenSource(Protocol):
-    """A picture on demand. Used by one thread at a time; never paces itself."""
+    """A picture on demand. Used by one thread at a time; never paces itself.
+
+    Its pictures have even sizes and keep their pixels, so a few may be held in a queue.
+    """
 
     name: str
+
+    def probe(self) -> str:
+        """Why it cannot work here at all; empty when it may. Cheap, asks the user nothing, never raises."""
+        ...
 
     def open(self) -> ScreenFormat:
         """Start capture.
 
         Raises:
-            ScreenUnavailable: It cannot be opened; says why and what else there is.
+            ScreenUnavailable: It cannot be opened, or there is no such monitor or window now; says why.
         """
         ...
 
@@ -31,7 +38,8 @@ class ScreenSource(Protocol):
         """Return the picture as it is now, stamped just before the grab. Takes milliseconds.
 
         Raises:
-            ScreenUnavailable: The screen went away or changed its size.
+            ScreenUnavailable: Not open; or what is recorded went away or changed its size: close it and open it
+                again, and again until it is back.
         """
         ...
 

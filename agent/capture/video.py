@@ -23,7 +23,7 @@ from protos.timebase import SECOND_NS
 log = structlog.get_logger()
 MAX_QUEUED_FRAMES = 3  # 25 MB of raw 1080p
 _MAX_WAIT_S = 0.5
-_MAX_BACKOFF_S = 5.0
+_MAX_BACKOFF_S = 2.0
 
 
 @dataclasses.dataclass(slots=True)

@@ -2,28 +2,28 @@
 
 Opened at 1000 frames a second and read once per tick of our pacer, it is always late by its own clock and so
 grabs on demand, within 0.1 ms; on its own clock it would catch up after a stall in bursts of duplicates.
+A window is grabbed by its number and has a picture of its own, so what covers it is not recorded.
 Used by one thread at a time.
 """
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import av
-import av.error
-import av.video
-
+from agent.capture.demuxed import DemuxedPictures, open_input
+from agent.capture.x11_desktop import X11Area, X11Desktop, probe_x11
 from agent.errors import ScreenUnavailable
 from agent.model.media import CapturedFrame, ScreenFormat
+from agent.model.screen import WHOLE_DESKTOP, ScreenArea
 
 
 class X11GrabScreen:
-    """The whole X screen of a display.
+    """An X screen, or a part of it.
 
     Args:
         display: X's name of it; None is $DISPLAY.
+        area: what of it.
         is_cursor_shown: draw the mouse pointer into the picture.
         monotonic_ns: the clock that stamps.
     """
@@ -34,84 +34,71 @@ class X11GrabScreen:
         self,
         display: str | None = None,
         *,
+        area: ScreenArea = WHOLE_DESKTOP,
         is_cursor_shown: bool = True,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._display = display
+        self._wanted = area
         self._is_cursor_shown = is_cursor_shown
         self._monotonic_ns = monotonic_ns
-        self._container: av.container.InputContainer | None = None
-        self._frames: Iterator[av.VideoFrame] | None = None
-        self._format = ScreenFormat(width_px=0, height_px=0)
+        self._area: X11Area | None = None
+        self._pictures: DemuxedPictures | None = None
+
+    def probe(self) -> str:
+        """See the port."""
+        return probe_x11(self._display)
 
     def open(self) -> ScreenFormat:
         """Connect to the X server.
 
         Raises:
-            ScreenUnavailable: No display is named, none answers, or this FFmpeg has no x11grab.
+            ScreenUnavailable: No display is named, none answers, this FFmpeg has no x11grab, or there is no such
+                monitor or window.
         """
         self.close()
-        display = self._display or os.environ.get("DISPLAY", "")
-        if not display:
-            raise ScreenUnavailable(
-                "cannot grab the X11 screen: DISPLAY is not set; log in to an X11 session"
+        desktop = X11Desktop(self._display)
+        try:
+            area = self._area = X11Area(desktop, self._wanted, is_own_picture=True)
+            self._pictures = DemuxedPictures(
+                open_input(desktop.name, "x11grab", self._options(area)), what="the X11 screen"
             )
+            self._pictures.read_first()  # grabbed while opening: as old as that
+        except ScreenUnavailable:
+            self.close()
+            raise
+        return ScreenFormat(width_px=area.place.width_px, height_px=area.place.height_px)
+
+    def grab(self) -> CapturedFrame:
+        """What is on the screen now. Its frames keep their memory, so a queue of them may be held.
+
+        Raises:
+            ScreenUnavailable: Not open, the X server or the window went away, or changed its size.
+        """
+        if self._pictures is None or self._area is None:
+            raise ScreenUnavailable("x11grab is not open; open it first")
+        # x11grab itself does not notice a screen or window that grew.
+        self._area.check()
+        stamp_ns = self._monotonic_ns()
+        return CapturedFrame(monotonic_ns=stamp_ns, picture=self._pictures.read_first())
+
+    def close(self) -> None:
+        """Disconnect. Twice is once."""
+        pictures, self._pictures = self._pictures, None
+        if pictures is not None:
+            pictures.close()
+        area, self._area = self._area, None
+        if area is not None:
+            area.close()
+
+    def _options(self, area: X11Area) -> dict[str, str]:
         options = {
             "framerate": "1000",
             "probesize": "32",
             "analyzeduration": "0",
             "draw_mouse": "1" if self._is_cursor_shown else "0",
+            "video_size": area.place.size,
         }
-        container = _open(display, options)
-        stream = container.streams.video[0]
-        if stream.width % 2 or stream.height % 2:
-            # 4:2:0 has no odd sizes: leave out the last column or row.
-            options["video_size"] = f"{stream.width & ~1}x{stream.height & ~1}"
-            container.close()
-            container = _open(display, options)
-            stream = container.streams.video[0]
-        self._container = container
-        self._frames = container.decode(stream)
-        self._format = ScreenFormat(width_px=stream.width, height_px=stream.height)
-        self._read()  # grabbed while opening: as old as that
-        return self._format
-
-    def grab(self) -> CapturedFrame:
-        """The screen now. Its frames keep their memory, so a queue of them may be held.
-
-        Raises:
-            ScreenUnavailable: Not open, the X server went away, or the screen changed its size.
-        """
-        stamp_ns = self._monotonic_ns()
-        frame = self._read()
-        if (frame.width, frame.height) != (self._format.width_px, self._format.height_px):
-            raise ScreenUnavailable(
-                f"the X11 screen changed its size to {frame.width}x{frame.height}; it is opened again"
-            )
-        return CapturedFrame(monotonic_ns=stamp_ns, picture=frame)
-
-    def close(self) -> None:
-        """Disconnect. Twice is once."""
-        self._frames = None
-        container, self._container = self._container, None
-        if container is not None:
-            container.close()
-
-    def _read(self) -> av.VideoFrame:
-        if self._frames is None:
-            raise ScreenUnavailable("x11grab is not open; open it first")
-        try:
-            return next(self._frames)
-        except (av.error.FFmpegError, StopIteration, OSError) as exc:
-            raise ScreenUnavailable(
-                f"the X11 screen went away: {exc!r}; it is opened again when it is back"
-            ) from exc
-
-
-def _open(display: str, options: dict[str, str]) -> av.container.InputContainer:
-    try:
-        return av.open(display, format="x11grab", options=options)
-    except (av.error.FFmpegError, ValueError) as exc:
-        raise ScreenUnavailable(
-            f"cannot grab X11 display {display}: {exc}; is it running, and may this user see it?"
-        ) from exc
+        if area.window_id:
+            return options | {"window_id": hex(area.window_id)}
+        return options | {"grab_x": str(area.place.left_px), "grab_y": str(area.place.top_px)}

@@ -55,6 +55,7 @@ def devices(arguments: argparse.Namespace, paths: AgentPaths) -> int:
             "is_chosen": device.is_chosen,
             "is_usable": device.is_usable,
             "problem": device.problem or None,
+            "cost_ms": device.cost_ms or None,
         }
         for device in devices
     ]

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import structlog
 
-from agent.capture.choose import open_screen, open_sound
+from agent.capture.choose import open_sound
+from agent.capture.choose_screen import open_screen
 from agent.capture.clock import SessionClock
 from agent.clip.names import ClipNamer
 from agent.clip.thumbnail import write_thumbnail
@@ -104,13 +105,16 @@ class Recording:
         self.errands = Errands(self.session.report_problem)
         self._sink = PacketSink(self.ring, on_problem=self._report_sink)
         self._chunker = SignalChunker(chunk_s=config.uplink.chunk_s, on_chunk=self._keep_chunk)
-        self._build_lanes(is_generated=is_generated)
+        self._build_lanes(paths, is_generated=is_generated)
         self._readiness = _Readiness(self)
 
-    def _build_lanes(self, *, is_generated: bool) -> None:
+    def _build_lanes(self, paths: AgentPaths, *, is_generated: bool) -> None:
         capture = self._config.capture
         screen = open_screen(
-            "generated" if is_generated else capture.screen, is_cursor_shown=capture.is_cursor_shown
+            "generated" if is_generated else capture.screen,
+            is_cursor_shown=capture.is_cursor_shown,
+            area=capture.area,
+            memory_file=paths.screen_costs,
         )
         self.video = VideoLane(
             screen,

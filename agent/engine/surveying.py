@@ -6,8 +6,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from agent.capture.device import CaptureDevice
 from agent.config import Config, load_config
-from agent.errors import AgentError
+from agent.errors import AgentError, ScreenUnavailable
 from agent.health.checks import Check, check_disk, checked
 from agent.model.clips import SavedClip
 from agent.paths import AgentPaths
@@ -17,7 +18,7 @@ from protos.timebase import SECOND_NS
 
 def list_devices(paths: AgentPaths) -> list[control_pb2.Device]:
     """Screens, microphones and sound outputs, each with what keeps it from use."""
-    from agent.capture.choose import list_screens, list_sound
+    from agent.capture.choose import list_sound
 
     config = load_config(paths.config_file)
     wanted = {
@@ -34,8 +35,9 @@ def list_devices(paths: AgentPaths) -> list[control_pb2.Device]:
             or (wanted[device.kind] == "auto" and device.is_default),
             is_usable=device.is_usable,
             problem=device.problem,
+            cost_ms=device.cost_ms,
         )
-        for device in (*list_screens(), *list_sound())
+        for device in (*_list_screens(paths, config), *list_sound())
     ]
 
 
@@ -56,7 +58,9 @@ def examine(paths: AgentPaths, *, is_self_check: bool) -> list[Check]:
     """Look at everything recording needs; with the self-check record two seconds and save them."""
     config = load_config(paths.config_file)
     checks = [
-        checked("screen", lambda: _screen(config), advice="is a screen connected, and may we record it?"),
+        checked(
+            "screen", lambda: _screen(paths, config), advice="is a screen connected, and may we record it?"
+        ),
         checked("encoder", _encoder),
         *(
             checked(name, lambda name=name: _sound(config, name), is_needed=False)  # type: ignore[misc]
@@ -75,10 +79,32 @@ def examine(paths: AgentPaths, *, is_self_check: bool) -> list[Check]:
     return checks
 
 
-def _screen(config: Config) -> str:
-    from agent.capture.choose import open_screen
+def _list_screens(paths: AgentPaths, config: Config) -> list[CaptureDevice]:
+    from agent.capture.choose_screen import list_screens
 
-    return f"recorded by {open_screen(config.capture.screen).name}"
+    capture = config.capture
+    return list_screens(
+        capture.screen,
+        is_cursor_shown=capture.is_cursor_shown,
+        area=capture.area,
+        memory_file=paths.screen_costs if paths.data.exists() else None,
+    )
+
+
+def _screen(paths: AgentPaths, config: Config) -> str:
+    """What records, what it costs, and what the others would."""
+    from agent.capture.choose_screen import AUTO, open_screen
+
+    wanted = config.capture.screen
+    screens = {screen.name: screen for screen in _list_screens(paths, config)}
+    default = next((screen.name for screen in screens.values() if screen.is_default), "")
+    chosen = screens.get(default if wanted == AUTO else wanted)
+    words = "; ".join(f"{name}: {screen.problem or screen.detail}" for name, screen in screens.items())
+    if wanted != AUTO and chosen is None:
+        return f"recorded by {open_screen(wanted).name}; {words}"
+    if chosen is None or chosen.problem:
+        raise ScreenUnavailable(words)
+    return f"recorded by {chosen.name}; {words}"
 
 
 def _encoder() -> str:

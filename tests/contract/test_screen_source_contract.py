@@ -1,4 +1,7 @@
-"""What every screen source keeps: the generated one, and the real ones on a real X server."""
+"""What every screen source keeps: the generated one, the real ones on a real X server.
+
+Those of other systems keep it over FFmpeg's test picture in place of their device; Qt's in a process of its own.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,22 @@ from collections.abc import Iterator
 import av
 import pytest
 
+from agent.capture import avfoundation, ddagrab
+from agent.capture.avfoundation import AvfoundationScreen
+from agent.capture.ddagrab import DdagrabScreen
 from agent.capture.generated import GeneratedScreen
 from agent.capture.mss_screen import MssScreen
+from agent.capture.qt_screen import QtScreen
 from agent.capture.x11grab import X11GrabScreen
 from agent.errors import ScreenUnavailable
+from agent.ports import ScreenSource
 from tests.fakes.desktop_here import MISSING, REASON, desktop_here
+from tests.fakes.lavfi_input import open_test_picture
+from tests.fakes.own_process import IS_OWN_PROCESS, WHY_SKIPPED, run_tests
 
 SIZE = (641, 361)  # odd: the last column and row are left out
 SECOND_NS = 1_000_000_000
+ON_X11 = {"x11grab": X11GrabScreen, "mss": MssScreen, "qt": QtScreen}
 
 
 @pytest.fixture(scope="module")
@@ -26,21 +37,50 @@ def desktop() -> Iterator[object]:
         yield running
 
 
+def make(name: str) -> ScreenSource:
+    if name in ON_X11:
+        return ON_X11[name]()
+    if name == "ddagrab":
+        return DdagrabScreen(open_with=open_test_picture)
+    if name == "avfoundation":
+        return AvfoundationScreen(open_with=open_test_picture)
+    return GeneratedScreen(*SIZE)
+
+
 @pytest.fixture(
     params=[
         "generated",
+        "ddagrab",
+        "avfoundation",
         pytest.param("x11grab", marks=pytest.mark.desktop),
         pytest.param("mss", marks=pytest.mark.desktop),
+        pytest.param(
+            "qt", marks=[pytest.mark.desktop, pytest.mark.skipif(not IS_OWN_PROCESS, reason=WHY_SKIPPED)]
+        ),
     ]
 )
-def source(request):
-    if request.param == "generated":
-        made = GeneratedScreen(*SIZE)
-    else:
+def source(request, monkeypatch):
+    if request.param in ON_X11:
         request.getfixturevalue("desktop")
-        made = X11GrabScreen() if request.param == "x11grab" else MssScreen()
+    monkeypatch.setattr(ddagrab, "_IS_WINDOWS", True)
+    monkeypatch.setattr(avfoundation, "_IS_MACOS", True)
+    made = make(request.param)
     yield made
     made.close()
+
+
+@pytest.mark.desktop
+@pytest.mark.skipif(bool(MISSING) or IS_OWN_PROCESS, reason=REASON)
+def test_qt_keeps_all_of_this_in_a_process_of_its_own():
+    said = run_tests(__file__, "-k", "[qt]")
+
+    assert " passed" in said and " skipped" not in said
+
+
+def test_where_it_works_its_probe_says_nothing_and_opens_nothing(source):
+    assert source.probe() == ""
+    with pytest.raises(ScreenUnavailable):
+        source.grab()
 
 
 def test_its_pictures_have_the_size_it_said_and_that_is_even(source):
@@ -101,9 +141,16 @@ def test_a_closed_source_gives_no_picture(source):
         source.grab()
 
 
-@pytest.mark.parametrize("make", [X11GrabScreen, MssScreen])
-def test_without_a_display_it_says_so(make, monkeypatch):
-    monkeypatch.setenv("DISPLAY", ":4711")
+@pytest.mark.parametrize("name", ["x11grab", "mss", "qt"])
+def test_without_a_display_it_says_so(name, monkeypatch):
+    for variable, value in (("DISPLAY", ":4711"), ("WAYLAND_DISPLAY", ""), ("QT_QPA_PLATFORM", "xcb")):
+        monkeypatch.setenv(variable, value)
 
+    assert make(name).probe()
     with pytest.raises(ScreenUnavailable):
-        make().open()
+        make(name).open()
+
+
+@pytest.mark.parametrize(("name", "system"), [("ddagrab", "Windows"), ("avfoundation", "macOS")])
+def test_on_another_system_its_probe_says_which_it_is_for(name, system):
+    assert system in make(name).probe()

@@ -12,7 +12,8 @@ import av
 import numpy as np
 import pytest
 
-from agent.capture.choose import list_screens, list_sound, open_screen, open_sound
+from agent.capture.choose import list_sound, open_sound
+from agent.capture.choose_screen import list_screens, open_screen
 from agent.capture.clock import SessionClock
 from agent.capture.pulse import PulseSource
 from agent.capture.watch import SoundWatch

@@ -1184,6 +1184,7 @@ class Device(_message.Message):
     IS_CHOSEN_FIELD_NUMBER: _builtins.int
     IS_USABLE_FIELD_NUMBER: _builtins.int
     PROBLEM_FIELD_NUMBER: _builtins.int
+    COST_MS_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """screen, microphone, desktop_sound"""
     name: _builtins.str
@@ -1191,6 +1192,8 @@ class Device(_message.Message):
     is_chosen: _builtins.bool
     is_usable: _builtins.bool
     problem: _builtins.str
+    cost_ms: _builtins.float
+    """of a screen: CPU milliseconds a frame, as measured here; 0 where it was not"""
     def __init__(
         self,
         *,
@@ -1200,10 +1203,11 @@ class Device(_message.Message):
         is_chosen: _builtins.bool = ...,
         is_usable: _builtins.bool = ...,
         problem: _builtins.str = ...,
+        cost_ms: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "is_chosen", b"is_chosen", "is_usable", b"is_usable", "kind", b"kind", "name", b"name", "problem", b"problem"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost_ms", b"cost_ms", "detail", b"detail", "is_chosen", b"is_chosen", "is_usable", b"is_usable", "kind", b"kind", "name", b"name", "problem", b"problem"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -39,13 +39,12 @@ class GuiThread:
         self._thread: threading.Thread | None = None
         self._doorbell: Any = None
         self._captures: list[QtCapture] = []
-        self._is_finish_registered = False
+        self._has_loaded = False
         self._is_ending = False
 
     def is_taken_by_another(self) -> bool:
-        """Is there a Qt application in this process that is not ours? Imports nothing."""
-        core = sys.modules.get("PySide6.QtCore")
-        return core is not None and core.QCoreApplication.instance() is not None and self._doorbell is None
+        """Has another thread of this process loaded Qt? Qt takes that one for its main thread for good."""
+        return "PySide6.QtCore" in sys.modules and not self._has_loaded
 
     def call(self, function: Callable[[], Any]) -> Any:
         """Run a function in Qt's thread and return what it returns.
@@ -90,15 +89,16 @@ class GuiThread:
 
     def _start_application(self) -> Any:
         check_platform_plugin()
+        is_first = not self._has_loaded
+        self._has_loaded = True
         from PySide6.QtCore import QObject, Qt, Signal, qInstallMessageHandler
         from PySide6.QtGui import QGuiApplication
 
         class Doorbell(QObject):
             rung = Signal()
 
-        if not self._is_finish_registered:
+        if is_first:
             # After Qt's own was: the last to be registered is the first to run.
-            self._is_finish_registered = True
             atexit.register(self._finish)
         qInstallMessageHandler(_log_message)
         application = QGuiApplication(["clippy", "-platform", platform_name()])

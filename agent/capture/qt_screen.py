@@ -52,7 +52,7 @@ class QtScreen:
     def probe(self) -> str:
         """See the port."""
         if GUI.is_taken_by_another():
-            return "this process already has a Qt application of another thread"
+            return "another thread of this process uses Qt already; the engine by itself does not"
         return probe_qt(self._area)
 
     def open(self) -> ScreenFormat:

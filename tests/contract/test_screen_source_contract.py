@@ -1,6 +1,7 @@
 """What every screen source keeps: the generated one, the real ones on a real X server.
 
-Those of other systems keep it over FFmpeg's test picture in place of their device; Qt's in a process of its own.
+Those of other systems keep it over FFmpeg's test picture in place of their device; Qt's in a process of its own
+(tests/integration/test_screen_qt.py).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from agent.errors import ScreenUnavailable
 from agent.ports import ScreenSource
 from tests.fakes.desktop_here import MISSING, REASON, desktop_here
 from tests.fakes.lavfi_input import open_test_picture
-from tests.fakes.own_process import IS_OWN_PROCESS, WHY_SKIPPED, run_tests
+from tests.fakes.own_process import IS_OWN_PROCESS, WHY_SKIPPED
 
 SIZE = (641, 361)  # odd: the last column and row are left out
 SECOND_NS = 1_000_000_000
@@ -67,14 +68,6 @@ def source(request, monkeypatch):
     made = make(request.param)
     yield made
     made.close()
-
-
-@pytest.mark.desktop
-@pytest.mark.skipif(bool(MISSING) or IS_OWN_PROCESS, reason=REASON)
-def test_qt_keeps_all_of_this_in_a_process_of_its_own():
-    said = run_tests(__file__, "-k", "[qt]")
-
-    assert " passed" in said and " skipped" not in said
 
 
 def test_where_it_works_its_probe_says_nothing_and_opens_nothing(source):

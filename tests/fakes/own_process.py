@@ -15,7 +15,19 @@ WHY_SKIPPED = "run by another test in a process of its own"
 
 def run_tests(*words: str, timeout_s: float = 100.0) -> str:
     """Run pytest in a process of its own; returns what it said. Fails with that when a test fails."""
-    command = [sys.executable, "-m", "pytest", "-n", "0", "-q", "-p", "no:cacheprovider", *words]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-n",
+        "0",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:pytest-qt",
+        *words,
+    ]
     done = subprocess.run(
         command,
         cwd=ROOT,

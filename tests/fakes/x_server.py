@@ -84,6 +84,16 @@ class Painter:
         self.settle()
         return window
 
+    def list_windows(self, *windows: Any) -> None:
+        """Tell of these windows, as a window manager does."""
+        from Xlib import Xatom
+
+        for name in ("_NET_CLIENT_LIST", "_NET_CLIENT_LIST_STACKING"):
+            atom = self._display.intern_atom(name)
+            ids = [window.id for window in windows]
+            self._display.screen().root.change_property(atom, Xatom.WINDOW, 32, ids)
+        self.settle()
+
     def point_at(self, x: int, y: int) -> None:
         """Put the mouse pointer there."""
         self._display.screen().root.warp_pointer(x, y)

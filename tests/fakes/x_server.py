@@ -15,21 +15,22 @@ BGR = {RED: (0, 0, 255), GREEN: (0, 255, 0), BLUE: (255, 0, 0), WHITE: (255, 255
 
 
 class XServer:
-    """An Xvfb of our own, on the display number that it chose at its first start."""
+    """An Xvfb of our own, on a display that no other test's server takes while it is dead."""
 
     def __init__(self, size: tuple[int, int] = (640, 360)) -> None:
         self._size = size
         self._process: subprocess.Popen[bytes] | None = None
-        self.display = ""
+        # Servers that choose for themselves take the lowest free number.
+        self.display = f":{1_000 + os.getpid() % 50_000}"
 
     def start(self) -> None:
         reader, writer = os.pipe()
-        command = ["Xvfb", *([self.display] if self.display else []), "-displayfd", str(writer)]
+        command = ["Xvfb", self.display, "-displayfd", str(writer)]
         command += ["-screen", "0", "{}x{}x24".format(*self._size), "-nolisten", "tcp", "-noreset"]
         self._process = subprocess.Popen(command, pass_fds=[writer], stderr=subprocess.DEVNULL)
         os.close(writer)
         with os.fdopen(reader) as answer:
-            self.display = f":{int(answer.readline())}"
+            assert answer.readline().strip() == self.display[1:], "Xvfb did not start"
 
     def kill(self) -> None:
         process, self._process = self._process, None

@@ -10,7 +10,17 @@ from pathlib import Path
 from typing import Protocol
 
 from agent.model.clips import ClipFile, Pin, PinKind, SavedClip, Trigger
-from agent.model.media import CapturedFrame, EncodedPacket, ScreenFormat, SoundBlock, SoundName, TrackParams
+from agent.model.media import (
+    CapturedFrame,
+    EncodedPacket,
+    EpochReason,
+    EpochSpan,
+    ScreenFormat,
+    SoundBlock,
+    SoundName,
+    SpanLack,
+    TrackParams,
+)
 from protos.clippy.v1 import control_pb2
 
 
@@ -87,6 +97,11 @@ class PacketSpan(Protocol):
     @property
     def end_ns(self) -> int: ...
 
+    @property
+    def lack(self) -> SpanLack | None:
+        """What it lacks of what was asked for, and why; None when it is whole. Final once it was read."""
+        ...
+
     def packets(self) -> Iterator[EncodedPacket]:
         """All packets by DTS: from the key frame at or before `start_ns` to the last before `end_ns`."""
         ...
@@ -102,8 +117,14 @@ class PacketSpan(Protocol):
 class PacketRing(Protocol):
     """The last minutes, encoded. `push` belongs to the `sink` thread; all else may come from any thread."""
 
-    def begin_epoch(self, tracks: Sequence[TrackParams]) -> None:
+    def begin_epoch(
+        self, tracks: Sequence[TrackParams], *, start_ns: int = 0, reason: EpochReason = "start"
+    ) -> None:
         """From here on packets have these parameters. Called before the first push."""
+        ...
+
+    def epochs(self) -> list[EpochSpan]:
+        """What the ring holds of each epoch, oldest first; an epoch of which nothing is left is not listed."""
         ...
 
     def push(self, packet: EncodedPacket) -> None:

@@ -18,6 +18,9 @@ LaneName = Literal["mic", "desktop", "proxy", "signals", "chat"]
 # Why an epoch began: the session did; the picture's size or encoder changed; the machine slept; the process stood
 # still or the clock jumped; the screen was away.
 EpochReason = Literal["start", "size", "encoder", "suspended", "stopped", "screen"]
+# Why a span begins later than was asked for: an epoch began there, the ring held nothing older, or what lies before
+# is not there any more.
+LackReason = EpochReason | Literal["buffer", "gap", "forgotten"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +88,59 @@ class EncodedPacket:
     duration_ns: int
     is_key_frame: bool
     payload: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class EpochSpan:
+    """What the ring holds of one epoch, from its first to its last picture, and why the epoch began."""
+
+    epoch: int
+    start_ns: int
+    end_ns: int
+    reason: EpochReason
+
+
+_LACK_WORDS: dict[LackReason, str] = {
+    "start": "the recording began {}",
+    "size": "the picture's size changed {}",
+    "encoder": "the encoder was changed {}",
+    "suspended": "the machine slept until {}",
+    "stopped": "the recorder stood still until {}",
+    "screen": "there was no screen until {}",
+    "buffer": "the buffer reaches back to {}",
+    "gap": "the buffer has a gap {}",
+    "forgotten": "what lies before was forgotten: up to {}",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SpanLack:
+    """What a span lacks of what was asked for.
+
+    Attributes:
+        reason: why it begins later; None when it lacks nothing at its start.
+        is_end_missing: no picture came from `end_ns` to `asked_end_ns`.
+    """
+
+    asked_start_ns: int
+    asked_end_ns: int
+    start_ns: int
+    end_ns: int
+    reason: LackReason | None
+    is_end_missing: bool
+
+    def words(self) -> str:
+        """For the clip's note: "4.0 s of 30.0 s: the picture's size changed 4.0 s before its end"."""
+        held_s = (self.end_ns - self.start_ns) / 1e9
+        asked_s = (self.asked_end_ns - self.asked_start_ns) / 1e9
+        # Asked for everything, there is no number to hold it against.
+        parts = [f"{held_s:.1f} s of {asked_s:.1f} s" if self.asked_start_ns else f"{held_s:.1f} s"]
+        if self.reason is not None:
+            parts.append(_LACK_WORDS[self.reason].format(f"{held_s:.1f} s before its end"))
+        if self.is_end_missing:
+            missing_s = (self.asked_end_ns - self.end_ns) / 1e9
+            parts.append(f"no picture came in the last {missing_s:.1f} s")
+        return parts[0] + ": " + "; ".join(parts[1:])
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

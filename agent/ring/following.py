@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from agent.errors import NothingToClip
-from agent.model.media import EncodedPacket, TrackParams
-from agent.ring.span import HeldSpan
+from agent.model.media import EncodedPacket, SpanLack, TrackParams
+from agent.ring.span import HeldSpan, find_lack
 
 
 class FollowingSpan:
@@ -39,6 +39,16 @@ class FollowingSpan:
         self.tracks: Sequence[TrackParams] = held.tracks
         self.start_ns = held.start_ns
         self.end_ns = end_ns
+        self._asked_end_ns = end_ns
+
+    @property
+    def lack(self) -> SpanLack | None:
+        """As the port says; final once the last packet was read."""
+        return find_lack(
+            asked_ns=(self._held.asked_start_ns, self._asked_end_ns),
+            held_ns=(self.start_ns, self.end_ns),
+            reason=self._held.start_reason,
+        )
 
     def packets(self) -> Iterator[EncodedPacket]:
         """As the port says. `end_ns` is final once the last was read: nearer if the rest did not come in time."""
@@ -61,8 +71,8 @@ class FollowingSpan:
             rest = self._snapshot(self._held.end_ns - 1, self.end_ns)
         except NothingToClip:
             return None
-        if rest.tracks != self.tracks:
-            # A new epoch began meanwhile: a clip never spans two.
+        if not rest.follows(self._held):
+            # A new epoch began meanwhile, or there is a gap: a clip never spans either.
             rest.close()
             return None
         self._rest = rest

@@ -53,6 +53,11 @@ class DtsMerge:
             self._waiting[track].popleft()
             yield packet
 
+    def finish(self, track: int) -> None:
+        """Do not wait for this track any more: it has brought a packet of the next epoch."""
+        if track < len(self._is_absent):
+            self._is_absent[track] = True
+
     def take_all(self) -> Iterator[EncodedPacket]:
         """Yield all that waits, by DTS: the epoch is over."""
         while (track := self._earliest()) is not None:

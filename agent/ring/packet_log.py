@@ -24,7 +24,7 @@ from typing import Any
 import msgspec
 
 from agent.errors import InputUnusable
-from agent.model.media import EncodedPacket, TrackParams
+from agent.model.media import EncodedPacket, EpochReason, TrackParams
 
 GOP_SUFFIX = ".gop"
 EPOCH_FILE = "epoch.json"
@@ -49,6 +49,7 @@ class EpochInfo:
 
     Attributes:
         t0_monotonic_ns: CLOCK_MONOTONIC when the session's line was at 0.
+        start_ns, reason: where and why the epoch began. Older files have neither.
     """
 
     session_id: str
@@ -56,6 +57,8 @@ class EpochInfo:
     t0_monotonic_ns: int
     created_unix_ms: int
     tracks: tuple[TrackParams, ...]
+    start_ns: int = 0
+    reason: EpochReason = "start"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

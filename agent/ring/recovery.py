@@ -155,7 +155,12 @@ def open_orphan(orphan: OrphanSession, *, start_ns: int | None = None, end_ns: i
         raise NothingToClip(f"session {orphan.session_id} holds nothing of that span")
     info = next(epoch.info for epoch in orphan.epochs if epoch.info.epoch == run[0].epoch)
     return open_span(
-        run, session_id=orphan.session_id, tracks=info.tracks, start_ns=wanted[0], end_ns=wanted[1]
+        run,
+        session_id=orphan.session_id,
+        tracks=info.tracks,
+        start_ns=run[0].start_ns if start_ns is None else start_ns,
+        end_ns=run[-1].end_ns if end_ns is None else end_ns,
+        start_reason=info.reason if run[0].index == 0 else "buffer",
     )
 
 

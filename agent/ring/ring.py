@@ -2,7 +2,8 @@
 
 Holds whole GOPs only, so every snapshot starts at a key frame and can be stream-copied. Each packet goes
 to memory and, by the disk thread, to its GOP's file; the newest stay in memory as well, so that a press
-reads nothing, and the ring goes on in memory alone while the disk is full or does not answer.
+reads nothing, and the ring goes on in memory alone while the disk is full or does not answer. This module
+joins: `GopBuffer` knows what is held, `DiskWriter` writes it, `PinStore` keeps what is pinned, `GopReader` reads.
 `begin_epoch` and `push` belong to the `sink` thread; everything else may be called from any thread.
 
     <folder>/sessions/<session_id>/<epoch>/{epoch.json, <pts>.gop ...}      <folder>/pins/<pin_id>/...
@@ -13,22 +14,22 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
 
-from agent.errors import Bug, EnvironmentProblem, InputUnusable, NothingToClip
+from agent.errors import Bug, EnvironmentProblem, InputUnusable
 from agent.model.clips import Pin, PinKind
-from agent.model.media import EncodedPacket, TrackParams
+from agent.model.media import EncodedPacket, EpochReason, EpochSpan, TrackParams
+from agent.ring.buffer import GopBuffer
 from agent.ring.disk_writer import DiskWriter, disk_free_bytes
 from agent.ring.following import FollowingSpan
-from agent.ring.gop import Gop
 from agent.ring.packet_log import EpochInfo
 from agent.ring.pins import PinStore
-from agent.ring.recovery import SESSIONS, find_orphan, orphan_gops
-from agent.ring.span import HeldGop, HeldSpan, newest_run, open_span
+from agent.ring.reading import GopReader
+from agent.ring.recovery import SESSIONS
+from agent.ring.span import HeldSpan
 
 log = structlog.get_logger()
 
@@ -83,38 +84,32 @@ class GopRing:
         self.session_id = session_id
         self.folder = folder
         self._t0_monotonic_ns = t0_monotonic_ns
-        self._max_duration_ns = max_duration_ns
-        self._max_bytes = max_bytes
-        self._max_memory_bytes = max_memory_bytes
         self._clock_unix_ms = clock_unix_ms
-        self.pins = PinStore(folder / "pins", quota_bytes=max_pinned_bytes, clock_unix_ms=clock_unix_ms)
-
-        self._lock = threading.Lock()
-        self._picture_came = threading.Condition(self._lock)
-        self._gops: deque[Gop] = deque()
-        self._tail: deque[Gop] = deque()  # those with packets in memory
-        self._info: EpochInfo | None = None
-        self._video_track = 0
-        self._num_gops_in_epoch = 0
-        self._current: Gop | None = None
-        self._size_bytes = 0
-        self._memory_bytes = 0
-        self._captured_bytes = 0
-        self._newest_picture_ns = -1
-        self._num_lost_packets = 0
         self._session_folder = session_folder
         self._is_closed = False
+        self._lock = threading.Lock()
+        self._picture_came = threading.Condition(self._lock)
+        self._buffer = GopBuffer(
+            max_duration_ns=max_duration_ns, max_bytes=max_bytes, max_memory_bytes=max_memory_bytes
+        )
+        self.pins = PinStore(folder / "pins", quota_bytes=max_pinned_bytes, clock_unix_ms=clock_unix_ms)
+        self._reader = GopReader(
+            folder, session_id=session_id, lock=self._lock, buffer=self._buffer, pins=self.pins
+        )
         self._disk = DiskWriter(
             session_folder,
             self._lock,
             min_free_bytes=min_free_bytes,
             free_bytes=free_bytes,
-            give_up_oldest=self._give_up_oldest,
+            give_up_oldest=self._buffer.give_up_oldest,
         )
+        self._buffer.attach(self._disk)
 
     # -- the sink thread --
 
-    def begin_epoch(self, tracks: Sequence[TrackParams]) -> None:
+    def begin_epoch(
+        self, tracks: Sequence[TrackParams], *, start_ns: int = 0, reason: EpochReason = "start"
+    ) -> None:
         """From here on packets have these parameters. Called before the first push.
 
         Raises:
@@ -124,17 +119,18 @@ class GopRing:
         if len(pictures) != 1 or len(tracks) > 255:
             raise Bug(f"an epoch needs one picture and at most 254 sounds, not {[t.name for t in tracks]}")
         with self._lock:
-            self._finish_gop()
-            self._video_track = pictures[0]
-            self._num_gops_in_epoch = 0
-            self._info = EpochInfo(
+            before = self._buffer.info
+            info = EpochInfo(
                 session_id=self.session_id,
-                epoch=0 if self._info is None else self._info.epoch + 1,
+                epoch=0 if before is None else before.epoch + 1,
                 t0_monotonic_ns=self._t0_monotonic_ns,
                 created_unix_ms=self._clock_unix_ms(),
                 tracks=tuple(tracks),
+                start_ns=start_ns,
+                reason=reason,
             )
-        log.info("epoch_began", epoch=self._info.epoch, tracks=[track.name for track in tracks])
+            self._buffer.begin_epoch(info, video_track=pictures[0])
+        log.info("epoch_began", epoch=info.epoch, reason=reason, tracks=[track.name for track in tracks])
 
     def push(self, packet: EncodedPacket) -> None:
         """Append one packet; packets come by DTS. Drops whole old GOPs to stay within bounds.
@@ -148,140 +144,38 @@ class GopRing:
             Bug: No epoch was begun, or it has no such track.
         """
         with self._lock:
-            if self._info is None or packet.track >= len(self._info.tracks) or self._is_closed:
+            info = self._buffer.info
+            if info is None or packet.track >= len(info.tracks) or self._is_closed:
                 raise Bug(f"a packet of track {packet.track} was pushed outside of an epoch")
-            is_picture = packet.track == self._video_track
-            if is_picture and packet.is_key_frame:
-                self._begin_gop(packet)
-            self._captured_bytes += len(packet.payload)
-            if self._current is None:
-                self._num_lost_packets += 1
-                return
-            before = self._current.size_bytes
-            self._memory_bytes += self._current.add(packet, is_picture=is_picture)
-            self._size_bytes += self._current.size_bytes - before
-            self._keep_bounds()
-            self._keep_memory_bound()
+            is_picture = self._buffer.add(packet)
             self._disk.wake()
             if is_picture:
-                self._newest_picture_ns = max(self._newest_picture_ns, packet.pts_ns)
                 self._picture_came.notify_all()
             failure, self._disk.untold_failure = self._disk.untold_failure, None
         if failure is not None:
             raise failure
-
-    def _begin_gop(self, packet: EncodedPacket) -> None:
-        assert self._info is not None
-        self._finish_gop(packet.pts_ns)
-        gop = Gop(
-            info=self._info, index=self._num_gops_in_epoch, start_ns=packet.pts_ns, end_ns=packet.pts_ns
-        )
-        self._num_gops_in_epoch += 1
-        self._current = gop
-        self._gops.append(gop)
-        self._tail.append(gop)
-        self._size_bytes += gop.size_bytes
-        self._disk.enqueue(gop)
-
-    def _finish_gop(self, next_ns: int = 0) -> None:
-        if self._current is not None:
-            self._current.finish(next_ns)
-            self._current = None
-
-    def _keep_bounds(self) -> None:
-        while len(self._gops) > 1 and (
-            self._gops[-1].end_ns - self._gops[1].start_ns >= self._max_duration_ns
-            or self._size_bytes > self._max_bytes
-        ):
-            self._drop(self._gops[0])
-
-    def _keep_memory_bound(self) -> None:
-        while self._memory_bytes > self._max_memory_bytes and self._tail:
-            gop = self._tail[0]
-            if not gop.is_dropped:
-                self._memory_bytes -= gop.forget_written()
-                if gop.packets and self._memory_bytes > self._max_memory_bytes:
-                    # The disk has not taken it, and there is no more memory for it: it is lost.
-                    self._num_lost_packets += gop.num_unwritten
-                    self._drop(gop)
-                elif gop.packets or gop is self._current:
-                    return
-            self._tail.popleft()
-
-    def _drop(self, gop: Gop) -> None:
-        self._gops.remove(gop)
-        self._size_bytes -= gop.size_bytes
-        self._memory_bytes -= gop.memory_bytes
-        gop.is_dropped = True
-        if gop is self._current:
-            self._current = None
-        if gop.file is not None:
-            self._disk.trash(gop.file)
-
-    def _give_up_oldest(self, num_bytes: int, spared: Gop) -> int:
-        """Delete the oldest GOPs' files; what memory still holds of them stays. Called by the disk thread."""
-        freed = 0
-        for gop in list(self._gops):
-            if freed >= num_bytes or gop is spared:
-                break
-            if not gop.is_on_disk or not gop.is_complete or gop.file is None:
-                continue
-            freed += gop.size_bytes
-            if gop.num_forgotten:
-                self._drop(gop)
-            else:
-                self._disk.trash(gop.file)
-                gop.file = None
-        return freed
 
     # -- any thread --
 
     def wait_for(self, time_ns: int, *, timeout_s: float) -> bool:
         """Wait until the picture has reached `time_ns`; False at the deadline."""
         with self._lock:
-            return self._picture_came.wait_for(lambda: self._newest_picture_ns >= time_ns, timeout_s)
+            return self._picture_came.wait_for(lambda: self._buffer.newest_picture_ns >= time_ns, timeout_s)
 
     def snapshot(self, start_ns: int, end_ns: int) -> HeldSpan:
         """Hold the packets of [start_ns, end_ns), clamped to what there is of the newest epoch in it.
 
-        Pinned spans of this session that left the ring are found too. Never jumps a gap.
+        Pinned spans of this session that left the ring are found too. Never jumps a gap; its `lack` says what
+        is not there.
 
         Raises:
             NothingToClip: Nothing of the span is in the ring or pinned.
         """
-        with self._lock:
-            return self._open(start_ns, end_ns, is_file_preferred=False)
+        return self._reader.snapshot(start_ns, end_ns)
 
     def follow(self, start_ns: int, end_ns: int, *, timeout_s: float) -> FollowingSpan | HeldSpan:
         """As `snapshot`, of a span whose end may still be on its way; see `FollowingSpan`."""
-
-        def wait() -> bool:
-            return self.wait_for(end_ns, timeout_s=timeout_s)
-
-        try:
-            held = self.snapshot(start_ns, end_ns)
-        except NothingToClip:
-            wait()
-            return self.snapshot(start_ns, end_ns)
-        return FollowingSpan(held, end_ns=end_ns, wait=wait, snapshot=self.snapshot)
-
-    def _open(self, start_ns: int, end_ns: int, *, is_file_preferred: bool) -> HeldSpan:
-        run = newest_run(self._known_gops(is_file_preferred=is_file_preferred), start_ns, end_ns)
-        tracks = self._info_of(run[0].epoch).tracks if run else ()
-        return open_span(run, session_id=self.session_id, tracks=tracks, start_ns=start_ns, end_ns=end_ns)
-
-    def _known_gops(self, *, is_file_preferred: bool) -> list[HeldGop]:
-        known = {(gop.epoch, gop.index): gop for gop in self.pins.gops(self.session_id)}
-        for gop in self._gops:
-            if gop.num_packets:
-                known[gop.info.epoch, gop.index] = gop.held(is_file_preferred=is_file_preferred)
-        return list(known.values())
-
-    def _info_of(self, epoch: int) -> EpochInfo:
-        for gop in self._gops:
-            if gop.info.epoch == epoch:
-                return gop.info
-        return self.pins.epoch_info(self.session_id, epoch)
+        return self._reader.follow(start_ns, end_ns, wait=lambda: self.wait_for(end_ns, timeout_s=timeout_s))
 
     def snapshot_of(self, session_id: str, start_ns: int, end_ns: int) -> HeldSpan:
         """Like `snapshot`, of any session: this one, one that is pinned, or one that was left behind.
@@ -289,20 +183,12 @@ class GopRing:
         Raises:
             NothingToClip: Nothing of the span is there any more.
         """
-        if session_id == self.session_id:
-            return self.snapshot(start_ns, end_ns)
-        gops = {(gop.epoch, gop.index): gop for gop in self.pins.gops(session_id)}
-        orphan = find_orphan(self.folder, session_id)
-        if orphan is not None:
-            gops.update({(gop.epoch, gop.index): gop for gop in orphan_gops(orphan, start_ns, end_ns)})
-        run = newest_run(list(gops.values()), start_ns, end_ns)
-        if not run:
-            raise NothingToClip(
-                f"nothing of {start_ns / 1e9:.3f}..{end_ns / 1e9:.3f} s of {session_id} is left"
-            )
-        epochs = {} if orphan is None else {item.info.epoch: item.info for item in orphan.epochs}
-        info = epochs.get(run[0].epoch) or self.pins.epoch_info(session_id, run[0].epoch)
-        return open_span(run, session_id=session_id, tracks=info.tracks, start_ns=start_ns, end_ns=end_ns)
+        return self._reader.snapshot_of(session_id, start_ns, end_ns)
+
+    def epochs(self) -> list[EpochSpan]:
+        """What the ring holds of each epoch, oldest first; pins are not counted."""
+        with self._lock:
+            return self._buffer.epochs()
 
     def pin(self, start_ns: int, end_ns: int, *, kind: PinKind, owner_id: str) -> Pin:
         """Take what is there of the span out of the ring's reach, durably (milliseconds: it is fsynced).
@@ -315,9 +201,8 @@ class GopRing:
         with self._lock:
             # A link shows all that its file will ever hold, so let the disk catch up first.
             self._disk.flush(0.5)
-            run = newest_run(self._known_gops(is_file_preferred=True), start_ns, end_ns)
-            span = self._open(start_ns, end_ns, is_file_preferred=True)
-            info = self._info_of(run[0].epoch)
+            span, run = self._reader.open(start_ns, end_ns, is_file_preferred=True)
+            info = self._reader.info_of(span.epoch)
         with span:
             return self.pins.add(
                 info, run, start_ns=span.start_ns, end_ns=span.end_ns, kind=kind, owner_id=owner_id
@@ -341,10 +226,9 @@ class GopRing:
             if self._is_closed:
                 return
             self._is_closed = True
-            self._finish_gop()
+            self._buffer.finish()
             if not is_kept:
-                for gop in list(self._gops):
-                    self._drop(gop)
+                self._buffer.drop_all()
             self._disk.flush(2.0)
             self._disk.stop()
         self._disk.join(2.0)
@@ -357,33 +241,32 @@ class GopRing:
     def buffered_ns(self) -> int:
         """How much of the newest epoch a press could save now."""
         with self._lock:
-            newest = [gop for gop in self._gops if gop.info is self._info and gop.num_packets]
-            return newest[-1].end_ns - newest[0].start_ns if newest else 0
+            return self._buffer.duration_ns
 
     @property
     def buffered_bytes(self) -> int:
         """What the ring holds, pins not counted."""
-        return self._size_bytes
+        return self._buffer.size_bytes
 
     @property
     def memory_bytes(self) -> int:
         """What the tail in memory holds."""
-        return self._memory_bytes
+        return self._buffer.memory_bytes
 
     @property
     def captured_bytes(self) -> int:
         """Payload that came since the session began."""
-        return self._captured_bytes
+        return self._buffer.captured_bytes
 
     @property
     def num_lost_packets(self) -> int:
         """Packets before a first key frame, or that neither disk nor memory could hold."""
-        return self._num_lost_packets
+        return self._buffer.num_lost_packets
 
     @property
     def newest_ns(self) -> int:
         """PTS of the newest picture, -1 before the first."""
-        return self._newest_picture_ns
+        return self._buffer.newest_picture_ns
 
     @property
     def problem(self) -> str:

@@ -1,4 +1,4 @@
-"""The `sink` thread: takes packets from the encoders' threads, merges them by DTS, feeds the ring.
+"""The `sink` thread: takes packets from the encoders' threads, merges them by DTS and epoch, feeds the ring.
 
 `put` and `begin_epoch` never block. The queue is bounded by bytes; when it is full a sound packet is
 dropped and counted, and a picture is dropped with all that follow it up to the next key frame.
@@ -9,12 +9,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from agent.errors import EnvironmentProblem
-from agent.model.media import EncodedPacket, TrackParams
+from agent.model.media import EncodedPacket, EpochReason, TrackParams
 from agent.ports import PacketRing
-from agent.ring.merge import MAX_WAIT_NS, DtsMerge
+from agent.ring.epochs import EpochMerge, NewEpoch
+from agent.ring.merge import MAX_WAIT_NS
 from agent.worker import OnProblem, Worker, ignore_problem
 
 MAX_QUEUE_BYTES = 16 * 1024 * 1024
@@ -39,22 +40,30 @@ class PacketSink(Worker):
         super().__init__("sink", on_problem=on_problem)
         self._ring = ring
         self._max_queue_bytes = max_queue_bytes
-        self._max_wait_ns = max_wait_ns
         self._came = threading.Condition()
-        self._queue: deque[EncodedPacket | tuple[TrackParams, ...]] = deque()
+        self._queue: deque[EncodedPacket | NewEpoch] = deque()
         self._queue_bytes = 0
         self._video_track = 0
         self._is_waiting_for_key = False
-        self._merge: DtsMerge | None = None
+        self._merge = EpochMerge(max_wait_ns=max_wait_ns)
         self.num_dropped = 0
         self.num_refused = 0
 
-    def begin_epoch(self, tracks: Sequence[TrackParams]) -> None:
-        """What is put from here on belongs to a new epoch with these tracks. Any thread."""
+    def begin_epoch(
+        self, tracks: Sequence[TrackParams], *, start_ns: int = 0, reason: EpochReason = "start"
+    ) -> None:
+        """Packets stamped from `start_ns` on belong to a new epoch with these tracks. Any thread, at any time.
+
+        Those stamped before it still go to the epoch before, whatever order they come in: that one is over when
+        each of its tracks has come to `start_ns`, or 200 ms after the first has.
+
+        Args:
+            start_ns: PTS of the epoch's first key frame, on the session's line; 0: what is put from here on.
+            reason: why it begins; kept beside the packets, told with the ring's `epochs`.
+        """
         with self._came:
             self._video_track = next((n for n, track in enumerate(tracks) if track.kind == "video"), 0)
-            self._is_waiting_for_key = False
-            self._queue.append(tuple(tracks))
+            self._queue.append(NewEpoch(tracks=tuple(tracks), start_ns=start_ns, reason=reason))
             self._came.notify()
 
     def put(self, packet: EncodedPacket) -> bool:
@@ -91,7 +100,7 @@ class PacketSink(Worker):
     def tear_down(self) -> None:
         """Hand all that waits to the ring."""
         self._forward()
-        self._end_epoch()
+        self._hand_on(self._merge.take_all())
 
     def _forward(self) -> None:
         with self._came:
@@ -100,26 +109,24 @@ class PacketSink(Worker):
             self._queue_bytes = 0
         now_ns = time.monotonic_ns()
         for item in arrived:
-            if isinstance(item, tuple):
-                self._end_epoch()
-                self._ring.begin_epoch(item)
-                self._merge = DtsMerge(len(item), max_wait_ns=self._max_wait_ns)
-            elif self._merge is None or not self._merge.put(item, now_ns=now_ns):
+            if isinstance(item, NewEpoch):
+                self._merge.begin(item)
+            elif not self._merge.put(item, now_ns=now_ns):
                 self.num_refused += 1
-        if self._merge is not None:
-            for packet in self._merge.take(now_ns=now_ns):
-                self._push(packet)
+        self._hand_on(self._merge.take(now_ns=now_ns))
 
     def _wait_s(self) -> float:
-        deadline_ns = None if self._merge is None else self._merge.next_deadline_ns()
+        deadline_ns = self._merge.next_deadline_ns()
         if deadline_ns is None:
             return _IDLE_S
         return min(_IDLE_S, max(0.0, (deadline_ns - time.monotonic_ns()) / 1e9))
 
-    def _end_epoch(self) -> None:
-        if self._merge is not None:
-            for packet in self._merge.take_all():
-                self._push(packet)
+    def _hand_on(self, items: Iterator[NewEpoch | EncodedPacket]) -> None:
+        for item in items:
+            if isinstance(item, NewEpoch):
+                self._ring.begin_epoch(item.tracks, start_ns=item.start_ns, reason=item.reason)
+            else:
+                self._push(item)
 
     def _push(self, packet: EncodedPacket) -> None:
         try:

@@ -1,4 +1,4 @@
-"""A held part of the log, readable by one thread, several times over."""
+"""A held part of the log, readable by one thread, several times over, that says what it lacks."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 from agent.errors import Bug, InputUnusable, NothingToClip
-from agent.model.media import EncodedPacket, TrackParams
+from agent.model.media import EncodedPacket, LackReason, SpanLack, TrackParams
 from agent.ring.held_file import HeldFile
 from agent.ring.packet_log import read_gop
+
+# Nearer to what was asked for than this, a span lacks nothing that anybody would miss.
+_START_TOLERANCE_NS = 100_000_000
+_END_TOLERANCE_NS = 250_000_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,14 +59,38 @@ class HeldSpan:
         start_ns: int,
         end_ns: int,
         gops: Sequence[HeldGop],
+        start_reason: LackReason = "buffer",
     ) -> None:
-        """Take over the holds of `gops`: the caller has retained each file once."""
+        """Take over the holds of `gops`: the caller has retained each file once.
+
+        Args:
+            start_ns, end_ns: what was asked for.
+            start_reason: why there is nothing before the first GOP.
+        """
         self.session_id = session_id
         self.tracks = tuple(tracks)
-        self.start_ns = start_ns
-        self.end_ns = end_ns
+        self.asked_start_ns = start_ns
+        self.asked_end_ns = end_ns
+        self.start_ns = max(start_ns, gops[0].start_ns)
+        self.end_ns = min(end_ns, gops[-1].end_ns)
+        self.epoch = gops[0].epoch
+        self.last_index = gops[-1].index
+        self.start_reason: LackReason = start_reason
         self._gops = tuple(gops)
         self._is_closed = False
+
+    @property
+    def lack(self) -> SpanLack | None:
+        """As the port says."""
+        return find_lack(
+            asked_ns=(self.asked_start_ns, self.asked_end_ns),
+            held_ns=(self.start_ns, self.end_ns),
+            reason=self.start_reason,
+        )
+
+    def follows(self, other: HeldSpan) -> bool:
+        """Does this one begin in the last GOP of the other, or right after it?"""
+        return self.epoch == other.epoch and self._gops[0].index <= other.last_index + 1
 
     def packets(self) -> Iterator[EncodedPacket]:
         """All packets by DTS: from the key frame at or before `start_ns` to the last before `end_ns`."""
@@ -107,10 +135,43 @@ def newest_run(gops: Sequence[HeldGop], start_ns: int, end_ns: int) -> list[Held
     return run
 
 
+def find_lack(*, asked_ns: tuple[int, int], held_ns: tuple[int, int], reason: LackReason) -> SpanLack | None:
+    """What a span lacks of what was asked for; None when it is whole. Pure.
+
+    Whoever asks from 0 on asks for everything: that the ring holds no more is no lack, another epoch is.
+
+    Args:
+        asked_ns, held_ns: start and end.
+        reason: why there is nothing before the span.
+    """
+    is_all_wanted = asked_ns[0] == 0 and reason in ("start", "buffer")
+    is_start_missing = held_ns[0] - asked_ns[0] > _START_TOLERANCE_NS and not is_all_wanted
+    is_end_missing = asked_ns[1] - held_ns[1] > _END_TOLERANCE_NS
+    if not is_start_missing and not is_end_missing:
+        return None
+    return SpanLack(
+        asked_start_ns=asked_ns[0],
+        asked_end_ns=asked_ns[1],
+        start_ns=held_ns[0],
+        end_ns=held_ns[1],
+        reason=reason if is_start_missing else None,
+        is_end_missing=is_end_missing,
+    )
+
+
 def open_span(
-    gops: Sequence[HeldGop], *, session_id: str, tracks: Sequence[TrackParams], start_ns: int, end_ns: int
+    gops: Sequence[HeldGop],
+    *,
+    session_id: str,
+    tracks: Sequence[TrackParams],
+    start_ns: int,
+    end_ns: int,
+    start_reason: LackReason = "buffer",
 ) -> HeldSpan:
     """A span over `newest_run`'s GOPs, clamped to what they hold; retains their files.
+
+    Args:
+        start_reason: why there is nothing before them.
 
     Raises:
         NothingToClip: There is none, or the clamped span is empty.
@@ -128,9 +189,10 @@ def open_span(
     span = HeldSpan(
         session_id=session_id,
         tracks=tracks,
-        start_ns=max(start_ns, gops[0].start_ns),
-        end_ns=min(end_ns, gops[-1].end_ns),
+        start_ns=start_ns,
+        end_ns=end_ns,
         gops=held,
+        start_reason=start_reason,
     )
     if span.start_ns >= span.end_ns:
         span.close()

@@ -8,6 +8,7 @@ import dataclasses
 import pytest
 
 from agent.errors import DiskFull, NothingToClip
+from agent.model.media import EpochSpan
 from agent.ports import PacketRing
 from agent.ring.ring import GopRing
 from tests.fakes.packets import FRAME_NS, MIX, SECOND_NS, VIDEO, picture, sound
@@ -147,6 +148,117 @@ def test_the_older_epoch_can_still_be_had_alone(ring):
 
     with ring.snapshot(0, SECOND_NS) as span:
         assert (tuple(span.tracks), numbers(span)) == ((VIDEO, MIX), list(range(10)))
+
+
+@pytest.mark.logs("ring_disk_failed")
+def test_it_tells_the_epochs_it_holds_and_why_each_began(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 10)
+    ring.begin_epoch((LARGER, MIX), start_ns=SECOND_NS, reason="size")
+    fill(ring, 10, 25)
+
+    assert ring.epochs() == [
+        EpochSpan(epoch=0, start_ns=0, end_ns=SECOND_NS, reason="start"),
+        EpochSpan(epoch=1, start_ns=SECOND_NS, end_ns=25 * FRAME_NS, reason="size"),
+    ]
+
+
+def test_an_epoch_that_left_the_ring_is_not_told(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 10)
+    ring.begin_epoch((VIDEO, MIX), start_ns=SECOND_NS, reason="suspended")
+    fill(ring, 10, 65)
+
+    assert [(span.start_ns, span.reason) for span in ring.epochs()] == [(2 * SECOND_NS, "suspended")]
+
+
+@pytest.mark.logs("ring_disk_failed")
+@pytest.mark.parametrize("tracks", [(VIDEO, MIX), (LARGER, MIX)])
+def test_a_clip_in_the_making_never_goes_on_into_the_next_epoch(ring, tracks):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 10)
+
+    with ring.follow(0, 20 * FRAME_NS, timeout_s=5.0) as span:
+        ring.begin_epoch(tracks, start_ns=SECOND_NS, reason="suspended")
+        fill(ring, 10, 25)
+        assert (numbers(span), span.end_ns) == (list(range(10)), SECOND_NS)
+
+
+def words(ring: PacketRing, start_ns: int, end_ns: int) -> str:
+    with ring.snapshot(start_ns, end_ns) as span:
+        return span.lack.words() if span.lack is not None else ""
+
+
+@pytest.mark.logs("ring_disk_failed")
+def test_a_whole_span_lacks_nothing(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 25)
+
+    assert (words(ring, SECOND_NS, 2 * SECOND_NS), words(ring, 0, 25 * FRAME_NS)) == ("", "")
+
+
+@pytest.mark.logs("ring_disk_failed")
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        ("size", "0.5 s of 1.5 s: the picture's size changed 0.5 s before its end"),
+        ("encoder", "0.5 s of 1.5 s: the encoder was changed 0.5 s before its end"),
+        ("suspended", "0.5 s of 1.5 s: the machine slept until 0.5 s before its end"),
+        ("stopped", "0.5 s of 1.5 s: the recorder stood still until 0.5 s before its end"),
+        ("screen", "0.5 s of 1.5 s: there was no screen until 0.5 s before its end"),
+    ],
+)
+def test_a_span_cut_by_a_new_epoch_says_why(ring, reason, expected):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 20)
+    ring.begin_epoch((LARGER, MIX), start_ns=2 * SECOND_NS, reason=reason)
+    fill(ring, 20, 25)
+
+    assert words(ring, SECOND_NS, 25 * FRAME_NS) == expected
+
+
+@pytest.mark.logs("ring_disk_failed")
+def test_asked_for_everything_it_says_what_another_epoch_hides(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 20)
+    ring.begin_epoch((LARGER, MIX), start_ns=2 * SECOND_NS, reason="size")
+    fill(ring, 20, 25)
+
+    assert words(ring, 0, 25 * FRAME_NS) == "0.5 s: the picture's size changed 0.5 s before its end"
+
+
+@pytest.mark.logs("ring_disk_failed")
+def test_a_span_from_before_the_recording_says_when_it_began(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 20)
+
+    assert (
+        words(ring, -SECOND_NS, 2 * SECOND_NS) == "2.0 s of 3.0 s: the recording began 2.0 s before its end"
+    )
+
+
+def test_a_span_longer_than_the_buffer_says_how_far_it_reaches(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 90)
+
+    asked_short, everything = words(ring, SECOND_NS, 9 * SECOND_NS), words(ring, 0, 9 * SECOND_NS)
+
+    assert (asked_short, everything) == (
+        "4.0 s of 8.0 s: the buffer reaches back to 4.0 s before its end",
+        "",
+    )
+
+
+@pytest.mark.logs("ring_disk_failed")
+def test_a_span_whose_end_did_not_come_says_so(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 20)
+
+    with ring.follow(SECOND_NS, 5 * SECOND_NS, timeout_s=0.01) as span:
+        list(span.packets())
+
+    assert span.lack is not None
+    assert span.lack.words() == "1.0 s of 4.0 s: no picture came in the last 3.0 s"
 
 
 def test_waiting_ends_when_the_picture_is_there(ring):

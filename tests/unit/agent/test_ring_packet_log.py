@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -110,9 +111,27 @@ def test_files_are_listed_by_time(tmp_path):
 
 
 def test_an_epoch_is_read_back_as_it_was(tmp_path):
-    info = EpochInfo(session_id="s", epoch=3, t0_monotonic_ns=5, created_unix_ms=6, tracks=(VIDEO, MIX))
+    info = EpochInfo(
+        session_id="s",
+        epoch=3,
+        t0_monotonic_ns=5,
+        created_unix_ms=6,
+        tracks=(VIDEO, MIX),
+        start_ns=7,
+        reason="size",
+    )
 
     write_epoch(tmp_path, info)
+
+    assert info == read_epoch(tmp_path)
+
+
+def test_an_epoch_file_of_an_older_engine_is_read(tmp_path):
+    info = EpochInfo(session_id="s", epoch=3, t0_monotonic_ns=5, created_unix_ms=6, tracks=(VIDEO, MIX))
+    write_epoch(tmp_path, info)
+    fields = json.loads((tmp_path / "epoch.json").read_text())
+    del fields["start_ns"], fields["reason"]
+    (tmp_path / "epoch.json").write_text(json.dumps(fields))
 
     assert info == read_epoch(tmp_path)
 

@@ -19,7 +19,7 @@ class RecordingRing:
         self.calls = []
         self.failure = failure
 
-    def begin_epoch(self, tracks):
+    def begin_epoch(self, tracks, *, start_ns=0, reason="start"):
         self.calls.append(tuple(tracks))
 
     def push(self, packet):

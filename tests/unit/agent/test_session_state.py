@@ -9,7 +9,7 @@ import pytest
 
 from agent.errors import DiskFull, NothingToClip
 from agent.model.clips import ClipFile, Pin, PinKind, SavedClip
-from agent.model.media import EncodedPacket, TrackParams
+from agent.model.media import EncodedPacket, EpochReason, EpochSpan, TrackParams
 from agent.session import Session, State
 from protos.timebase import SECOND_NS
 
@@ -44,7 +44,12 @@ class Ring:
         self.is_empty = False
         self.pins: list[tuple[int, int, str]] = []
 
-    def begin_epoch(self, tracks: Sequence[TrackParams]) -> None: ...
+    def begin_epoch(
+        self, tracks: Sequence[TrackParams], *, start_ns: int = 0, reason: EpochReason = "start"
+    ) -> None: ...
+    def epochs(self) -> list[EpochSpan]:
+        return []
+
     def push(self, packet: EncodedPacket) -> None: ...
 
     def wait_for(self, time_ns: int, *, timeout_s: float) -> bool:

@@ -115,7 +115,9 @@ class PacketSpan(Protocol):
 
 
 class PacketRing(Protocol):
-    """The last minutes, encoded. `push` belongs to the `sink` thread; all else may come from any thread."""
+    """The last minutes, encoded. `begin_epoch`, `push` and `push_all` belong to the `sink` thread; all else may
+    come from any thread.
+    """
 
     def begin_epoch(
         self, tracks: Sequence[TrackParams], *, start_ns: int = 0, reason: EpochReason = "start"
@@ -128,7 +130,11 @@ class PacketRing(Protocol):
         ...
 
     def push(self, packet: EncodedPacket) -> None:
-        """Append one packet; packets come by DTS. Drops whole old GOPs to stay within bounds.
+        """As `push_all`, of one."""
+        ...
+
+    def push_all(self, packets: Sequence[EncodedPacket]) -> None:
+        """Append packets; they come by DTS. Drops whole old GOPs to stay within bounds.
 
         Raises:
             DiskFull: There is too little room even without the oldest GOPs. The RAM tail goes on.

@@ -7,6 +7,8 @@ Owned by the ring; shares its lock.
 
 from __future__ import annotations
 
+import contextlib
+import queue
 import shutil
 import threading
 import time
@@ -58,11 +60,14 @@ class DiskWriter:
         self._free_bytes = free_bytes
         self._give_up_oldest = give_up_oldest
         self._lock = lock
-        self._work = threading.Condition(lock)
+        # Woken without the lock: a condition's waiter would wake only to wait for the lock.
+        self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._is_asleep = False
         self._written = threading.Condition(lock)
         self._queue: deque[Gop] = deque()
         self._trash: list[HeldFile] = []
         self._writer: GopWriter | None = None
+        self._finished: list[GopWriter] = []
         self._writing: Gop | None = None
         self._epochs_made: set[int] = set()
         self._last_gop_bytes = 0
@@ -82,12 +87,15 @@ class DiskWriter:
         self._queue.append(gop)
 
     def wake(self) -> None:
-        self._work.notify()
+        """There is something to do."""
+        if self._is_asleep:
+            self._is_asleep = False
+            self._wakes.put(None)
 
     def trash(self, file: HeldFile) -> None:
         """Delete a file once it has no reader."""
         self._trash.append(file)
-        self._work.notify()
+        self.wake()
 
     @property
     def stalled_s(self) -> float:
@@ -103,14 +111,14 @@ class DiskWriter:
             left_s = deadline - time.monotonic()
             if left_s <= 0 or self.failure is not None or not self._thread.is_alive():
                 return False
-            self._work.notify()
+            self.wake()
             self._written.wait(min(left_s, 0.1))
         return True
 
     def stop(self) -> None:
         """Ask the thread to end; `join` outside the lock."""
         self._is_stopping = True
-        self._work.notify()
+        self.wake()
 
     # -- from outside the lock --
 
@@ -134,14 +142,20 @@ class DiskWriter:
     def _step(self) -> bool:
         with self._lock:
             job = self._next_job()
-            while job is None and not self._trash and not self._is_stopping:
-                self._work.wait(RETRY_S if self._queue else None)
-                job = self._next_job()
-            if self._is_stopping and job is None and not self._trash:
-                return False
             trash, self._trash = self._trash, []
+            finished, self._finished = self._finished, []
+            is_idle = job is None and not trash and not finished
+            if is_idle and self._is_stopping:
+                return False
             packets = job.unwritten() if job is not None else []
-            self._busy_since = time.monotonic()
+            self._is_asleep = is_idle
+            self._busy_since = None if is_idle else time.monotonic()
+        if is_idle:
+            with contextlib.suppress(queue.Empty):
+                self._wakes.get(timeout=RETRY_S)
+            return True
+        for writer in finished:
+            writer.close()
         for file in trash:
             file.doom()
         failure = self._write(job, packets) if job is not None else None
@@ -155,7 +169,7 @@ class DiskWriter:
     def _next_job(self) -> Gop | None:
         """The oldest GOP with something to write or to close, or None."""
         while self._queue and (self._queue[0].is_dropped or self._is_done(self._queue[0])):
-            self._close_writer(self._queue.popleft())
+            self._finish(self._queue.popleft())
         if not self._queue or (self.failure is not None and time.monotonic() < self._retry_at):
             return None
         gop = self._queue[0]
@@ -164,11 +178,12 @@ class DiskWriter:
     def _is_done(self, gop: Gop) -> bool:
         return gop.is_complete and gop.num_unwritten == 0
 
-    def _close_writer(self, gop: Gop) -> None:
+    def _finish(self, gop: Gop) -> None:
         if self._writing is not gop or self._writer is None:
             return
         self._last_gop_bytes = self._writer.size_bytes
-        self._writer.close()
+        # Closed outside of the lock: on some file systems that asks the disk.
+        self._finished.append(self._writer)
         self._writer = self._writing = None
 
     def _settle(self, gop: Gop, failure: OSError | DiskFull | None) -> None:

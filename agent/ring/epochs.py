@@ -33,7 +33,11 @@ class _Line:
 
     def __init__(self, epoch: NewEpoch, max_wait_ns: int) -> None:
         self.epoch = epoch
-        self.merge = DtsMerge(len(epoch.tracks), max_wait_ns=max_wait_ns)
+        self.merge = DtsMerge(
+            len(epoch.tracks),
+            max_wait_ns=max_wait_ns,
+            seamless=[number for number, track in enumerate(epoch.tracks) if track.kind == "audio"],
+        )
         self.is_begun = False
         self.deadline_ns: int | None = None
         self._max_wait_ns = max_wait_ns
@@ -54,7 +58,7 @@ class _Line:
 
 
 class EpochMerge:
-    """All epochs of a session, one after the other. Used by one thread."""
+    """All epochs of a session, one after the other. Used by one thread at a time."""
 
     def __init__(self, *, max_wait_ns: int = MAX_WAIT_NS) -> None:
         self._max_wait_ns = max_wait_ns

@@ -2,7 +2,7 @@
 
 A reader holds names, not descriptors: five minutes are 300 files, and three readers of everything would
 pass the usual limit of 1024 open files. It works alike where an open file cannot be deleted (Windows).
-Any thread.
+Any thread; no lock is held while the disk is asked, so a stuck disk never holds up who only counts.
 """
 
 from __future__ import annotations
@@ -29,6 +29,11 @@ class HeldFile:
         self._is_gone = False
         self._is_last_out_folder_gone = is_last_out_folder_gone
 
+    @property
+    def is_held(self) -> bool:
+        """Does anybody read it now?"""
+        return self._num_holders > 0
+
     def retain(self) -> bool:
         """Hold the file; False when it is already deleted."""
         with self._lock:
@@ -41,18 +46,26 @@ class HeldFile:
         """Let go; the last holder of a doomed file deletes it."""
         with self._lock:
             self._num_holders -= 1
-            self._delete_if_free()
+            is_mine = self._take_over()
+        if is_mine:
+            self._delete()
 
     def doom(self) -> None:
         """Delete the file as soon as nobody holds it. Twice is once."""
         with self._lock:
             self._is_doomed = True
-            self._delete_if_free()
+            is_mine = self._take_over()
+        if is_mine:
+            self._delete()
 
-    def _delete_if_free(self) -> None:
+    def _take_over(self) -> bool:
+        """Under the lock: is it the caller's to delete?"""
         if not self._is_doomed or self._num_holders > 0 or self._is_gone:
-            return
+            return False
         self._is_gone = True
+        return True
+
+    def _delete(self) -> None:
         try:
             self.path.unlink(missing_ok=True)
             if self._is_last_out_folder_gone and not any(self.path.parent.iterdir()):

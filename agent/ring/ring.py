@@ -133,23 +133,29 @@ class GopRing:
         log.info("epoch_began", epoch=info.epoch, reason=reason, tracks=[track.name for track in tracks])
 
     def push(self, packet: EncodedPacket) -> None:
-        """Append one packet; packets come by DTS. Drops whole old GOPs to stay within bounds.
+        """As `push_all`, of one."""
+        self.push_all((packet,))
+
+    def push_all(self, packets: Sequence[EncodedPacket]) -> None:
+        """Append packets; they come by DTS. Drops whole old GOPs to stay within bounds.
 
         What comes before an epoch's first key frame belongs to no picture and is left out.
 
         Raises:
             DiskFull: There is too little room even without the oldest GOPs; raised once each time it begins,
-                with the packet kept in memory.
+                with the packets kept in memory.
             EnvironmentProblem: The disk cannot be written for another reason; likewise.
             Bug: No epoch was begun, or it has no such track.
         """
         with self._lock:
             info = self._buffer.info
-            if info is None or packet.track >= len(info.tracks) or self._is_closed:
-                raise Bug(f"a packet of track {packet.track} was pushed outside of an epoch")
-            is_picture = self._buffer.add(packet)
+            has_picture = False
+            for packet in packets:
+                if info is None or packet.track >= len(info.tracks) or self._is_closed:
+                    raise Bug(f"a packet of track {packet.track} was pushed outside of an epoch")
+                has_picture = self._buffer.add(packet) or has_picture
             self._disk.wake()
-            if is_picture:
+            if has_picture:
                 self._picture_came.notify_all()
             failure, self._disk.untold_failure = self._disk.untold_failure, None
         if failure is not None:

@@ -51,6 +51,7 @@ class Ring:
         return []
 
     def push(self, packet: EncodedPacket) -> None: ...
+    def push_all(self, packets: Sequence[EncodedPacket]) -> None: ...
 
     def wait_for(self, time_ns: int, *, timeout_s: float) -> bool:
         return True

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-Trigger = Literal["key", "command", "app", "request"]
+# "recovered": saved from what a killed engine left behind.
+Trigger = Literal["key", "command", "app", "request", "recovered"]
 PinKind = Literal["keep", "request", "candidate"]
 
 
@@ -46,6 +47,10 @@ class Pin:
     """A hold on part of the ring: its GOP files are out of the ring's reach until it is released.
 
     `owner_id` is the clip, source request or candidate that wants it.
+
+    Attributes:
+        core_start_ns, core_end_ns: the clip itself, where the pin reaches beyond it to keep its ends movable; what
+            is outside goes first when pins need room. None: all of it is wanted alike.
     """
 
     pin_id: str
@@ -55,6 +60,38 @@ class Pin:
     start_ns: int
     end_ns: int
     created_unix_ms: int
+    core_start_ns: int | None = None
+    core_end_ns: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ForgottenPin:
+    """What went of one pin. `is_gone`: nothing of it is left."""
+
+    pin: Pin
+    num_gops: int
+    size_bytes: int
+    is_gone: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ForgottenSpan:
+    """What was taken out of ring and pins, or would be.
+
+    Attributes:
+        start_ns, end_ns: widened to whole GOPs; as asked for where nothing went.
+        num_gops, size_bytes: of the ring's, or of the session's that was left behind; pins not counted.
+        num_still_read: files of ring and pins that somebody reads; they go when the reader is done.
+        is_done: False: something could not be deleted yet, and is at the next start at the latest.
+    """
+
+    start_ns: int
+    end_ns: int
+    num_gops: int
+    size_bytes: int
+    pins: tuple[ForgottenPin, ...]
+    num_still_read: int
+    is_done: bool
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,11 +19,12 @@ from pathlib import Path
 import structlog
 
 from agent.errors import DiskFull, EnvironmentProblem
+from agent.model.clips import PinKind
 from agent.model.media import EncodedPacket
 from agent.ring.gop import Gop
 from agent.ring.held_file import HeldFile
 from agent.ring.packet_log import EPOCH_FILE, GopWriter, gop_path, write_epoch
-from agent.ring.pins import NO_ROOM
+from agent.ring.pin_files import NO_ROOM
 
 log = structlog.get_logger()
 
@@ -51,14 +52,19 @@ class DiskWriter:
         min_free_bytes: int,
         free_bytes: Callable[[Path], int],
         give_up_oldest: Callable[[int, Gop], int],
+        give_up_pins: Callable[[int, PinKind], int],
     ) -> None:
-        """Args: folder: the session's. give_up_oldest: drop old GOPs' files worth so many bytes (never the
-        given GOP's), return how many bytes that frees; called under the lock.
+        """Args:
+        folder: the session's.
+        give_up_oldest: drop old GOPs' files worth so many bytes (never the given GOP's), return how many bytes
+            that frees; called under the lock.
+        give_up_pins: drop candidates, or the margins of kept clips, worth so many bytes; likewise, outside the lock.
         """
         self._folder = folder
         self._min_free_bytes = min_free_bytes
         self._free_bytes = free_bytes
         self._give_up_oldest = give_up_oldest
+        self._give_up_pins = give_up_pins
         self._lock = lock
         # Woken without the lock: a condition's waiter would wake only to wait for the lock.
         self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -98,21 +104,39 @@ class DiskWriter:
         self.wake()
 
     @property
-    def stalled_s(self) -> float:
-        """For how long the disk has not answered; 0 when it does."""
+    def problem(self) -> str:
+        """Why only the newest seconds are kept at present; empty when all is well. Any thread."""
         since = self._busy_since
-        waited = 0.0 if since is None else time.monotonic() - since
-        return waited if waited > STALLED_AFTER_S else 0.0
+        waited_s = 0.0 if since is None else time.monotonic() - since
+        if waited_s > STALLED_AFTER_S:
+            return f"the ring's disk has not answered for {waited_s:.0f} s; only the newest seconds are kept"
+        return str(self.failure or "")
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until all is written; False at the deadline, or at once while the disk takes nothing."""
         deadline = time.monotonic() + timeout_s
-        while any(gop.num_unwritten and not gop.is_dropped for gop in self._queue) or self._trash:
-            left_s = deadline - time.monotonic()
-            if left_s <= 0 or self.failure is not None or not self._thread.is_alive():
+        while any(gop.num_unwritten and not gop.is_dropped for gop in self._queue) or self._is_busy():
+            if self.failure is not None or not self._wait_a_little(deadline):
                 return False
-            self.wake()
-            self._written.wait(min(left_s, 0.1))
+        return True
+
+    def settle(self, timeout_s: float) -> bool:
+        """Wait until all that was given up is deleted, or left to its readers; False at the deadline."""
+        deadline = time.monotonic() + timeout_s
+        while self._is_busy():
+            if not self._wait_a_little(deadline):
+                return False
+        return True
+
+    def _is_busy(self) -> bool:
+        return bool(self._trash) or self._busy_since is not None
+
+    def _wait_a_little(self, deadline: float) -> bool:
+        left_s = deadline - time.monotonic()
+        if left_s <= 0 or not self._thread.is_alive():
+            return False
+        self.wake()
+        self._written.wait(min(left_s, 0.1))
         return True
 
     def stop(self) -> None:
@@ -244,13 +268,7 @@ class DiskWriter:
                 self._epochs_made.clear()
                 return exc
             except OSError as exc:
-                with self._lock:
-                    freed = self._give_up_oldest(self._needed_bytes(), gop) if exc.errno in NO_ROOM else 0
-                    self._squeezed_at = time.monotonic() if freed else self._squeezed_at
-                    trash, self._trash = self._trash, []
-                for file in trash:
-                    file.doom()
-                if not freed:
+                if exc.errno not in NO_ROOM or not self._make_room(self._needed_bytes(), gop):
                     return exc
         return DiskFull(f"no room for the ring in {self._folder} even without its oldest GOPs")
 
@@ -276,20 +294,26 @@ class DiskWriter:
         free = self._free_bytes(self._folder)
         if free >= self._min_free_bytes + needed:
             return
-        with self._lock:
-            freed = self._give_up_oldest(2 * needed, gop)
-            self._squeezed_at = time.monotonic()
-            trash, self._trash = self._trash, []
-        for file in trash:
-            file.doom()
-        if not freed:
+        if not self._make_room(2 * needed, gop):
             raise DiskFull(
                 f"{free} bytes are free on the disk of {self._folder}, the ring leaves {self._min_free_bytes} free; "
                 "make room or lower ring.min_free_bytes"
             )
 
-    def remove_empty_epochs(self) -> None:
-        """After the thread ended: remove epoch folders that hold no GOP any more."""
+    def _make_room(self, num_bytes: int, spared: Gop) -> bool:
+        """Guesses go first, then the ring's oldest, then what only keeps saved clips' ends movable."""
+        if self._give_up_pins(num_bytes, "candidate") >= num_bytes:
+            return True
+        with self._lock:
+            freed = self._give_up_oldest(num_bytes, spared)
+            self._squeezed_at = time.monotonic()
+            trash, self._trash = self._trash, []
+        for file in trash:
+            file.doom()
+        return freed > 0 or self._give_up_pins(num_bytes, "keep") > 0
+
+    def remove_empty_folders(self) -> None:
+        """After the thread ended: remove the epochs' folders that hold no GOP any more, and then the session's."""
         for folder in self._folder.glob("[0-9]*"):
             if not any(folder.glob("*.gop")):
                 (folder / EPOCH_FILE).unlink(missing_ok=True)
@@ -297,3 +321,5 @@ class DiskWriter:
                     folder.rmdir()
                 except OSError as exc:
                     log.debug("epoch_folder_left", error=str(exc))
+        if not any(self._folder.iterdir()):
+            self._folder.rmdir()

@@ -20,6 +20,7 @@ class Gop:
     Attributes:
         packets: the newest of them, from number `num_forgotten` on; those before are in the file alone.
         num_written: how many are wholly in the file.
+        first_ns, last_ns: from the first moment of any of its tracks to the last.
         is_dropped: no longer in the ring; the disk thread forgets it too.
     """
 
@@ -35,6 +36,8 @@ class Gop:
     file: HeldFile | None = None
     is_complete: bool = False
     is_dropped: bool = False
+    first_ns: int = 1 << 62
+    last_ns: int = -(1 << 62)
 
     @property
     def num_packets(self) -> int:
@@ -55,6 +58,8 @@ class Gop:
         self.size_bytes += RECORD_HEADER_BYTES + len(packet.payload)
         taken = PACKET_OVERHEAD_BYTES + len(packet.payload)
         self.memory_bytes += taken
+        self.first_ns = min(self.first_ns, packet.pts_ns)
+        self.last_ns = max(self.last_ns, packet.pts_ns + packet.duration_ns)
         if is_picture:
             self.end_ns = max(self.end_ns, packet.pts_ns + packet.duration_ns)
         return taken
@@ -63,6 +68,11 @@ class Gop:
         """Nothing more comes. The last picture is shown until the next GOP's first (0: none), however late that is."""
         self.is_complete = True
         self.end_ns = max(self.end_ns, next_ns)
+
+    def drop(self) -> None:
+        """It is no longer in the ring. Its packets go now, though a stuck disk thread may hold on to it for long."""
+        self.is_dropped = True
+        self.packets = []
 
     def forget_written(self) -> int:
         """Drop from memory what the file holds; return the bytes that were freed."""
@@ -90,6 +100,7 @@ class Gop:
                 file=None,
                 num_in_file=0,
                 packets=tuple(self.packets),
+                size_bytes=self.size_bytes,
             )
         return HeldGop(
             epoch=self.info.epoch,
@@ -99,4 +110,5 @@ class Gop:
             file=self.file,
             num_in_file=self.num_written,
             packets=tuple(self.unwritten()),
+            size_bytes=self.size_bytes,
         )

@@ -281,3 +281,18 @@ def read_epoch(folder: Path) -> EpochInfo:
         raise InputUnusable(
             f"cannot read {path}: {exc}; its packets cannot be used, delete {folder}"
         ) from exc
+
+
+def sync_path(path: Path) -> None:
+    """Bring a file or a folder to the disk.
+
+    Raises:
+        OSError: As the system said it.
+    """
+    if os.name == "nt" and path.is_dir():
+        return  # Windows has no such thing as syncing a folder
+    fd = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,99 +1,45 @@
-"""Pins: parts of the log out of the ring's reach, durable, each in a folder of its own.
+"""Pins: parts of the log out of the ring's reach, durable; of a ring in memory, in memory.
 
-    <folder>/<pin_id>/{pin.json, epoch.json, <pts>.gop ...}
-
-A pin hard-links the ring's files, so it costs a few directory entries; where links cannot be made it
-copies. Over the quota candidates go first, then what was pinned only to keep a saved clip's ends movable
-(its file is already written); a press and a request are never refused. Any thread.
+Over the quota candidates go first, then what keeps saved clips' ends movable (their files are already written); a
+press and a request are never refused. Any thread. Pins are made, made anew and forgotten by one caller at a time:
+the ring sees to that.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import errno
-import os
 import secrets
-import shutil
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import msgspec
 import structlog
 
-from agent.errors import DiskFull, EnvironmentProblem, InputUnusable, NothingToClip
-from agent.model.clips import Pin, PinKind
-from agent.ring.held_file import HeldFile
-from agent.ring.packet_log import EPOCH_FILE, EpochInfo, GopWriter, gop_path, read_epoch, write_epoch
+from agent.errors import DiskFull, EnvironmentProblem, NothingToClip
+from agent.model.clips import ForgottenPin, Pin, PinKind
+from agent.ring.packet_log import EpochInfo
+from agent.ring.pin_files import PinEntry, discard_pin, freed_bytes, load_pins, shrink_pin, store_pin
+from agent.ring.pin_quota import PinSize, pins_to_drop
 from agent.ring.span import HeldGop
 
 log = structlog.get_logger()
-
-PIN_FILE = "pin.json"
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class PinnedGop:
-    """One GOP of a pin, as `pin.json` lists it."""
-
-    name: str
-    index: int
-    start_ns: int
-    end_ns: int
-    size_bytes: int
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class PinRecord:
-    """What `pin.json` holds."""
-
-    pin: Pin
-    epoch: int
-    gops: tuple[PinnedGop, ...]
-
-
-@dataclasses.dataclass(slots=True)
-class _Entry:
-    record: PinRecord
-    info: EpochInfo
-    files: list[HeldFile]
-    size_bytes: int
-
-
-def pins_to_drop(
-    pins: Sequence[tuple[Pin, int]], *, quota_bytes: int, new: Pin, new_bytes: int
-) -> list[str] | None:
-    """Which pins must go so that `new` fits; None when `new` itself must not be made. Pure.
-
-    Args:
-        pins: those there are, with their bytes.
-    """
-    excess = sum(size for _, size in pins) + new_bytes - quota_bytes
-    order: dict[PinKind, int] = {"candidate": 0, "keep": 1}
-    victims = sorted(
-        (item for item in pins if item[0].kind in order and item[0].owner_id != new.owner_id),
-        key=lambda item: (order[item[0].kind], item[0].created_unix_ms),
-    )
-    dropped: list[str] = []
-    for pin, size in victims:
-        if excess <= 0:
-            break
-        if new.kind == "candidate" and pin.kind != "candidate":
-            break
-        dropped.append(pin.pin_id)
-        excess -= size
-    if excess > 0 and new.kind == "candidate":
-        return None
-    return dropped
 
 
 class PinStore:
     """All pins of this machine, of this session and of older ones."""
 
-    def __init__(self, folder: Path, *, quota_bytes: int, clock_unix_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        quota_bytes: int,
+        clock_unix_ms: Callable[[], int],
+        is_in_memory: bool = False,
+    ) -> None:
         """Load what an earlier run pinned; what it left unfinished is removed.
+
+        Args:
+            is_in_memory: new pins are kept in memory and end with the process; no file is made.
 
         Raises:
             EnvironmentProblem: The folder cannot be made or read.
@@ -101,37 +47,88 @@ class PinStore:
         self._folder = folder
         self._quota_bytes = quota_bytes
         self._clock_unix_ms = clock_unix_ms
+        self._is_in_memory = is_in_memory
         self._lock = threading.Lock()
-        self._entries: dict[str, _Entry] = {}
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for path in sorted(folder.iterdir()):
-                self._load(path)
+            if not is_in_memory:
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            entries = load_pins(folder) if folder.is_dir() else []
         except OSError as exc:
             raise EnvironmentProblem(f"cannot use the pins' folder {folder}: {exc}; mend its rights") from exc
+        self._entries = {entry.pin.pin_id: entry for entry in entries}
 
-    def _load(self, path: Path) -> None:
-        try:
-            record = msgspec.json.decode((path / PIN_FILE).read_bytes(), type=PinRecord)
-            info = read_epoch(path)
-        except (OSError, msgspec.DecodeError, InputUnusable) as exc:
-            # Cut short while it was made or released: its owner was never told of it, or gave it back.
-            log.info("unfinished_pin_removed", pin_id=path.name, reason=type(exc).__name__)
-            shutil.rmtree(path, ignore_errors=True)
-            return
-        self._entries[record.pin.pin_id] = _entry(path, record, info)
+    # -- what there is --
 
     @property
     def size_bytes(self) -> int:
-        """What all pins hold; while a GOP is also in the ring its bytes are on the disk once."""
-        with self._lock:
-            return sum(entry.size_bytes for entry in self._entries.values())
+        """What all pins hold; while a GOP is also in the ring its bytes are there once."""
+        return sum(entry.size_bytes for entry in self._all())
 
     def pins(self) -> list[Pin]:
         """Every pin there is, oldest first."""
+        return sorted((entry.pin for entry in self._all()), key=lambda pin: pin.created_unix_ms)
+
+    def of_owner(self, owner_id: str) -> list[Pin]:
+        """A clip's, a request's or a candidate's pins, oldest first."""
+        return [pin for pin in self.pins() if pin.owner_id == owner_id]
+
+    def find(self, pin_id: str) -> tuple[Pin, EpochInfo] | None:
+        """A pin and the epoch that it lies in; None when it is not there any more."""
         with self._lock:
-            found = [entry.record.pin for entry in self._entries.values()]
-        return sorted(found, key=lambda pin: pin.created_unix_ms)
+            entry = self._entries.get(pin_id)
+        return None if entry is None else (entry.pin, entry.info)
+
+    def reach(self, owner_id: str) -> tuple[int, int] | None:
+        """From where to where the owner's newest pin goes without a gap, with what others pinned beside it.
+
+        Whole GOPs of one epoch. None: the owner has no pin (any more).
+        """
+        entries = self._all()
+        own = [entry for entry in entries if entry.pin.owner_id == owner_id and entry.gops]
+        if not own:
+            return None
+        newest = max(own, key=lambda entry: entry.pin.created_unix_ms)
+        gops = {
+            gop.index: gop
+            for entry in sorted(entries, key=lambda item: item.pin.created_unix_ms)
+            if (entry.pin.session_id, entry.info.epoch) == (newest.pin.session_id, newest.info.epoch)
+            for gop in entry.gops
+        }
+        first = last = max(gop.index for gop in newest.gops)
+        while first - 1 in gops:
+            first -= 1
+        while last + 1 in gops:
+            last += 1
+        return gops[first].start_ns, gops[last].end_ns
+
+    def gops(self, session_id: str) -> list[HeldGop]:
+        """Every pinned GOP of a session, each once."""
+        found: dict[tuple[int, int], HeldGop] = {}
+        for entry in self._all():
+            if entry.pin.session_id != session_id:
+                continue
+            for gop in entry.gops:
+                other = found.get((gop.epoch, gop.index))
+                if other is None or other.end_ns < gop.end_ns:
+                    found[gop.epoch, gop.index] = gop
+        return list(found.values())
+
+    def epoch_info(self, session_id: str, epoch: int) -> EpochInfo:
+        """The parameters of a pinned epoch.
+
+        Raises:
+            NothingToClip: No pin has it any more.
+        """
+        for entry in self._all():
+            if entry.info.session_id == session_id and entry.info.epoch == epoch:
+                return entry.info
+        raise NothingToClip(f"no pin holds epoch {epoch} of session {session_id}")
+
+    def _all(self) -> list[PinEntry]:
+        with self._lock:
+            return list(self._entries.values())
+
+    # -- what comes --
 
     def add(
         self,
@@ -142,8 +139,12 @@ class PinStore:
         end_ns: int,
         kind: PinKind,
         owner_id: str,
+        core_ns: tuple[int, int] | None = None,
     ) -> Pin:
         """Pin held GOPs (the caller holds their files); durable when it returns.
+
+        Args:
+            core_ns: start and end of the clip itself; the rest is margin. None: all is wanted alike.
 
         Raises:
             DiskFull: No room for what had to be copied, or a candidate that does not fit the quota.
@@ -157,134 +158,154 @@ class PinStore:
             start_ns=start_ns,
             end_ns=end_ns,
             created_unix_ms=self._clock_unix_ms(),
+            core_start_ns=core_ns[0] if core_ns else None,
+            core_end_ns=core_ns[1] if core_ns else None,
         )
-        part = self._folder / f".new-{pin.pin_id}"
-        try:
-            part.mkdir(mode=0o700)
-            record = PinRecord(pin=pin, epoch=info.epoch, gops=tuple(_store_gop(part, gop) for gop in gops))
-            self._make_room(record)
-            write_epoch(part, info)
-            (part / PIN_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1))
-            for path in part.iterdir():
-                _sync(path)
-            _sync(part)
-            final = self._folder / pin.pin_id
-            part.rename(final)
-            _sync(self._folder)
-        except OSError as exc:
-            shutil.rmtree(part, ignore_errors=True)
-            if exc.errno in NO_ROOM:
-                raise DiskFull(
-                    f"no room to pin {(end_ns - start_ns) / 1e9:.1f} s in {self._folder}: {exc}"
-                ) from exc
-            raise EnvironmentProblem(f"cannot pin in {self._folder}: {exc}; mend its rights") from exc
-        except DiskFull:
-            shutil.rmtree(part, ignore_errors=True)
-            raise
-        with self._lock:
-            self._entries[pin.pin_id] = _entry(final, record, info)
+        self._put(pin, info, gops, generation=0)
         return pin
 
-    def _make_room(self, record: PinRecord) -> None:
-        size_bytes = sum(gop.size_bytes for gop in record.gops)
+    def replace(
+        self,
+        pin_id: str,
+        gops: Sequence[HeldGop],
+        *,
+        start_ns: int,
+        end_ns: int,
+        core_ns: tuple[int, int] | None = None,
+    ) -> Pin:
+        """Let a pin hold other GOPs of its epoch (the caller holds their files); its id stays.
+
+        Raises:
+            NothingToClip: There is no such pin (any more).
+            DiskFull, EnvironmentProblem: It cannot be written; the pin is as it was.
+        """
         with self._lock:
-            there = [(entry.record.pin, entry.size_bytes) for entry in self._entries.values()]
-        dropped = pins_to_drop(there, quota_bytes=self._quota_bytes, new=record.pin, new_bytes=size_bytes)
+            old = self._entries.get(pin_id)
+        if old is None:
+            raise NothingToClip(f"pin {pin_id} is not there any more")
+        pin = dataclasses.replace(
+            old.pin,
+            start_ns=start_ns,
+            end_ns=end_ns,
+            core_start_ns=core_ns[0] if core_ns else None,
+            core_end_ns=core_ns[1] if core_ns else None,
+        )
+        self._put(pin, old.info, gops, generation=old.generation + 1)
+        discard_pin(old)
+        return pin
+
+    def _put(self, pin: Pin, info: EpochInfo, gops: Sequence[HeldGop], *, generation: int) -> None:
+        self._make_room(pin, sum(gop.size_bytes for gop in gops))
+        if self._is_in_memory:
+            entry = PinEntry(pin=pin, info=info, gops=tuple(gops), generation=generation)
+        else:
+            entry = store_pin(self._folder, pin, info, gops, generation=generation)
+        with self._lock:
+            self._entries[pin.pin_id] = entry
+
+    def _make_room(self, new: Pin, new_bytes: int) -> None:
+        there = [_size(entry) for entry in self._all() if entry.pin.pin_id != new.pin_id]
+        dropped = pins_to_drop(there, quota_bytes=self._quota_bytes, new=new, new_bytes=new_bytes)
         if dropped is None:
             raise DiskFull(
-                f"a candidate of {size_bytes} bytes does not fit the pins' quota of {self._quota_bytes} bytes; "
+                f"a candidate of {new_bytes} bytes does not fit the pins' quota of {self._quota_bytes} bytes; "
                 "raise ring.max_pinned_bytes"
             )
-        for pin_id in dropped:
-            log.info("pin_dropped", pin_id=pin_id, reason="over quota")
-            self.release(pin_id)
+        for pin_id, what in dropped:
+            log.info("pin_dropped", pin_id=pin_id, what=what, reason="over quota")
+            if what == "margin":
+                self._drop_margin(pin_id)
+            else:
+                self.release(pin_id)
+
+    # -- what goes --
 
     def release(self, pin_id: str) -> None:
         """Give a pin back; its files go when no reader holds them. An unknown id is quietly ignored."""
         with self._lock:
             entry = self._entries.pop(pin_id, None)
-        if entry is None:
+        if entry is not None:
+            discard_pin(entry)
+
+    def _drop_margin(self, pin_id: str) -> None:
+        with self._lock:
+            entry = self._entries.get(pin_id)
+        if entry is not None:
+            self._keep_only(entry, [gop for gop in entry.gops if _is_core(entry.pin, gop)])
+
+    def _keep_only(self, entry: PinEntry, gops: Sequence[HeldGop]) -> None:
+        if not gops:
+            self.release(entry.pin.pin_id)
             return
-        # pin.json first: a folder without it is known as given back, should we die in between.
-        with contextlib.suppress(OSError):
-            (self._folder / pin_id / PIN_FILE).unlink(missing_ok=True)
-            (self._folder / pin_id / EPOCH_FILE).unlink(missing_ok=True)
-        for file in entry.files:
-            file.doom()
-
-    def gops(self, session_id: str) -> list[HeldGop]:
-        """Every pinned GOP of a session, each once."""
-        found: dict[tuple[int, int], HeldGop] = {}
+        pin = dataclasses.replace(
+            entry.pin,
+            start_ns=max(entry.pin.start_ns, gops[0].start_ns),
+            end_ns=min(entry.pin.end_ns, gops[-1].end_ns),
+        )
+        shrunk = shrink_pin(entry, pin, gops)
         with self._lock:
-            for entry in self._entries.values():
-                if entry.record.pin.session_id != session_id:
-                    continue
-                for gop, file in zip(entry.record.gops, entry.files, strict=True):
-                    other = found.get((entry.record.epoch, gop.index))
-                    if other is not None and other.end_ns >= gop.end_ns:
-                        continue
-                    found[entry.record.epoch, gop.index] = HeldGop(
-                        epoch=entry.record.epoch,
-                        index=gop.index,
-                        start_ns=gop.start_ns,
-                        end_ns=gop.end_ns,
-                        file=file,
-                        num_in_file=None,
-                    )
-        return list(found.values())
+            if self._entries.get(pin.pin_id) is entry:
+                self._entries[pin.pin_id] = shrunk
 
-    def epoch_info(self, session_id: str, epoch: int) -> EpochInfo:
-        """The parameters of a pinned epoch.
+    def give_up(self, num_bytes: int, *, kind: PinKind) -> int:
+        """The disk is nearly full: drop the oldest candidates (or "keep" pins' margins) that only pins hold.
 
-        Raises:
-            NothingToClip: No pin has it any more.
+        Returns how many bytes that frees; stops when it is `num_bytes`.
         """
-        with self._lock:
-            for entry in self._entries.values():
-                if entry.info.session_id == session_id and entry.info.epoch == epoch:
-                    return entry.info
-        raise NothingToClip(f"no pin holds epoch {epoch} of session {session_id}")
+        freed = 0
+        for entry in sorted(self._all(), key=lambda item: item.pin.created_unix_ms):
+            if freed >= num_bytes or entry.pin.kind != kind:
+                continue
+            gops = [gop for gop in entry.gops if kind == "candidate" or not _is_core(entry.pin, gop)]
+            gain_bytes = freed_bytes(gops)
+            if gain_bytes:
+                log.info("pin_dropped", pin_id=entry.pin.pin_id, reason="the disk is nearly full")
+                self._keep_only(entry, [gop for gop in entry.gops if gop not in gops])
+                freed += gain_bytes
+        return freed
+
+    def forget(
+        self, session_id: str, overlaps: Callable[[HeldGop], bool], *, is_preview: bool
+    ) -> tuple[list[ForgottenPin], list[HeldGop]]:
+        """Take all GOPs of a session for which `overlaps` says so out of every pin, and delete them.
+
+        Returns what went of which pin, and the GOPs.
+        """
+        forgotten: list[ForgottenPin] = []
+        gone: list[HeldGop] = []
+        for entry in self._all():
+            if entry.pin.session_id != session_id:
+                continue
+            hit = [gop for gop in entry.gops if overlaps(gop)]
+            if not hit:
+                continue
+            kept = [gop for gop in entry.gops if gop not in hit]
+            if not is_preview:
+                try:
+                    self._keep_only(entry, kept)
+                except EnvironmentProblem as exc:
+                    # The rest of a pin is worth less than that this is gone, and deleting needs no room.
+                    log.warning("pin_released_to_forget", problem=str(exc))
+                    self.release(entry.pin.pin_id)
+                    kept = []
+            gone += hit
+            forgotten.append(
+                ForgottenPin(
+                    pin=entry.pin,
+                    num_gops=len(hit),
+                    size_bytes=sum(gop.size_bytes for gop in hit),
+                    is_gone=not kept,
+                )
+            )
+        return forgotten, gone
 
 
-def _entry(folder: Path, record: PinRecord, info: EpochInfo) -> _Entry:
-    return _Entry(
-        record=record,
-        info=info,
-        files=[HeldFile(folder / gop.name, is_last_out_folder_gone=True) for gop in record.gops],
-        size_bytes=sum(gop.size_bytes for gop in record.gops),
-    )
+def _is_core(pin: Pin, gop: HeldGop) -> bool:
+    if pin.core_start_ns is None or pin.core_end_ns is None:
+        return True
+    return gop.start_ns < pin.core_end_ns and gop.end_ns > pin.core_start_ns
 
 
-def _store_gop(folder: Path, gop: HeldGop) -> PinnedGop:
-    target = gop_path(folder, gop.start_ns)
-    if gop.packets or gop.file is None:
-        # Part of it is in memory alone (the disk was full, or has not caught up): write our own.
-        writer = GopWriter(target, gop.index)
-        try:
-            writer.append(gop.read())
-        finally:
-            writer.close()
-    else:
-        try:
-            os.link(gop.file.path, target)
-        except OSError as exc:
-            if exc.errno in NO_ROOM:
-                raise
-            shutil.copyfile(gop.file.path, target)
-    return PinnedGop(
-        name=target.name,
-        index=gop.index,
-        start_ns=gop.start_ns,
-        end_ns=gop.end_ns,
-        size_bytes=target.stat().st_size,
-    )
-
-
-def _sync(path: Path) -> None:
-    if os.name == "nt" and path.is_dir():
-        return  # Windows has no such thing as syncing a folder
-    fd = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+def _size(entry: PinEntry) -> PinSize:
+    margin_bytes = sum(gop.size_bytes for gop in entry.gops if not _is_core(entry.pin, gop))
+    return PinSize(pin=entry.pin, size_bytes=entry.size_bytes, margin_bytes=margin_bytes)

@@ -29,6 +29,7 @@ class HeldGop:
     file: HeldFile | None
     num_in_file: int | None
     packets: tuple[EncodedPacket, ...] = ()
+    size_bytes: int = 0
 
     def read(self) -> list[EncodedPacket]:
         """All its packets, by DTS.
@@ -117,13 +118,19 @@ class HeldSpan:
         self.close()
 
 
-def newest_run(gops: Sequence[HeldGop], start_ns: int, end_ns: int) -> list[HeldGop]:
-    """Of the GOPs that overlap [start_ns, end_ns): the newest consecutive ones of the newest epoch.
+def newest_run(
+    gops: Sequence[HeldGop], start_ns: int, end_ns: int, *, epoch: int | None = None
+) -> list[HeldGop]:
+    """Of the GOPs that overlap [start_ns, end_ns): the newest consecutive ones of that epoch, or of the newest.
 
     A clip never jumps a gap, so what lies before one is left out. Pure.
     """
     wanted = sorted(
-        (gop for gop in gops if gop.start_ns < end_ns and gop.end_ns > start_ns),
+        (
+            gop
+            for gop in gops
+            if gop.start_ns < end_ns and gop.end_ns > start_ns and epoch in (None, gop.epoch)
+        ),
         key=lambda gop: (gop.epoch, gop.index),
     )
     run: list[HeldGop] = []

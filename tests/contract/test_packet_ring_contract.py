@@ -1,4 +1,4 @@
-"""What every `PacketRing` must keep: the ring on a disk, and the same ring when its disk takes nothing."""
+"""What every `PacketRing` must keep: the ring on a disk, when its disk takes nothing, and in memory alone."""
 
 from __future__ import annotations
 
@@ -16,18 +16,23 @@ from tests.fakes.packets import FRAME_NS, MIX, SECOND_NS, VIDEO, picture, sound
 LARGER = dataclasses.replace(VIDEO, width_px=32)
 
 
-@pytest.fixture(params=["disk", pytest.param("memory_alone", marks=pytest.mark.logs("ring_disk_failed"))])
+@pytest.fixture(
+    params=["disk", pytest.param("full_disk", marks=pytest.mark.logs("ring_disk_failed")), "in_memory"]
+)
 def ring(request, tmp_path):
-    free_bytes = 1 << 40 if request.param == "disk" else 0
+    free_bytes = 0 if request.param == "full_disk" else 1 << 40
     ring = GopRing(
         tmp_path,
         session_id="s",
         t0_monotonic_ns=0,
         max_duration_ns=4 * SECOND_NS,
+        is_in_memory=request.param == "in_memory",
         free_bytes=lambda _folder: free_bytes,
     )
     yield ring
     ring.close()
+    if request.param == "in_memory":
+        assert list(tmp_path.iterdir()) == []
 
 
 def fill(ring: PacketRing, first: int, last: int) -> None:
@@ -324,3 +329,160 @@ def test_nothing_cannot_be_pinned(ring):
 
 def test_releasing_an_unknown_pin_is_quiet(ring):
     ring.release("0123456789abcdef")
+
+
+@pytest.mark.logs("ring_disk_failed")
+def test_a_pin_reaches_as_far_as_its_gops(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 30)
+
+    ring.pin(5 * FRAME_NS, 15 * FRAME_NS, kind="keep", owner_id="clip")
+
+    assert (ring.reach("clip"), ring.reach("other")) == ((0, 2 * SECOND_NS), None)
+
+
+@pytest.mark.logs("ring_disk_failed")
+def test_a_pin_reaches_into_what_another_has_pinned_beside_it(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 40)
+    ring.pin(0, SECOND_NS, kind="keep", owner_id="far")
+    ring.pin(2 * SECOND_NS, 3 * SECOND_NS, kind="keep", owner_id="near")
+
+    ring.pin(3 * SECOND_NS, 4 * SECOND_NS, kind="keep", owner_id="clip")
+
+    assert ring.reach("clip") == (2 * SECOND_NS, 4 * SECOND_NS)
+
+
+@pytest.mark.logs("ring_disk_failed")
+def test_a_pin_never_reaches_into_another_epoch(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 10)
+    ring.pin(0, SECOND_NS, kind="keep", owner_id="before")
+    ring.begin_epoch((VIDEO, MIX), start_ns=SECOND_NS, reason="suspended")
+    fill(ring, 10, 30)
+
+    ring.pin(0, 2 * SECOND_NS, kind="keep", owner_id="clip")
+
+    assert ring.reach("clip") == (SECOND_NS, 2 * SECOND_NS)
+
+
+@pytest.mark.logs("ring_disk_failed")
+def test_a_pin_moved_on_keeps_its_id_and_holds_what_is_there_by_now(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 15)
+    pin = ring.pin(5 * FRAME_NS, 15 * FRAME_NS, kind="keep", owner_id="clip")
+    fill(ring, 15, 35)
+
+    moved = ring.repin(pin.pin_id, 5 * FRAME_NS, 32 * FRAME_NS)
+    fill(ring, 35, 120)
+
+    assert (moved.pin_id, moved.start_ns, moved.end_ns) == (pin.pin_id, 5 * FRAME_NS, 32 * FRAME_NS)
+    with ring.snapshot(5 * FRAME_NS, 32 * FRAME_NS) as span:
+        assert numbers(span) == list(range(32))
+
+
+@pytest.mark.logs("ring_disk_failed")
+def test_a_pin_that_is_moved_stays_in_its_epoch(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 20)
+    pin = ring.pin(SECOND_NS, 2 * SECOND_NS, kind="keep", owner_id="clip")
+    ring.begin_epoch((LARGER, MIX), start_ns=2 * SECOND_NS, reason="size")
+    fill(ring, 20, 30)
+
+    moved = ring.repin(pin.pin_id, 0, 3 * SECOND_NS)
+
+    assert (moved.start_ns, moved.end_ns) == (0, 2 * SECOND_NS)
+
+
+@pytest.mark.logs("ring_disk_failed")
+def test_a_pin_that_was_released_cannot_be_moved(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 20)
+    pin = ring.pin(0, SECOND_NS, kind="keep", owner_id="clip")
+    ring.release(pin.pin_id)
+
+    with pytest.raises(NothingToClip, match=pin.pin_id):
+        ring.repin(pin.pin_id, 0, 2 * SECOND_NS)
+
+
+@pytest.mark.logs("ring_disk_failed")
+def test_what_is_forgotten_is_gone_with_its_whole_gops_and_is_never_jumped(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 40)
+
+    gone = ring.forget(15 * FRAME_NS, 17 * FRAME_NS)
+
+    assert (gone.num_gops, gone.start_ns, gone.end_ns, gone.is_done) == (1, SECOND_NS, 2 * SECOND_NS, True)
+    with ring.snapshot(0, 4 * SECOND_NS) as after, ring.snapshot(0, SECOND_NS) as before:
+        assert (numbers(before), numbers(after)) == (list(range(10)), list(range(20, 40)))
+        assert after.lack is not None
+        assert after.lack.reason == "forgotten"
+
+
+@pytest.mark.logs("ring_disk_failed")
+def test_what_is_forgotten_leaves_its_pins_too(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 30)
+    whole = ring.pin(0, SECOND_NS, kind="candidate", owner_id="guess")
+    part = ring.pin(0, 3 * SECOND_NS, kind="keep", owner_id="clip")
+    fill(ring, 30, 120)
+
+    gone = ring.forget(0, 5 * FRAME_NS)
+
+    assert {(item.pin.pin_id, item.num_gops, item.is_gone) for item in gone.pins} == {
+        (whole.pin_id, 1, True),
+        (part.pin_id, 1, False),
+    }
+    assert ring.reach("clip") == (SECOND_NS, 3 * SECOND_NS)
+    with pytest.raises(NothingToClip):
+        ring.snapshot(0, SECOND_NS)
+
+
+@pytest.mark.logs("ring_disk_failed")
+def test_a_preview_forgets_nothing(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 30)
+    ring.pin(0, SECOND_NS, kind="keep", owner_id="clip")
+
+    gone = ring.forget(0, 5 * FRAME_NS, is_preview=True)
+
+    assert (gone.num_gops, len(gone.pins), gone.size_bytes > 0) == (1, 1, True)
+    with ring.snapshot(0, 3 * SECOND_NS) as span:
+        assert numbers(span) == list(range(30))
+
+
+@pytest.mark.logs("ring_disk_failed")
+def test_what_is_still_on_its_way_is_forgotten_as_well(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 15)
+
+    ring.forget(12 * FRAME_NS, 22 * FRAME_NS)
+    fill(ring, 15, 45)
+
+    with ring.snapshot(0, 9 * SECOND_NS) as span:
+        assert numbers(span) == list(range(30, 45))
+    with pytest.raises(NothingToClip):
+        ring.snapshot(SECOND_NS, 3 * SECOND_NS)
+
+
+@pytest.mark.logs("ring_disk_failed")
+def test_a_block_of_sound_that_lies_in_two_gops_takes_both_with_it(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 10)
+    with contextlib.suppress(DiskFull):
+        ring.push(sound(SECOND_NS - 5_000_000))  # ends 15 ms after the GOP's last picture
+    fill(ring, 10, 30)
+
+    gone = ring.forget(SECOND_NS, 11 * FRAME_NS)
+
+    assert gone.num_gops == 2
+
+
+@pytest.mark.logs("ring_disk_failed")
+def test_forgetting_nothing_says_so(ring):
+    ring.begin_epoch((VIDEO, MIX))
+    fill(ring, 0, 10)
+
+    gone = ring.forget(50 * SECOND_NS, 60 * SECOND_NS)
+
+    assert (gone.num_gops, gone.pins, gone.is_done) == (0, (), True)

@@ -10,8 +10,8 @@ import pytest
 
 from agent.errors import DiskFull, NothingToClip
 from agent.model.clips import Pin
-from agent.ring import pins as pins_module
-from agent.ring.pins import pins_to_drop
+from agent.ring import pin_files
+from agent.ring.pin_quota import PinSize, pins_to_drop
 from agent.ring.ring import GopRing
 from tests.fakes.packets import FRAME_NS, MIX, SECOND_NS, VIDEO, picture
 
@@ -50,11 +50,11 @@ def numbers(span):
         return [packet.pts_ns // FRAME_NS for packet in span.packets()]
 
 
-def pin(kind, number, owner="o"):
+def pin(kind, number, name=""):
     return Pin(
-        pin_id=f"{kind}{number}",
+        pin_id=f"{name or kind}{number}",
         kind=kind,
-        owner_id=f"{owner}{number}",
+        owner_id=f"o{number}",
         session_id="s",
         start_ns=0,
         end_ns=1,
@@ -65,18 +65,28 @@ def pin(kind, number, owner="o"):
 @pytest.mark.parametrize(
     ("kinds", "new_kind", "dropped"),
     [
-        (["candidate", "candidate"], "candidate", ["candidate0"]),  # the oldest candidate first
-        (["keep", "candidate"], "request", ["candidate1"]),  # candidates before anything else
-        (["keep", "keep"], "request", ["keep0"]),  # then what only keeps a clip's ends movable
-        (["request", "request"], "keep", []),  # a request is never dropped, a press never refused
+        (["candidate", "candidate"], "candidate", {"candidate0": "all"}),  # the oldest candidate first
+        (["keep", "candidate"], "request", {"candidate1": "all"}),  # candidates before anything else
+        (["margin", "candidate"], "request", {"candidate1": "all"}),
+        (["keep", "margin"], "request", {"margin1": "margin"}),  # then margins, though another is older
+        (["keep", "keep"], "request", {"keep0": "all"}),  # then what only keeps a clip's ends movable
+        (["request", "request"], "keep", {}),  # a request is never dropped, a press never refused
         (["keep", "request"], "candidate", None),  # a candidate pushes out candidates alone
-        (["candidate"], "candidate", []),  # it fits
+        (["margin", "request"], "candidate", None),
+        (["candidate"], "candidate", {}),  # it fits
     ],
 )
-def test_the_quota_takes_candidates_first(kinds, new_kind, dropped):
-    there = [(pin(kind, number), 100) for number, kind in enumerate(kinds)]
+def test_the_quota_takes_candidates_first_then_margins(kinds, new_kind, dropped):
+    there = [
+        PinSize(pin=pin("keep", number, name="margin"), size_bytes=100, margin_bytes=100)
+        if kind == "margin"
+        else PinSize(pin=pin(kind, number), size_bytes=100)
+        for number, kind in enumerate(kinds)
+    ]
 
-    assert pins_to_drop(there, quota_bytes=200, new=pin(new_kind, 9), new_bytes=100) == dropped
+    found = pins_to_drop(there, quota_bytes=200, new=pin(new_kind, 9), new_bytes=100)
+
+    assert (None if found is None else dict(found)) == dropped
 
 
 def test_pins_of_an_older_session_can_be_read(make_ring):
@@ -119,7 +129,7 @@ def test_where_links_cannot_be_made_it_copies(make_ring, monkeypatch):
     def no_links(*_args):
         raise OSError(errno.EPERM, "no links here")
 
-    monkeypatch.setattr(pins_module.os, "link", no_links)
+    monkeypatch.setattr(pin_files.os, "link", no_links)
     ring.pin(0, 2 * SECOND_NS, kind="keep", owner_id="c")
     fill(ring, 20, 90)
 
@@ -189,7 +199,7 @@ def test_a_pin_that_cannot_be_written_leaves_nothing(make_ring, monkeypatch, tmp
     def no_room(*_args):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(pins_module.os, "link", no_room)
+    monkeypatch.setattr(pin_files.os, "link", no_room)
 
     with pytest.raises(DiskFull):
         ring.pin(0, SECOND_NS, kind="keep", owner_id="c")

@@ -203,7 +203,8 @@ def _forget_left(ring_folder: Path, errand: Errand, *, is_preview: bool) -> list
 
 def _find_in_file(path: Path, start_ns: int, next_ns: int | None, errand: Errand) -> _Gone | None:
     """A file that holds a part of the span, or None. Only those that may are read."""
-    end_ns = start_ns if next_ns is None else next_ns
+    # The newest may be torn in its first record, and says no more than when it began.
+    end_ns = start_ns + 1 if next_ns is None else next_ns
     if start_ns >= errand.end_ns + _NEAR_NS or (
         next_ns is not None and next_ns <= errand.start_ns - _NEAR_NS
     ):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import threading
 import time
+import weakref
 
 import pytest
 
 from agent.errors import Bug, DiskFull, EnvironmentProblem, InputUnusable
+from agent.model.media import EncodedPacket
 from agent.ring import disk_writer, packet_log
 from agent.ring.packet_log import list_gops
 from agent.ring.ring import GopRing
@@ -45,6 +48,13 @@ def make_ring(tmp_path):
 @pytest.fixture
 def quick_retry(monkeypatch):
     monkeypatch.setattr(disk_writer, "RETRY_S", 0.02)
+
+
+FIELDS = [field.name for field in dataclasses.fields(EncodedPacket)]
+
+
+class WeakPacket(EncodedPacket):
+    """A packet of which one can tell whether it is still there."""
 
 
 def fill(ring, first, last, num_bytes=100):
@@ -293,6 +303,58 @@ def test_a_folder_deleted_under_the_ring_is_made_again(make_ring, monkeypatch, t
     with contextlib.suppress(EnvironmentProblem):
         fill(ring, 10, 11)
     wait_until(lambda: files(tmp_path) == [1])
+
+
+def test_below_the_floor_candidates_make_room_before_the_rings_oldest(make_ring, tmp_path):
+    disk = Disk()
+    ring = make_ring(
+        free_bytes=disk, min_free_bytes=1_000, max_memory_bytes=6_000, max_duration_ns=3 * SECOND_NS
+    )
+    for number in range(0, 20, 10):
+        fill(ring, number, number + 10)
+        ring.flush(timeout_s=5.0)
+    ring.pin(0, 2 * SECOND_NS, kind="candidate", owner_id="guess")
+    ring.pin(0, SECOND_NS, kind="request", owner_id="asked")
+    for number in range(20, 100, 10):
+        fill(ring, number, number + 10)
+        ring.flush(timeout_s=5.0)
+    disk.free_bytes = 0
+
+    fill(ring, 100, 101)
+    ring.flush(timeout_s=5.0)
+
+    assert [pin.owner_id for pin in ring.pins.pins()] == ["asked"]
+    assert (files(tmp_path)[-1], ring.problem) == (10, "")
+
+
+@pytest.mark.parametrize("seconds", [30, 1800])
+def test_from_half_a_minute_to_half_an_hour_it_holds_what_was_promised_and_one_gop_more(make_ring, seconds):
+    ring = make_ring(max_duration_ns=seconds * SECOND_NS, is_in_memory=True)
+
+    fill(ring, 0, (seconds + 60) * 10)
+
+    assert seconds * SECOND_NS <= ring.buffered_ns <= (seconds + 1) * SECOND_NS
+
+
+def test_in_memory_alone_the_bound_in_bytes_bounds_the_memory(make_ring):
+    ring = make_ring(is_in_memory=True, max_bytes=30_000, max_memory_bytes=1_000)
+
+    fill(ring, 0, 200, num_bytes=1000)
+
+    assert (20_000 < ring.memory_bytes <= 30_000, ring.num_lost_packets) == (True, 0)
+
+
+def test_what_was_dropped_is_not_held_in_memory(make_ring):
+    ring = make_ring(max_duration_ns=2 * SECOND_NS)
+    kept = weakref.WeakSet()
+    for number in range(100):
+        packet = WeakPacket(**{name: getattr(picture(number), name) for name in FIELDS})
+        kept.add(packet)
+        ring.push(packet)
+    ring.flush(timeout_s=5.0)
+    del packet
+
+    assert len(kept) <= 31
 
 
 def test_closing_deletes_the_sessions_files(make_ring, tmp_path):

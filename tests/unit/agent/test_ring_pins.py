@@ -218,3 +218,123 @@ def test_a_pin_cut_short_by_a_kill_is_removed_at_start(make_ring, tmp_path):
 def test_an_unknown_session_has_nothing_to_clip(make_ring):
     with pytest.raises(NothingToClip, match="nobody"):
         make_ring().snapshot_of("nobody", 0, SECOND_NS)
+
+
+def folders(tmp_path):
+    return sorted(path.name for path in (tmp_path / "pins").iterdir())
+
+
+def test_over_the_quota_a_clip_loses_its_margins_and_keeps_itself(make_ring):
+    ring = make_ring(max_pinned_bytes=5_000)
+    fill(ring, 0, 30)
+    first = ring.pin(0, 3 * SECOND_NS, kind="keep", owner_id="c", core_ns=(12 * FRAME_NS, 18 * FRAME_NS))
+
+    ring.pin(2 * SECOND_NS, 3 * SECOND_NS, kind="request", owner_id="r")
+
+    (left, _) = ring.pins.pins()
+    assert (left.pin_id, left.start_ns, left.end_ns) == (first.pin_id, SECOND_NS, 2 * SECOND_NS)
+    assert ring.reach("c") == (SECOND_NS, 3 * SECOND_NS)
+
+
+def test_a_trimmed_pin_is_read_back_as_it_is(make_ring, tmp_path):
+    ring = make_ring(max_pinned_bytes=5_000)
+    fill(ring, 0, 30)
+    ring.pin(0, 3 * SECOND_NS, kind="keep", owner_id="c", core_ns=(12 * FRAME_NS, 18 * FRAME_NS))
+    ring.pin(2 * SECOND_NS, 3 * SECOND_NS, kind="request", owner_id="r")
+    before = ring.pins.pins()
+    ring.close()
+
+    again = make_ring("new")
+
+    assert again.pins.pins() == before
+    assert numbers(again.snapshot_of("s", 0, 2 * SECOND_NS)) == list(range(10, 20))
+
+
+def test_an_owner_finds_its_pins(make_ring):
+    ring = make_ring()
+    fill(ring, 0, 20)
+    pins = [ring.pin(0, SECOND_NS, kind="keep", owner_id=owner) for owner in ("a", "b", "a")]
+
+    assert ring.pins.of_owner("a") == [pins[0], pins[2]]
+
+
+def test_a_moved_pin_is_read_back_as_the_newer_one(make_ring, tmp_path):
+    ring = make_ring()
+    fill(ring, 0, 20)
+    pinned = ring.pin(0, SECOND_NS, kind="keep", owner_id="c")
+    moved = ring.repin(pinned.pin_id, SECOND_NS, 2 * SECOND_NS)
+    ring.close()
+
+    again = make_ring("new")
+
+    assert (again.pins.pins(), folders(tmp_path)) == ([moved], [f"{pinned.pin_id}.1"])
+
+
+def test_a_kill_between_the_new_pin_and_the_old_leaves_the_new(make_ring, monkeypatch, tmp_path):
+    ring = make_ring()
+    fill(ring, 0, 20)
+    pinned = ring.pin(0, SECOND_NS, kind="keep", owner_id="c")
+    monkeypatch.setattr("agent.ring.pins.discard_pin", lambda _entry: None)
+    moved = ring.repin(pinned.pin_id, 0, 2 * SECOND_NS)
+    ring.close()
+    assert len(folders(tmp_path)) == 2
+
+    again = make_ring("new")
+
+    assert (again.pins.pins(), folders(tmp_path)) == ([moved], [f"{pinned.pin_id}.1"])
+
+
+def test_a_pin_that_cannot_be_moved_is_as_it_was(make_ring, monkeypatch, tmp_path):
+    ring = make_ring()
+    fill(ring, 0, 20)
+    pinned = ring.pin(0, SECOND_NS, kind="keep", owner_id="c")
+
+    def no_room(*_args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(pin_files.os, "link", no_room)
+    with pytest.raises(DiskFull):
+        ring.repin(pinned.pin_id, 0, 2 * SECOND_NS)
+
+    assert (ring.pins.pins(), folders(tmp_path)) == ([pinned], [pinned.pin_id])
+
+
+def test_a_pin_of_an_older_session_can_be_moved(make_ring):
+    old = make_ring("old")
+    fill(old, 0, 20)
+    pinned = old.pin(0, SECOND_NS, kind="keep", owner_id="c")
+    old.close(is_kept=True)
+    new = make_ring("new")
+
+    moved = new.repin(pinned.pin_id, 5 * FRAME_NS, 15 * FRAME_NS)
+
+    assert (moved.session_id, moved.start_ns, moved.end_ns) == ("old", 5 * FRAME_NS, 15 * FRAME_NS)
+
+
+def test_what_was_left_behind_can_be_pinned(make_ring):
+    old = make_ring("old")
+    fill(old, 0, 20)
+    old.close(is_kept=True)
+
+    pinned = make_ring("new").pin(0, SECOND_NS, kind="keep", owner_id="c", session_id="old")
+
+    assert (pinned.session_id, pinned.start_ns, pinned.end_ns) == ("old", 0, SECOND_NS)
+
+
+def test_pins_of_a_ring_in_memory_share_its_packets_and_end_with_it(make_ring, tmp_path):
+    ring = make_ring(is_in_memory=True)
+    fill(ring, 0, 20)
+    ring.pin(0, SECOND_NS, kind="keep", owner_id="c")
+    fill(ring, 20, 60)
+
+    assert numbers(ring.snapshot(0, SECOND_NS)) == list(range(10))
+    assert (ring.pins.size_bytes > 0, list(tmp_path.iterdir())) == (True, [])
+
+
+def test_a_ring_in_memory_reads_what_older_sessions_pinned(make_ring):
+    old = make_ring("old")
+    fill(old, 0, 20)
+    old.pin(0, SECOND_NS, kind="request", owner_id="r")
+    old.close()
+
+    assert numbers(make_ring("new", is_in_memory=True).snapshot_of("old", 0, SECOND_NS)) == list(range(10))

@@ -225,7 +225,7 @@ def folders(tmp_path):
 
 
 def test_over_the_quota_a_clip_loses_its_margins_and_keeps_itself(make_ring):
-    ring = make_ring(max_pinned_bytes=5_000)
+    ring = make_ring(max_pinned_bytes=4_000)
     fill(ring, 0, 30)
     first = ring.pin(0, 3 * SECOND_NS, kind="keep", owner_id="c", core_ns=(12 * FRAME_NS, 18 * FRAME_NS))
 
@@ -237,7 +237,7 @@ def test_over_the_quota_a_clip_loses_its_margins_and_keeps_itself(make_ring):
 
 
 def test_a_trimmed_pin_is_read_back_as_it_is(make_ring, tmp_path):
-    ring = make_ring(max_pinned_bytes=5_000)
+    ring = make_ring(max_pinned_bytes=4_000)
     fill(ring, 0, 30)
     ring.pin(0, 3 * SECOND_NS, kind="keep", owner_id="c", core_ns=(12 * FRAME_NS, 18 * FRAME_NS))
     ring.pin(2 * SECOND_NS, 3 * SECOND_NS, kind="request", owner_id="r")

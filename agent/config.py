@@ -51,12 +51,16 @@ class Encode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Ring(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How much is kept. `folder` empty: `ring` in the data directory."""
+    """How much is kept, and where. `folder` empty: `ring` in the data directory; its disk's room is what counts.
+
+    `is_in_memory`: no file is written for the ring; `max_bytes` bounds the memory, and a kill loses it.
+    """
 
     max_duration_s: int = 300
     max_bytes: int = 2 * 1024**3
     min_free_bytes: int = 512 * 1024**2
     folder: str = ""
+    is_in_memory: bool = False
     max_pinned_bytes: int = 2 * 1024**3
 
 

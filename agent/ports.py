@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from agent.model.clips import ClipFile, Pin, PinKind, SavedClip, Trigger
+from agent.model.clips import ClipFile, ForgottenSpan, Pin, PinKind, SavedClip, Trigger
 from agent.model.media import (
     CapturedFrame,
     EncodedPacket,
@@ -161,11 +161,47 @@ class PacketRing(Protocol):
         """
         ...
 
-    def pin(self, start_ns: int, end_ns: int, *, kind: PinKind, owner_id: str) -> Pin:
+    def pin(
+        self,
+        start_ns: int,
+        end_ns: int,
+        *,
+        kind: PinKind,
+        owner_id: str,
+        core_ns: tuple[int, int] | None = None,
+    ) -> Pin:
         """Take the span out of the ring's reach, durably.
+
+        Args:
+            core_ns: start and end of the clip itself, where the span reaches beyond it to keep its ends movable: over
+                the quota that margin goes before any clip's own part. None: all is wanted alike.
 
         Raises:
             NothingToClip: Nothing of the span is there any more.
+        """
+        ...
+
+    def repin(
+        self, pin_id: str, start_ns: int, end_ns: int, *, core_ns: tuple[int, int] | None = None
+    ) -> Pin:
+        """Let a pin hold another span of its epoch, from what the ring and all pins hold now; its id stays.
+
+        Raises:
+            NothingToClip: The pin, or all of the span, is not there any more; the pin is as it was.
+        """
+        ...
+
+    def reach(self, owner_id: str) -> tuple[int, int] | None:
+        """From where to where the owner's newest pin goes without a gap, with what others pinned beside it.
+
+        Whole GOPs of one epoch. None: the owner has no pin (any more).
+        """
+        ...
+
+    def forget(self, start_ns: int, end_ns: int, *, is_preview: bool = False) -> ForgottenSpan:
+        """Take every GOP that holds a part of the span out of ring and pins, for good; also what is on its way.
+
+        A clip that is begun later never holds it, and never jumps it. A preview only says what would go.
         """
         ...
 

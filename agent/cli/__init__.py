@@ -12,7 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable
 
-from agent.cli import clip_verbs, engine_verbs
+from agent.cli import clip_verbs, engine_verbs, recover_verbs
 from agent.cli.parser import UsageProblem, make_parser
 from agent.errors import AgentError, InputUnusable
 from agent.paths import AgentPaths, find_paths
@@ -27,6 +27,7 @@ _VERBS: dict[str, Callable[[argparse.Namespace, AgentPaths], int]] = {
     "library": clip_verbs.library,
     "moments": clip_verbs.moments,
     "doctor": engine_verbs.doctor,
+    "recover": recover_verbs.recover,
     "stop": engine_verbs.stop,
 }
 

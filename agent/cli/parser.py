@@ -60,6 +60,16 @@ def make_parser() -> argparse.ArgumentParser:
         "doctor", help="what works on this machine, and what to do about what does not", parents=[common]
     )
     doctor.add_argument("--self-check", action="store_true", help="also record and save two seconds")
+    recover = verbs.add_parser(
+        "recover", help="what a killed engine left behind: list it, save it, discard it", parents=[common]
+    )
+    recover.add_argument(
+        "session", nargs="?", metavar="SESSION", help="its id, or how it begins; none: list all"
+    )
+    recover.add_argument(
+        "--last", type=_seconds, metavar="SECONDS", help="save only its last seconds (0: everything)"
+    )
+    recover.add_argument("--discard", action="store_true", help="delete it instead; clips of it stay")
     verbs.add_parser("stop", help="stop the engine", parents=[common])
     return parser
 

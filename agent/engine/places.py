@@ -9,7 +9,8 @@ from agent.config import Config
 from agent.errors import EnvironmentProblem
 from agent.paths import AgentPaths, default_clip_folder, make_private
 from agent.ring.recovery import delete_orphan, find_orphans, stale_orphans
-from protos.timebase import MILLISECOND_NS
+from agent.ring.ring import GopRing
+from protos.timebase import MILLISECOND_NS, SECOND_NS
 
 _ORPHAN_AGE_MS = 24 * 3600 * 1000
 
@@ -33,15 +34,34 @@ def clip_folder(config: Config) -> Path:
 def ring_folder(paths: AgentPaths, config: Config) -> Path:
     """The ring's folder, made; what killed engines left there is kept for a day, as long as there is room.
 
+    A ring in memory needs none: it is only where older sessions may have left something.
+
     Raises:
         EnvironmentProblem: It cannot be made.
     """
-    if config.ring.folder:
-        folder = make_private(Path(config.ring.folder).expanduser(), setting="ring.folder")
-    else:
-        folder = make_private(paths.ring)
+    folder = Path(config.ring.folder).expanduser() if config.ring.folder else paths.ring
+    if not config.ring.is_in_memory:
+        make_private(folder, setting="ring.folder" if config.ring.folder else "CLIPPY_AGENT_DATA")
     _drop_stale(folder, config.ring.max_bytes)
     return folder
+
+
+def open_ring(paths: AgentPaths, config: Config, *, session_id: str, t0_monotonic_ns: int) -> GopRing:
+    """The ring of a new session, as it is set.
+
+    Raises:
+        EnvironmentProblem: Its folder cannot be made.
+    """
+    return GopRing(
+        ring_folder(paths, config),
+        session_id=session_id,
+        t0_monotonic_ns=t0_monotonic_ns,
+        max_duration_ns=config.ring.max_duration_s * SECOND_NS,
+        max_bytes=config.ring.max_bytes,
+        min_free_bytes=config.ring.min_free_bytes,
+        max_pinned_bytes=config.ring.max_pinned_bytes,
+        is_in_memory=config.ring.is_in_memory,
+    )
 
 
 def _drop_stale(ring_folder: Path, max_bytes: int) -> None:

@@ -24,6 +24,7 @@ from agent.config import Config
 from agent.encode.probe import choose_encoder
 from agent.engine import places
 from agent.engine.errands import Errands
+from agent.engine.recovering import Recovering
 from agent.errors import AgentError, EnvironmentProblem, SoundUnavailable
 from agent.lanes.sound import SoundLane
 from agent.lanes.video import VideoLane
@@ -32,13 +33,12 @@ from agent.model.clips import SavedClip
 from agent.model.media import LaneChunk, SignalSample, SoundName
 from agent.paths import AgentPaths, make_private
 from agent.ports import SoundSource
-from agent.ring.ring import GopRing
 from agent.ring.sink import PacketSink
 from agent.session import Session
 from agent.signals.chunker import SignalChunker
 from agent.signals.gate import Candidate, Gate
 from agent.worker import Worker
-from protos.timebase import MILLISECOND_NS, SECOND_NS
+from protos.timebase import MILLISECOND_NS
 
 log = structlog.get_logger()
 
@@ -80,14 +80,8 @@ class Recording:
         remove_parts(self.clip_folder)
         self.library = Library(paths.library)
         self.clock = SessionClock()
-        self.ring = GopRing(
-            places.ring_folder(paths, config),
-            session_id=self.session_id,
-            t0_monotonic_ns=self.clock.t0_monotonic_ns,
-            max_duration_ns=config.ring.max_duration_s * SECOND_NS,
-            max_bytes=config.ring.max_bytes,
-            min_free_bytes=config.ring.min_free_bytes,
-            max_pinned_bytes=config.ring.max_pinned_bytes,
+        self.ring = places.open_ring(
+            paths, config, session_id=self.session_id, t0_monotonic_ns=self.clock.t0_monotonic_ns
         )
         self.writer = Mp4ClipWriter()
         self.session = Session(
@@ -101,6 +95,14 @@ class Recording:
             thumbnail_folder=make_private(paths.thumbnails),
             on_saved=on_saved,
             on_change=on_change,
+        )
+        self.recovering = Recovering(
+            self.ring,
+            writer=self.writer,
+            library=self.library,
+            name_clip=lambda at: self._namer.next_path(title="recovered", at=at),
+            make_thumbnail=write_thumbnail,
+            thumbnail_folder=paths.thumbnails,
         )
         self.errands = Errands(self.session.report_problem)
         self._sink = PacketSink(self.ring, on_problem=self._report_sink)

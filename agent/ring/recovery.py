@@ -72,7 +72,7 @@ def find_orphans(ring_folder: Path, *, current_session_id: str = "") -> list[Orp
 def find_orphan(ring_folder: Path, session_id: str) -> OrphanSession | None:
     """One session that was left behind, or None."""
     folder = ring_folder / SESSIONS / session_id
-    if Path(session_id).name != session_id or not folder.is_dir():
+    if not session_id or Path(session_id).name != session_id or not folder.is_dir():
         return None
     orphan = _read_session(folder)
     return orphan if orphan.epochs else None

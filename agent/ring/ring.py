@@ -247,7 +247,7 @@ class GopRing:
         core_ns: tuple[int, int] | None = None,
         session_id: str = "",
     ) -> Pin:
-        """Take what is there of the span out of the ring's reach, durably (milliseconds: it is fsynced).
+        """Take what is there of the span out of the ring's reach: it outlives a kill, a request's also a power cut.
 
         Args:
             core_ns: start and end of the clip itself, where the span reaches beyond it to keep its ends movable: over

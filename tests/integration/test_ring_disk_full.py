@@ -161,3 +161,59 @@ def test_a_clip_is_refused_before_writing_when_the_disk_is_too_full(tiny_disk, t
     with ring.snapshot(0, 5 * SECOND_NS) as span, pytest.raises(DiskFull, match="bytes are free"):
         Mp4ClipWriter().write(span, tiny_disk / "clip.mp4", is_exact=False)
     ring.close()
+
+
+def test_a_disk_that_fills_up_while_a_pin_is_made_leaves_a_whole_pin_or_none(tiny_disk):
+    ring = GopRing(tiny_disk, session_id="s", t0_monotonic_ns=0, min_free_bytes=0)
+    ring.begin_epoch((VIDEO, MIX))
+    push_all(ring, range(60), num_bytes=5_000)
+    whole, num_refused = [], 0
+
+    for room_bytes in range(0, 40_000, 4_096):
+        filler = fill_up(tiny_disk)
+        os.truncate(filler, max(0, filler.stat().st_size - room_bytes))
+        try:
+            whole.append(ring.pin(0, 3 * SECOND_NS, kind="request", owner_id=f"r{room_bytes}").pin_id)
+        except DiskFull as exc:
+            assert "pins" in str(exc)
+            num_refused += 1
+        filler.unlink()
+        assert sorted(path.name for path in (tiny_disk / "pins").iterdir()) == sorted(whole)
+    pinned = [ring.pins.find(pin_id) for pin_id in whole]
+    ring.close()
+
+    assert (len(whole) > 0, num_refused > 0) == (True, True)
+    again = GopRing(tiny_disk, session_id="t", t0_monotonic_ns=0, min_free_bytes=0)
+    assert [again.pins.find(pin_id) for pin_id in whole] == pinned
+    again.close()
+
+
+def test_a_full_disk_leaves_a_pin_that_is_moved_as_it_was(tiny_disk):
+    ring = GopRing(tiny_disk, session_id="s", t0_monotonic_ns=0, min_free_bytes=0)
+    ring.begin_epoch((VIDEO, MIX))
+    push_all(ring, range(60), num_bytes=5_000)
+    pin = ring.pin(0, SECOND_NS, kind="keep", owner_id="clip")
+    fill_up(tiny_disk)
+
+    with pytest.raises(DiskFull):
+        ring.repin(pin.pin_id, 0, 3 * SECOND_NS)
+    with ring.snapshot_of("s", 0, SECOND_NS) as span:
+        held = len(list(span.packets()))
+    pins = ring.pins.pins()
+    ring.close()
+
+    assert (pins, held) == ([pin], 10)
+
+
+def test_candidates_leave_a_disk_that_fills_up_before_the_ring_grows_shorter(tiny_disk):
+    ring = GopRing(tiny_disk, session_id="s", t0_monotonic_ns=0, min_free_bytes=MIB, max_memory_bytes=MIB)
+    ring.begin_epoch((VIDEO, MIX))
+    push_all(ring, range(40))
+    ring.pin(0, 3 * SECOND_NS, kind="candidate", owner_id="guess")
+
+    push_all(ring, range(40, 200))
+    found, pins, problem = numbers(ring), ring.pins.pins(), ring.problem
+    ring.close()
+
+    assert (pins, problem) == ([], "")
+    assert (found, len(found) >= 60) == (list(range(found[0], 200)), True)

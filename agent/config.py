@@ -10,7 +10,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -65,17 +65,28 @@ class Ring(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Clips(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where clips go. `folder` empty: the user's videos folder."""
+    """Where clips go and what they hold. `folder` empty: the user's videos folder.
+
+    A length of 0 is everything there is. `name` may hold {date} {time} {title} {length} {number}. `overlap`: what a
+    press means whose span overlaps the last clip. `tracks`: `all`, `none`, or sounds such as `mix,mic`.
+    """
 
     folder: str = ""
     press_length_s: int = 30
+    double_press_length_s: int = 90
     name: str = "{date}_{time}_{title}"
+    overlap: Literal["extend", "overlap", "new"] = "overlap"
+    margin_s: int = 15
+    tracks: str = "all"
+    trash_days: int = 7
 
 
 class Trigger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The global hotkey, e.g. `Ctrl+Shift+F10`; empty: none."""
+    """The global hotkey, e.g. `Ctrl+Shift+F10`; empty: none. `more_hotkeys`: others with lengths of their own in
+    seconds, e.g. `["Ctrl+Shift+F11=90", "Ctrl+Shift+F12=0"]`."""
 
     hotkey: str = "Ctrl+Shift+F10"
+    more_hotkeys: tuple[str, ...] = ()
     are_sounds_on: bool = True
 
 
@@ -126,7 +137,7 @@ def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Conf
 def _set(values: dict[str, Any], name: str, text: str) -> None:
     parts = name.removeprefix(ENV_PREFIX).lower().split("__")
     known = {
-        f"{section.name}__{field.name}"
+        f"{section.name}__{field.name}": field.type
         for section in msgspec.structs.fields(Config)
         for field in msgspec.structs.fields(section.type)
     }
@@ -134,7 +145,10 @@ def _set(values: dict[str, Any], name: str, text: str) -> None:
         near = difflib.get_close_matches("__".join(parts), known, n=1)
         hint = f"; did you mean {ENV_PREFIX}{near[0].upper()}?" if near else ""
         raise InputUnusable(f"unknown setting {name}{hint}")
-    values.setdefault(parts[0], {})[parts[1]] = text
+    is_list = known["__".join(parts)] == tuple[str, ...]
+    # A variable holds one line: a list is written with commas.
+    value = [part.strip() for part in text.split(",") if part.strip()] if is_list else text
+    values.setdefault(parts[0], {})[parts[1]] = value
 
 
 def _check(config: Config) -> None:
@@ -148,12 +162,7 @@ def _check(config: Config) -> None:
             "30..1800",
         ),
         (config.ring.max_bytes >= 64 * 1024**2, "ring.max_bytes", config.ring.max_bytes, "at least 64 MiB"),
-        (
-            1 <= config.clips.press_length_s <= 1800,
-            "clips.press_length_s",
-            config.clips.press_length_s,
-            "1..1800",
-        ),
+        *_clip_rules(config.clips),
         (2 <= config.uplink.chunk_s <= 60, "uplink.chunk_s", config.uplink.chunk_s, "2..60"),
     ]
     for is_kept, name, value, allowed in rules:
@@ -169,3 +178,12 @@ def _check_area(capture: Capture) -> None:
         parse_region(capture.region)
     except ValueError as exc:
         raise InputUnusable(f"capture.region: {exc}") from exc
+
+
+def _clip_rules(clips: Clips) -> list[tuple[bool, str, object, str]]:
+    ranges = [("press_length_s", 1, 1800), ("double_press_length_s", 0, 1800), ("margin_s", 0, 300)]
+    ranges.append(("trash_days", 1, 3650))
+    return [
+        (low <= getattr(clips, name) <= high, f"clips.{name}", getattr(clips, name), f"{low}..{high}")
+        for name, low, high in ranges
+    ]

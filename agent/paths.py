@@ -60,6 +60,16 @@ class AgentPaths:
         return self.data / "screens.json"
 
     @property
+    def journal(self) -> Path:
+        """What is under way with a clip's file, for the start after a kill."""
+        return self.data / "journal"
+
+    @property
+    def shared(self) -> Path:
+        """Files made for handing on; emptied at start."""
+        return self.data / "shared"
+
+    @property
     def lock(self) -> Path:
         return self.data / "engine.lock"
 

@@ -228,7 +228,7 @@ class ClipWriter(Protocol):
 
 
 class Engine(Protocol):
-    """What the control API asks of the engine. Any thread; every call returns within its deadline."""
+    """What the control API asks of the engine itself. Any thread; every call returns within its deadline."""
 
     def status(self) -> control_pb2.Status:
         """How things are, in one message."""
@@ -236,18 +236,6 @@ class Engine(Protocol):
 
     def wait_for_change(self, timeout_s: float) -> None:
         """Return when the status has changed in kind (state, press, link), or at the deadline."""
-        ...
-
-    def save_clip(self, *, last_ns: int, trigger: Trigger, is_exact: bool) -> SavedClip:
-        """Save the last `last_ns` (0: everything) up to now; returns when the file is closed and fsynced.
-
-        Raises:
-            NothingToClip, DiskFull: And says why.
-        """
-        ...
-
-    def clips(self, limit: int) -> list[SavedClip]:
-        """The newest first."""
         ...
 
     def moments(self, limit: int) -> control_pb2.ListMomentsResponse:
@@ -263,10 +251,123 @@ class Engine(Protocol):
         ...
 
 
-class Hotkey(Protocol):
-    """A global key. The callback runs in the listener's thread, gets CLOCK_MONOTONIC ns, returns at once."""
+class ClipDesk(Protocol):
+    """What the control API asks about clips. Any thread; returns when the files are closed and fsynced.
 
-    def start(self, on_press: Callable[[int], None]) -> None:
+    `clip` is an id, the unique beginning of one, or the whole path of a clip's file; InputUnusable says that there
+    is no such clip.
+    """
+
+    def save(
+        self, *, last_ns: int, trigger: Trigger, is_exact: bool, tracks: Sequence[str], title: str
+    ) -> SavedClip:
+        """Save the last `last_ns` (0: everything) up to now, as a clip of its own.
+
+        Args:
+            tracks: sounds to keep; none: as clips.tracks says.
+
+        Raises:
+            NothingToClip, DiskFull, EnvironmentProblem: And says why.
+        """
+        ...
+
+    def key(self, *, is_down: bool, monotonic_ns: int, trigger: Trigger) -> SavedClip | None:
+        """One event of a key into the press grammar (`monotonic_ns` 0: now); the clip it made or changed, or None.
+
+        Raises:
+            NothingToClip, DiskFull, EnvironmentProblem: And says why; an earlier clip stays.
+        """
+        ...
+
+    def clips(self, limit: int, *, is_trash: bool) -> list[SavedClip]:
+        """The newest first, each with how far its ends can be moved; those in the trash instead."""
+        ...
+
+    def move_ends(self, clip: str, *, start_ns: int | None, end_ns: int | None) -> SavedClip:
+        """Write a clip anew with other ends, exact to a frame; the old file stays where that fails.
+
+        Raises:
+            InputUnusable: An end beyond what is pinned; says how far it goes.
+            NothingToClip, DiskFull, EnvironmentProblem: And says why.
+        """
+        ...
+
+    def share(self, clip: str, *, tracks: Sequence[str]) -> ClipFile:
+        """A file that holds nothing from before the clip's start, with the mix (or `tracks`) alone.
+
+        Raises:
+            InputUnusable: No such track, or neither packets nor file are there any more.
+            DiskFull, EncoderUnavailable, EnvironmentProblem: And says why.
+        """
+        ...
+
+    def update(self, clip: str, *, title: str | None, is_locked: bool | None) -> SavedClip:
+        """Name it, lock it, unlock it."""
+        ...
+
+    def trash(self, clip: str) -> SavedClip:
+        """Into the trash, for some days. Raises InputUnusable: it is locked."""
+        ...
+
+    def restore(self, clip: str) -> SavedClip:
+        """Out of the trash. Raises InputUnusable: it is not in there."""
+        ...
+
+    def empty_trash(self, *, is_preview: bool) -> list[SavedClip]:
+        """Delete what is in the trash for good, locked clips excepted; those that went, or would go."""
+        ...
+
+
+class SoundDesk(Protocol):
+    """Changes a sound while it is recorded, and for later starts. Any thread."""
+
+    def set_sound(
+        self, name: str, *, gain_db: float | None, is_muted: bool | None, is_noise_suppressed: bool | None
+    ) -> None:
+        """What is None stays. Raises InputUnusable: no such sound, or a gain out of range."""
+        ...
+
+
+class Recovery(Protocol):
+    """What killed engines left in the ring. Any thread."""
+
+    def recoverable(self) -> list[control_pb2.Recoverable]:
+        """The newest first."""
+        ...
+
+    def recover(self, session_id: str, *, last_ns: int) -> SavedClip:
+        """Save the last `last_ns` (0: all) of its newest epoch. Raises NothingToClip, DiskFull: and says why."""
+        ...
+
+    def discard(self, session_id: str) -> None:
+        """Delete it. Raises InputUnusable: there is no such session."""
+        ...
+
+
+class Forgetter(Protocol):
+    """Takes a span out of everything that holds it. Any thread."""
+
+    def forget(self, request: control_pb2.ForgetRequest) -> control_pb2.ForgetReceipt:
+        """Do it, or only say what would go. Raises InputUnusable: no such span or clip."""
+        ...
+
+
+def ignore_release(_released_ns: int) -> None:
+    """For whoever only wants to know when a key goes down."""
+
+
+class Hotkey(Protocol):
+    """A global key. The callbacks run in the listener's thread, get CLOCK_MONOTONIC ns, return at once.
+
+    Presses and releases come in order, autorepeat left out. `has_release` False: this desktop does not tell when a
+    key comes up, so nobody can hold it.
+    """
+
+    has_release: bool
+
+    def start(
+        self, on_press: Callable[[int], None], on_release: Callable[[int], None] = ignore_release
+    ) -> None:
         """Grab the key and listen.
 
         Raises:

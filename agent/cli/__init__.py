@@ -12,7 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable
 
-from agent.cli import clip_verbs, engine_verbs, recover_verbs
+from agent.cli import clip_verbs, engine_verbs, library_verbs, recover_verbs
 from agent.cli.parser import UsageProblem, make_parser
 from agent.errors import AgentError, InputUnusable
 from agent.paths import AgentPaths, find_paths
@@ -22,9 +22,18 @@ FAILED, USAGE = 1, 2
 _VERBS: dict[str, Callable[[argparse.Namespace, AgentPaths], int]] = {
     "engine": engine_verbs.engine,
     "clip": clip_verbs.clip,
+    "press": clip_verbs.press,
     "status": engine_verbs.status,
     "devices": engine_verbs.devices,
-    "library": clip_verbs.library,
+    "library": library_verbs.library,
+    "share": library_verbs.share,
+    "move": library_verbs.move,
+    "rename": library_verbs.rename,
+    "lock": library_verbs.lock,
+    "unlock": library_verbs.unlock,
+    "delete": library_verbs.delete,
+    "restore": library_verbs.restore,
+    "trash": library_verbs.trash,
     "moments": clip_verbs.moments,
     "doctor": engine_verbs.doctor,
     "recover": recover_verbs.recover,

@@ -1,66 +1,70 @@
-"""`clip`, `library`, `moments`: what was saved and found."""
+"""`clip`, `press`, `moments`: what is saved and found."""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+import time
+from typing import Any
 
 from agent.cli.answers import answer
+from agent.model.clips import SavedClip
 from agent.paths import AgentPaths
 from protos.timebase import SECOND_NS
+
+
+def saved_value(clip: SavedClip) -> dict[str, Any]:
+    """What a saved clip is, for `--json`. Pure."""
+    return {
+        "clip_id": clip.clip_id,
+        "path": clip.path,
+        "start_ns": clip.start_ns,
+        "end_ns": clip.end_ns,
+        "duration_s": (clip.end_ns - clip.start_ns) / SECOND_NS,
+        "latency_ms": clip.latency_ms,
+        "note": clip.note,
+    }
+
+
+def saved_words(clip: SavedClip) -> str:
+    """And in words. Pure."""
+    duration_s = (clip.end_ns - clip.start_ns) / SECOND_NS
+    note = f"\nnote: {clip.note}" if clip.note else ""
+    return f"saved {duration_s:.3f} s in {clip.latency_ms} ms: {clip.path}{note}"
 
 
 def clip(arguments: argparse.Namespace, paths: AgentPaths) -> int:
     """Save the last seconds."""
     from agent.control.client import ControlClient
 
-    client = ControlClient(paths.control_socket)
-    clip = client.save_clip(last_ns=round(arguments.last * SECOND_NS), is_exact=arguments.exact)
-    duration_s = (clip.end_ns - clip.start_ns) / SECOND_NS
-    value = {
-        "clip_id": clip.clip_id,
-        "path": clip.path,
-        "start_ns": clip.start_ns,
-        "end_ns": clip.end_ns,
-        "duration_s": duration_s,
-        "latency_ms": clip.latency_ms,
-    }
-    answer(
-        value, is_json=arguments.json, text=f"saved {duration_s:.3f} s in {clip.latency_ms} ms: {clip.path}"
+    saved = ControlClient(paths.control_socket).save_clip(
+        last_ns=round(arguments.last * SECOND_NS),
+        is_exact=arguments.exact,
+        tracks=arguments.tracks,
+        title=arguments.title,
     )
+    answer(saved_value(saved), is_json=arguments.json, text=saved_words(saved))
     return 0
 
 
-def library(arguments: argparse.Namespace, paths: AgentPaths) -> int:
-    """Saved clips, newest first."""
-    from agent.engine.surveying import read_library
+def press(arguments: argparse.Namespace, paths: AgentPaths) -> int:
+    """One key event into the press grammar; a tap is a press and its release."""
+    from agent.control.client import ControlClient
+    from protos.clippy.v1 import control_pb2
 
-    clips = read_library(paths, arguments.limit)
-    rows = [
-        {
-            "clip_id": clip.clip_id,
-            "path": clip.path,
-            "session_id": clip.session_id,
-            "start_ns": clip.start_ns,
-            "end_ns": clip.end_ns,
-            "latency_ms": clip.latency_ms,
-            "duration_s": (clip.end_ns - clip.start_ns) / SECOND_NS,
-            "trigger": clip.trigger,
-            "size_bytes": clip.size_bytes,
-            "created_unix_ms": clip.created_unix_ms,
-            "is_there": Path(clip.path).is_file(),
-        }
-        for clip in clips
-    ]
-    text = "\n".join(
-        f"{row['duration_s']:8.1f} s  {row['path']}{'' if row['is_there'] else '  (file is gone)'}"
-        for row in rows
-    )
-    answer(
-        {"clips": rows},
-        is_json=arguments.json,
-        text=text or "no clips yet; press the hotkey or run `clippy clip`",
-    )
+    client = ControlClient(paths.control_socket)
+    now_ns = time.monotonic_ns()
+    saved = None
+    if arguments.event in ("down", "tap"):
+        saved = client.press_key(control_pb2.KEY_ACTION_DOWN, monotonic_ns=now_ns)
+    if arguments.event == "tap":
+        # Dated like the press: however long the clip took to write, the key was not held.
+        client.press_key(control_pb2.KEY_ACTION_UP, monotonic_ns=now_ns)
+    elif arguments.event == "up":
+        saved = client.press_key(control_pb2.KEY_ACTION_UP, monotonic_ns=now_ns)
+    if saved is None:
+        answer({"clip_id": None}, is_json=arguments.json, text="no clip follows from this")
+    else:
+        answer(saved_value(saved), is_json=arguments.json, text=saved_words(saved))
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from agent import __version__
 
@@ -47,13 +47,16 @@ def make_parser() -> argparse.ArgumentParser:
     clip.add_argument(
         "--exact", action="store_true", help="the file holds nothing from before its start, not even hidden"
     )
+    clip.add_argument(
+        "--tracks", type=_names, default=(), metavar="NAMES", help="sounds to keep, e.g. mix,mic"
+    )
+    clip.add_argument("--title", default="", help="what to call it")
+    _add_press_and_library(verbs, common)
     status = verbs.add_parser("status", help="is the buffer ready, and what does it cost", parents=[common])
     status.add_argument(
         "--watch", action="store_true", help="again at each change; with --json one object a line"
     )
     verbs.add_parser("devices", help="screens and sound devices", parents=[common])
-    library = verbs.add_parser("library", help="saved clips, newest first", parents=[common])
-    library.add_argument("--limit", type=_count, default=20)
     moments = verbs.add_parser("moments", help="moments found in your stream, best first", parents=[common])
     moments.add_argument("--limit", type=_count, default=20)
     doctor = verbs.add_parser(
@@ -72,6 +75,49 @@ def make_parser() -> argparse.ArgumentParser:
     recover.add_argument("--discard", action="store_true", help="delete it instead; clips of it stay")
     verbs.add_parser("stop", help="stop the engine", parents=[common])
     return parser
+
+
+def _add_press_and_library(verbs: Any, common: argparse.ArgumentParser) -> None:
+    press = verbs.add_parser("press", help="one event of a key, for what knows down and up", parents=[common])
+    press.add_argument("event", choices=["down", "up", "tap"])
+    library = verbs.add_parser("library", help="saved clips, newest first", parents=[common])
+    library.add_argument("--limit", type=_count, default=20)
+    of_one = _Parser(add_help=False)
+    of_one.add_argument("clip", metavar="CLIP", help="a clip's id, the beginning of one, or its file")
+    both = [common, of_one]
+    share = verbs.add_parser(
+        "share", help="a file of a clip to hand on: nothing from before its start", parents=both
+    )
+    share.add_argument("--tracks", type=_names, default=(), metavar="NAMES", help="sounds to keep (mix)")
+    share.add_argument("-o", "--output", type=Path, metavar="OUT", help="where to put it")
+    move = verbs.add_parser("move", help="move a clip's ends, as far as its seconds are kept", parents=both)
+    move.add_argument("--start", type=_shift, default=0.0, metavar="SECONDS", help="by so much, e.g. -5")
+    move.add_argument("--end", type=_shift, default=0.0, metavar="SECONDS", help="by so much, e.g. +2.5")
+    rename = verbs.add_parser("rename", help="give a clip a title", parents=both)
+    rename.add_argument("title", metavar="TITLE")
+    verbs.add_parser("lock", help="keep a clip from the trash", parents=both)
+    verbs.add_parser("unlock", help="and no longer", parents=both)
+    verbs.add_parser("delete", help="put a clip into the trash", parents=both)
+    verbs.add_parser("restore", help="take a clip out of the trash", parents=both)
+    trash = verbs.add_parser("trash", help="what is in the trash, and when it goes", parents=[common])
+    trash.add_argument("--empty", action="store_true", help="delete it for good now; locked clips stay")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(part.strip() for part in text.split(","))
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of sounds; write e.g. mix,mic")
+    return names
+
+
+def _shift(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds") from None
+    if not -1800 <= value <= 1800:
+        raise argparse.ArgumentTypeError(f"{text} is out of range; -1800 to 1800")
+    return value
 
 
 def _seconds(text: str) -> float:

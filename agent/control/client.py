@@ -66,14 +66,23 @@ class ControlClient:
             raise _our_error(exc) from exc
 
     def save_clip(
-        self, *, last_ns: int, trigger: str = "command", is_exact: bool = False, timeout_s: float = 60.0
+        self,
+        *,
+        last_ns: int,
+        trigger: str = "command",
+        is_exact: bool = False,
+        tracks: Sequence[str] = (),
+        title: str = "",
+        timeout_s: float = 60.0,
     ) -> SavedClip:
-        """Save the last `last_ns` (0: everything).
+        """Save the last `last_ns` (0: everything), with `tracks` of its sounds (none: as clips.tracks says).
 
         Raises:
             EngineNotRunning, NothingToClip, DiskFull: And says why.
         """
-        request = control_pb2.SaveClipRequest(last_ns=last_ns, trigger=trigger, is_exact=is_exact)
+        request = control_pb2.SaveClipRequest(
+            last_ns=last_ns, trigger=trigger, is_exact=is_exact, tracks=tracks, title=title
+        )
         return clip_from_wire(self._ask(self._stub.SaveClip, request, timeout_s))
 
     def press_key(
@@ -134,6 +143,11 @@ class ControlClient:
         """Take a clip out of the trash. Raises InputUnusable: it is not in there."""
         request = control_pb2.RestoreClipRequest(clip_id=clip_id)
         return clip_from_wire(self._ask(self._stub.RestoreClip, request, timeout_s))
+
+    def empty_trash(self, *, is_preview: bool, timeout_s: float = 60.0) -> list[SavedClip]:
+        """Delete what is in the trash for good, or only say what would go; locked clips stay."""
+        request = control_pb2.EmptyTrashRequest(is_preview=is_preview)
+        return [clip_from_wire(clip) for clip in self._ask(self._stub.EmptyTrash, request, timeout_s).clips]
 
     def recoverable(self, timeout_s: float = 10.0) -> list[control_pb2.Recoverable]:
         """What earlier engines left in the ring when they were killed, newest first."""

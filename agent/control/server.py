@@ -6,6 +6,7 @@ Owned by the composition root; requests run in a small pool of threads named `co
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,43 +14,37 @@ from pathlib import Path
 import grpc
 import structlog
 
-from agent.control.wire import clip_to_wire
-from agent.errors import AgentError, DiskFull, EnvironmentProblem, NothingToClip
+from agent.control.clip_calls import ClipCalls
+from agent.control.desk_calls import ForgetCalls, RecoveryCalls, SoundCalls
+from agent.errors import EnvironmentProblem
 from agent.paths import make_private
-from agent.ports import Engine
-from protos.clippy.v1 import clips_pb2, control_pb2, control_pb2_grpc
+from agent.ports import ClipDesk, Engine, Forgetter, Recovery, SoundDesk
+from protos.clippy.v1 import control_pb2, control_pb2_grpc
 
 log = structlog.get_logger()
 _MAX_WATCHERS = 4
 _NUM_THREADS = 4 + _MAX_WATCHERS
 
 
-def _status_code(exc: AgentError) -> grpc.StatusCode:
-    if isinstance(exc, NothingToClip):
-        return grpc.StatusCode.NOT_FOUND
-    if isinstance(exc, DiskFull):
-        return grpc.StatusCode.RESOURCE_EXHAUSTED
-    if isinstance(exc, EnvironmentProblem):
-        return grpc.StatusCode.FAILED_PRECONDITION
-    return grpc.StatusCode.INTERNAL
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Desks:
+    """What an engine may have besides; calls of one that it lacks are answered as unimplemented."""
+
+    sound: SoundDesk | None = None
+    recovery: Recovery | None = None
+    forgetter: Forgetter | None = None
 
 
-class _Servicer(control_pb2_grpc.ControlServicer):
-    """One request, one call of the engine. Our errors travel as a status, with their code in the metadata."""
+class _Servicer(ClipCalls, SoundCalls, RecoveryCalls, ForgetCalls, control_pb2_grpc.ControlServicer):
+    """One request, one call of the engine or of a desk. A subject's calls are in a class of their own."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, clips: ClipDesk, desks: Desks) -> None:
         self._engine = engine
+        self._clips = clips
+        self._sound_desk = desks.sound
+        self._recovery = desks.recovery
+        self._forgetter = desks.forgetter
         self._num_watchers = 0
-
-    @contextlib.contextmanager
-    def _translated(self, context: grpc.ServicerContext) -> Iterator[None]:
-        try:
-            yield
-        except AgentError as exc:
-            context.set_trailing_metadata(
-                (("clippy-code", exc.code), ("clippy-retryable", str(exc.retryable).lower()))
-            )
-            context.abort(_status_code(exc), str(exc))
 
     def GetStatus(  # noqa: N802 - gRPC's own naming
         self, request: control_pb2.GetStatusRequest, context: grpc.ServicerContext
@@ -68,27 +63,6 @@ class _Servicer(control_pb2_grpc.ControlServicer):
                 self._engine.wait_for_change(timeout_s=1.0)
         finally:
             self._num_watchers -= 1
-
-    def SaveClip(  # noqa: N802
-        self, request: control_pb2.SaveClipRequest, context: grpc.ServicerContext
-    ) -> clips_pb2.Clip:
-        if request.last_ns < 0:
-            context.abort(
-                grpc.StatusCode.INVALID_ARGUMENT, f"last_ns = {request.last_ns} must not be negative"
-            )
-        with self._translated(context):
-            clip = self._engine.save_clip(
-                last_ns=request.last_ns,
-                trigger="app" if request.trigger == "app" else "command",
-                is_exact=request.is_exact,
-            )
-        return clip_to_wire(clip)
-
-    def ListClips(  # noqa: N802
-        self, request: control_pb2.ListClipsRequest, context: grpc.ServicerContext
-    ) -> control_pb2.ListClipsResponse:
-        clips = self._engine.clips(request.limit or 100)
-        return control_pb2.ListClipsResponse(clips=[clip_to_wire(clip) for clip in clips])
 
     def ListMoments(  # noqa: N802
         self, request: control_pb2.ListMomentsRequest, context: grpc.ServicerContext
@@ -110,13 +84,13 @@ class _Servicer(control_pb2_grpc.ControlServicer):
 class ControlServer:
     """Starts and stops the API."""
 
-    def __init__(self, engine: Engine, socket_path: Path) -> None:
+    def __init__(self, engine: Engine, clips: ClipDesk, socket_path: Path, *, desks: Desks = Desks()) -> None:
         self._socket_path = socket_path
         self._server = grpc.server(
             ThreadPoolExecutor(max_workers=_NUM_THREADS, thread_name_prefix="control"),
             options=[("grpc.so_reuseport", 0)],
         )
-        control_pb2_grpc.add_ControlServicer_to_server(_Servicer(engine), self._server)  # type: ignore[abstract]
+        control_pb2_grpc.add_ControlServicer_to_server(_Servicer(engine, clips, desks), self._server)
 
     def start(self) -> None:
         """Listen.

@@ -21,11 +21,18 @@ def clip_to_wire(clip: SavedClip) -> clips_pb2.Clip:
         thumbnail_path=clip.thumbnail_path,
         size_bytes=clip.size_bytes,
         created_unix_ms=clip.created_unix_ms,
+        title=clip.title,
+        is_locked=clip.is_locked,
+        trashed_unix_ms=clip.trashed_unix_ms,
+        min_start_ns=clip.min_start_ns,
+        max_end_ns=clip.max_end_ns,
+        note=clip.note,
+        tracks=clip.tracks,
     )
 
 
 def clip_from_wire(clip: clips_pb2.Clip) -> SavedClip:
-    """And back."""
+    """And back; whether its file is exact stays on the other side."""
     return SavedClip(
         clip_id=clip.clip_id,
         path=clip.path,
@@ -37,4 +44,11 @@ def clip_from_wire(clip: clips_pb2.Clip) -> SavedClip:
         thumbnail_path=clip.thumbnail_path,
         size_bytes=clip.size_bytes,
         created_unix_ms=clip.created_unix_ms,
+        title=clip.title,
+        is_locked=clip.is_locked,
+        trashed_unix_ms=clip.trashed_unix_ms,
+        min_start_ns=clip.min_start_ns,
+        max_end_ns=clip.max_end_ns,
+        note=clip.note,
+        tracks=tuple(clip.tracks),
     )

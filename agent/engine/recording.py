@@ -6,11 +6,9 @@ packets and chunks still find their place.
 
 from __future__ import annotations
 
-import datetime
 import time
 import uuid
 from collections.abc import Callable
-from pathlib import Path
 
 import structlog
 
@@ -19,10 +17,12 @@ from agent.capture.choose_screen import open_screen
 from agent.capture.clock import SessionClock
 from agent.clip.names import ClipNamer
 from agent.clip.thumbnail import write_thumbnail
-from agent.clip.writer import Mp4ClipWriter, remove_parts
+from agent.clip.writer import Mp4ClipWriter
 from agent.config import Config
+from agent.desk.presses import PressHooks, Sound
 from agent.encode.probe import choose_encoder
 from agent.engine import places
+from agent.engine.desking import Recorded, build_desk
 from agent.engine.errands import Errands
 from agent.engine.recovering import Recovering
 from agent.errors import AgentError, EnvironmentProblem, SoundUnavailable
@@ -31,7 +31,7 @@ from agent.lanes.video import VideoLane
 from agent.library.library import Library
 from agent.model.clips import SavedClip
 from agent.model.media import LaneChunk, SignalSample, SoundName
-from agent.paths import AgentPaths, make_private
+from agent.paths import AgentPaths
 from agent.ports import SoundSource
 from agent.ring.sink import PacketSink
 from agent.session import Session
@@ -56,6 +56,7 @@ class Recording:
         is_generated: bool = False,
         on_chunk: Callable[[LaneChunk], None] | None = None,
         on_saved: Callable[[SavedClip, int], None] = lambda _clip, _at_ns: None,
+        play_sound: Callable[[Sound], None] = lambda _sound: None,
         on_change: Callable[[], None] = lambda: None,
     ) -> None:
         """Build everything; nothing runs yet.
@@ -63,7 +64,8 @@ class Recording:
         Args:
             is_generated: record a generated picture and sound.
             on_chunk: gets what may leave, in the thread `keeper`; None: nothing is made for leaving.
-            on_saved: gets a saved press and its session time, in a `clip-writer` thread.
+            on_saved: gets a new clip and the session time of its press, in a `clip-writer` thread.
+            play_sound: what the streamer hears of a key; returns at once.
             on_change: something a user would see has changed; returns at once.
 
         Raises:
@@ -76,31 +78,19 @@ class Recording:
         self.clip_folder = places.clip_folder(config)
         self._config = config
         self._on_chunk = on_chunk
-        self._namer = ClipNamer(self.clip_folder, config.clips.name)
-        remove_parts(self.clip_folder)
         self.library = Library(paths.library)
         self.clock = SessionClock()
         self.ring = places.open_ring(
             paths, config, session_id=self.session_id, t0_monotonic_ns=self.clock.t0_monotonic_ns
         )
         self.writer = Mp4ClipWriter()
-        self.session = Session(
-            session_id=self.session_id,
-            line=self.clock,
-            ring=self.ring,
-            writer=self.writer,
-            library=self.library,
-            name_clip=self._next_path,
-            make_thumbnail=write_thumbnail,
-            thumbnail_folder=make_private(paths.thumbnails),
-            on_saved=on_saved,
-            on_change=on_change,
-        )
+        self.session = Session(session_id=self.session_id, on_change=on_change)
+        namer = ClipNamer(self.clip_folder, config.clips.name, num_before=self.library.num_clips_ever())
         self.recovering = Recovering(
             self.ring,
             writer=self.writer,
             library=self.library,
-            name_clip=lambda at: self._namer.next_path(title="recovered", at=at),
+            name_clip=lambda at: namer.next_path(title="recovered", at=at),
             make_thumbnail=write_thumbnail,
             thumbnail_folder=paths.thumbnails,
         )
@@ -109,6 +99,21 @@ class Recording:
         self._chunker = SignalChunker(chunk_s=config.uplink.chunk_s, on_chunk=self._keep_chunk)
         self._build_lanes(paths, is_generated=is_generated)
         self._readiness = _Readiness(self)
+        self.desk = build_desk(
+            paths,
+            config,
+            self.library,
+            Recorded(
+                session_id=self.session_id,
+                line=self.clock,
+                ring=self.ring,
+                writer=self.writer,
+                namer=namer,
+                tracks=lambda: [self.video.track],
+            ),
+            hooks=PressHooks(play=play_sound, on_saved=on_saved, on_result=self.session.report_press),
+            on_change=on_change,
+        )
 
     def _build_lanes(self, paths: AgentPaths, *, is_generated: bool) -> None:
         capture = self._config.capture
@@ -166,6 +171,7 @@ class Recording:
     def start(self) -> None:
         """Start every thread, back to front."""
         self.errands.start()
+        self.desk.start()
         self._sink.start()
         tracks = [self.video.track, *(self.sound.tracks if self.sound else [])]
         self._sink.begin_epoch(tracks)
@@ -178,6 +184,7 @@ class Recording:
         """Finish presses, then stop front to back; the ring is given up, pins stay. The library stays open."""
         self._readiness.stop(1.0)
         self.session.stop()
+        self.desk.stop()
         self.video.stop()
         if self.sound:
             self.sound.stop()
@@ -201,9 +208,6 @@ class Recording:
     def _report_sink(self, exc: AgentError) -> None:
         # The ring's own trouble is its problem, which the ticker takes back when there is room again.
         self.session.report_problem("ring" if isinstance(exc, EnvironmentProblem) else "sink", str(exc))
-
-    def _next_path(self) -> Path:
-        return self._namer.next_path(title="clip", at=datetime.datetime.now().astimezone())
 
     def _keep_chunk(self, chunk: LaneChunk) -> None:
         if self._on_chunk is not None:

@@ -1,6 +1,6 @@
 """The engine's process.
 
-Boots in this order: log, lock, sending (its outbox), recording, sounds, hotkey, control API; then waits for SIGTERM,
+Boots in this order: log, lock, sounds, sending (its outbox), recording, hotkeys, control API; then waits for SIGTERM,
 SIGINT or `clippy stop`, and stops in reverse.
 """
 
@@ -13,26 +13,21 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
 from types import FrameType
-from typing import Literal
 
 import structlog
 
 from agent.config import Config, load_config
 from agent.control.server import ControlServer
+from agent.engine.desking import listen
 from agent.engine.recording import Recording
 from agent.engine.sending import Sending
 from agent.engine.serving import RunningEngine
 from agent.errors import AlreadyRunning, DiskFull, EnvironmentProblem
 from agent.library.library import Library
 from agent.log import configure_log
-from agent.model.clips import SavedClip
 from agent.paths import AgentPaths, make_private
-from agent.ports import Hotkey
 from agent.trigger.chime import Chime
-from agent.trigger.choose import open_hotkey
-from protos.timebase import SECOND_NS
 
 log = structlog.get_logger()
 
@@ -79,6 +74,10 @@ def _start(
     libraries: list[Library] = []
     # Closed last: what the coordinator says while we stop is still kept.
     stack.callback(_close_all, libraries)
+    chime = Chime(is_on=config.trigger.are_sounds_on and not is_headless)
+    chime.start()
+    # Stopped after the recording: the presses that it finishes are still heard.
+    stack.callback(chime.stop)
     sending = Sending(paths, config, on_change=on_change)
     stack.callback(sending.stop)
     recording = Recording(
@@ -87,6 +86,7 @@ def _start(
         is_generated=is_generated,
         on_chunk=sending.take_chunk if sending.address else None,
         on_saved=sending.take_press,
+        play_sound=chime.play,
         on_change=on_change,
     )
     libraries.append(recording.library)
@@ -103,41 +103,12 @@ def _start(
     recording.start()
     engine.ticker.start()
     stack.callback(engine.ticker.stop)
-    chime = Chime(is_on=config.trigger.are_sounds_on and not is_headless)
-    chime.start()
-    stack.callback(chime.stop)
-    if config.trigger.hotkey and not is_generated:
-        _listen(config, recording, engine, chime, stack)
-    control = ControlServer(engine, paths.control_socket)
+    if not is_generated:
+        engine.hotkey = listen(config, recording.desk.presses, stack, warn=recording.warnings.append)
+    control = ControlServer(engine, recording.desk, paths.control_socket)
     control.start()
     stack.callback(control.stop)
     return engine
-
-
-def _listen(
-    config: Config, recording: Recording, engine: RunningEngine, chime: Chime, stack: contextlib.ExitStack
-) -> None:
-    """Grab the hotkey. Without it the engine records all the same, and says so."""
-    last_ns = config.clips.press_length_s * SECOND_NS
-
-    def on_press(monotonic_ns: int) -> None:
-        chime.play("heard")
-        future = recording.session.press(monotonic_ns=monotonic_ns, last_ns=last_ns, trigger="key")
-        future.add_done_callback(answer)
-
-    def answer(future: Future[SavedClip]) -> None:
-        sound: Literal["saved", "failed"] = "failed" if future.exception() else "saved"
-        chime.play(sound)
-
-    try:
-        hotkey: Hotkey = open_hotkey(config.trigger.hotkey)
-        hotkey.start(on_press)
-    except EnvironmentProblem as exc:
-        recording.warnings.append(f"no hotkey: {exc}")
-        log.warning("hotkey_left_out", problem=str(exc))
-        return
-    stack.callback(hotkey.stop)
-    engine.hotkey = config.trigger.hotkey
 
 
 @contextlib.contextmanager

@@ -16,7 +16,6 @@ from agent.engine.buffering import buffer_status
 from agent.engine.recording import Recording
 from agent.engine.sending import Sending
 from agent.engine.surveying import list_devices
-from agent.model.clips import SavedClip, Trigger
 from agent.paths import AgentPaths
 from agent.worker import Worker
 from protos.clippy.v1 import control_pb2
@@ -24,7 +23,6 @@ from protos.timebase import SECOND_NS
 
 log = structlog.get_logger()
 
-_SAVE_TIMEOUT_S = 60.0
 _COST_WINDOW_S = 10.0
 _SILENCE_DB = -120.0
 
@@ -133,17 +131,6 @@ class RunningEngine:
                 f"no sound from {name}: {why}" for name, why in self._recording.sound.problems.items()
             ]
         return warnings
-
-    def save_clip(self, *, last_ns: int, trigger: Trigger, is_exact: bool) -> SavedClip:
-        """As the port says."""
-        future = self._recording.session.press(
-            monotonic_ns=time.monotonic_ns(), last_ns=last_ns, trigger=trigger, is_exact=is_exact
-        )
-        return future.result(timeout=_SAVE_TIMEOUT_S)
-
-    def clips(self, limit: int) -> list[SavedClip]:
-        """As the port says."""
-        return self._recording.library.clips(limit)
 
     def moments(self, limit: int) -> control_pb2.ListMomentsResponse:
         """As the port says."""

@@ -122,14 +122,16 @@ def _sound(config: Config, name: str) -> str:
 
 
 def _hotkey(config: Config) -> str:
+    from agent.engine.desking import hotkeys_of
     from agent.trigger.choose import open_hotkey
 
-    if not config.trigger.hotkey:
-        return "none, as set"
-    hotkey = open_hotkey(config.trigger.hotkey)
-    hotkey.start(lambda _at_ns: None)
-    hotkey.stop()
-    return f"{config.trigger.hotkey} can be heard"
+    words = []
+    for keys, _ in hotkeys_of(config):
+        hotkey = open_hotkey(keys)
+        hotkey.start(lambda _at_ns: None)
+        hotkey.stop()
+        words.append(f"{keys} can be heard{'' if hotkey.has_release else ', but not held'}")
+    return "; ".join(words) or "none, as set"
 
 
 def _record_two_seconds() -> str:
@@ -147,7 +149,7 @@ def _record_two_seconds() -> str:
                 if time.monotonic() > deadline:
                     raise AgentError("no picture reached the ring within 15 s")
                 time.sleep(0.05)
-            clip = recording.session.press(
+            clip = recording.desk.presses.save(
                 monotonic_ns=time.monotonic_ns(), last_ns=2 * SECOND_NS, trigger="command"
             ).result(timeout=10)
         finally:

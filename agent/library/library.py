@@ -1,12 +1,13 @@
 """What the user has: saved clips, and the moments and exports that the coordinator offers.
 
-Rows are the truth: nothing here deletes a file, and a row whose file is gone stays and is reported as
+Rows are the truth: nothing here touches a file, and a row whose file is gone stays and is reported as
 missing (the disk may only be unplugged). Any thread.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,10 +58,10 @@ class Library:
             DiskFull, EnvironmentProblem: It cannot be written. So for every method here.
         """
         with self._database.write() as db:
-            db["clips"].upsert(dataclasses.asdict(clip), pk="clip_id")
+            db["clips"].upsert(_row_of(clip), pk="clip_id")
 
     def replace_clip_file(
-        self, clip_id: str, *, path: str, start_ns: int, end_ns: int, size_bytes: int
+        self, clip_id: str, *, path: str, start_ns: int, end_ns: int, size_bytes: int, note: str = ""
     ) -> None:
         """The clip shows another span now: pressed again, or its ends were moved.
 
@@ -68,13 +69,31 @@ class Library:
             InputUnusable: There is no such clip.
         """
         values = {"path": path, "start_ns": start_ns, "end_ns": end_ns, "size_bytes": size_bytes}
-        self._update(clip_id, values)
+        self._update(clip_id, values | {"note": note})
 
     def set_thumbnail(self, clip_id: str, thumbnail_path: str) -> None:
         """Raises:
-        InputUnusable: There is no such clip.
+        InputUnusable: There is no such clip. So for the setters below.
         """
         self._update(clip_id, {"thumbnail_path": thumbnail_path})
+
+    def set_title(self, clip_id: str, title: str) -> None:
+        """What the user calls it; empty: nothing."""
+        self._update(clip_id, {"title": title})
+
+    def set_locked(self, clip_id: str, is_locked: bool) -> None:
+        """A locked clip goes neither to the trash nor is it forgotten."""
+        self._update(clip_id, {"is_locked": int(is_locked)})
+
+    def set_trashed(self, clip_id: str, *, path: str, original_path: str, at_unix_ms: int) -> None:
+        """Its file lies in the trash now, or (`at_unix_ms` 0) is back where it was."""
+        values = {"path": path, "original_path": original_path, "trashed_unix_ms": at_unix_ms}
+        self._update(clip_id, values)
+
+    def delete_clip(self, clip_id: str) -> None:
+        """Forget a clip; its file is its owner's to delete first. An unknown one is quietly ignored."""
+        with self._database.write() as db:
+            db.execute("delete from clips where clip_id = ?", [clip_id])
 
     def _update(self, clip_id: str, values: dict[str, Any]) -> None:
         columns = ", ".join(f"{name} = ?" for name in values)
@@ -87,15 +106,53 @@ class Library:
         """One clip, or None."""
         with self._database.read() as db:
             rows = list(db.query("select * from clips where clip_id = ?", [clip_id]))
-        return SavedClip(**rows[0]) if rows else None
+        return _clip_of(rows[0]) if rows else None
 
-    def clips(self, limit: int = 100) -> list[SavedClip]:
-        """The newest clips, newest first."""
+    def find_clip(self, words: str) -> SavedClip:
+        """The clip of an id, of the beginning of one, or of a file's whole path.
+
+        Raises:
+            InputUnusable: There is none, or more than one begins so.
+        """
         with self._database.read() as db:
             rows = list(
-                db.query("select * from clips order by created_unix_ms desc, rowid desc limit ?", [limit])
+                db.query(
+                    "select * from clips where path = :words or original_path = :words "
+                    "or (length(:words) > 0 and substr(clip_id, 1, length(:words)) = :words) "
+                    "order by clip_id = :words desc, created_unix_ms desc limit 3",
+                    {"words": words},
+                )
             )
-        return [SavedClip(**row) for row in rows]
+        found = [_clip_of(row) for row in rows]
+        if len(found) > 1 and not (found[0].clip_id == words or found[0].path == words):
+            raise InputUnusable(f"more than one clip begins with {words!r}; give more of its id")
+        if not found:
+            raise InputUnusable(f"there is no clip {words!r} in the library; `clippy library` lists them")
+        return found[0]
+
+    def original_path(self, clip_id: str) -> str:
+        """Where a clip in the trash came from; empty when it is in none."""
+        with self._database.read() as db:
+            row = db.execute("select original_path from clips where clip_id = ?", [clip_id]).fetchone()
+        return str(row[0]) if row else ""
+
+    def clips(self, limit: int = 100, *, is_trash: bool = False) -> list[SavedClip]:
+        """The newest clips, newest first; those in the trash instead, the last put there first."""
+        wanted = "trashed_unix_ms > 0" if is_trash else "trashed_unix_ms = 0"
+        with self._database.read() as db:
+            rows = list(
+                db.query(
+                    f"select * from clips where {wanted} "
+                    "order by trashed_unix_ms desc, created_unix_ms desc, rowid desc limit ?",
+                    [limit],
+                )
+            )
+        return [_clip_of(row) for row in rows]
+
+    def num_clips_ever(self) -> int:
+        """How many clips there have been, about: those deleted last are not counted."""
+        with self._database.read() as db:
+            return int(db.execute("select coalesce(max(rowid), 0) from clips").fetchone()[0])
 
     # -- what the coordinator offers --
 
@@ -174,6 +231,20 @@ class Library:
         with self._database.read() as db:
             row = db.execute("select value from facts where name = ?", [name]).fetchone()
         return str(row[0]) if row else ""
+
+
+def _row_of(clip: SavedClip) -> dict[str, Any]:
+    row = dataclasses.asdict(clip)
+    # How far its ends reach is the ring's to say, and changes with every second.
+    del row["min_start_ns"], row["max_end_ns"]
+    return row | {"tracks": json.dumps(clip.tracks) if clip.tracks else ""}
+
+
+def _clip_of(row: dict[str, Any]) -> SavedClip:
+    values = {name: value for name, value in row.items() if name != "original_path"}
+    tracks = tuple(json.loads(row["tracks"])) if row["tracks"] else ()
+    flags = {name: bool(row[name]) for name in ("is_locked", "is_exact")}
+    return SavedClip(**values | flags | {"tracks": tracks})
 
 
 def _exports(db: Any, column: str, value: str) -> list[clips_pb2.Export]:

@@ -43,3 +43,19 @@ def m001_first(db: Any) -> None:
         {"press_id": int, "at_unix_ms": int, "trigger": str, "clip_id": str, "error": str}, pk="press_id"
     )
     db["facts"].create({"name": str, "value": str}, pk="name")
+
+
+@migrations()
+def m002_kept_clips(db: Any) -> None:
+    """Title, lock, trash, what a clip lacks, its sounds, and where it was before it went to the trash."""
+    for name, kind, default in (
+        ("title", str, ""),
+        ("is_locked", int, 0),
+        ("is_exact", int, 0),
+        ("trashed_unix_ms", int, 0),
+        ("note", str, ""),
+        ("tracks", str, ""),
+        ("original_path", str, ""),
+    ):
+        db["clips"].add_column(name, kind, not_null_default=default)
+    db["clips"].create_index(["trashed_unix_ms"])

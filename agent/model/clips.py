@@ -6,7 +6,7 @@ import dataclasses
 from typing import Literal
 
 # "recovered": saved from what a killed engine left behind.
-Trigger = Literal["key", "command", "app", "request", "recovered"]
+Trigger = Literal["key", "command", "app", "voice", "chat", "request", "recovered"]
 PinKind = Literal["keep", "request", "candidate"]
 
 
@@ -28,7 +28,15 @@ class ClipFile:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class SavedClip:
-    """A row of the library: a clip that the user has."""
+    """A row of the library: a clip that the user has.
+
+    Attributes:
+        trashed_unix_ms: when it was put into the trash; 0: it is not in there.
+        note: what it lacks of what was asked for, and why; empty when it is whole.
+        tracks: its sound tracks, the mix first.
+        is_exact: its file holds nothing from before its start, and is to stay so.
+        min_start_ns, max_end_ns: how far its ends can be moved now; `with_reach` says it of a row.
+    """
 
     clip_id: str
     session_id: str
@@ -40,6 +48,23 @@ class SavedClip:
     size_bytes: int
     created_unix_ms: int
     thumbnail_path: str = ""
+    title: str = ""
+    is_locked: bool = False
+    trashed_unix_ms: int = 0
+    note: str = ""
+    tracks: tuple[str, ...] = ()
+    is_exact: bool = False
+    min_start_ns: int = 0
+    max_end_ns: int = 0
+
+    def with_reach(self, reach: tuple[int, int] | None) -> SavedClip:
+        """The same, with how far its ends can be moved; None: not at all any more."""
+        min_start_ns, max_end_ns = reach or (self.start_ns, self.end_ns)
+        return dataclasses.replace(
+            self,
+            min_start_ns=min(min_start_ns, self.start_ns),
+            max_end_ns=max(max_end_ns, self.end_ns),
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,9 @@
-"""Tells a press from the keyboard's autorepeat. Pure; owned by the listener's thread.
+"""Tells presses and releases from the keyboard's autorepeat. Pure; owned by the listener's thread.
 
 X11 sends each repeat of a held key as a release and a press of equal server time. Two real presses may share a
 millisecond too (a macro pad, xdotool), but then the key was down for no time: no keyboard repeats that early.
-A press whose release never arrived counts: a press is never lost.
+A press whose release never arrived counts: a press is never lost. A release is only known as one when no press of
+its own time follows, so it waits for the next event or for a moment of silence.
 """
 
 from __future__ import annotations
@@ -19,18 +20,32 @@ class AutorepeatFilter:
         self._pressed_ms: int | None = None
         self._released_ms: int | None = None
 
-    def is_new_press(self, time_ms: int) -> bool:
-        """Take a press; False when it is a repeat of the one before."""
-        if self._pressed_ms is not None and self._released_ms == time_ms:
-            held_ms = (time_ms - self._pressed_ms) % _WRAPS_MS
-            if held_ms >= _MIN_HELD_MS:
-                return False
-        self._pressed_ms, self._released_ms = time_ms, None
+    @property
+    def has_release(self) -> bool:
+        """Does a release wait to be told from a repeat?"""
+        return self._released_ms is not None
+
+    def is_repeat(self, time_ms: int) -> bool:
+        """Is a press at this time a repeat of the one before? Then its release was none either."""
+        if self._pressed_ms is None or self._released_ms != time_ms:
+            return False
+        if (time_ms - self._pressed_ms) % _WRAPS_MS < _MIN_HELD_MS:
+            return False
+        self._released_ms = None
         return True
+
+    def press(self, time_ms: int) -> None:
+        """Take a press that is no repeat."""
+        self._pressed_ms, self._released_ms = time_ms, None
 
     def release(self, time_ms: int) -> None:
         """Take a release."""
         self._released_ms = time_ms
+
+    def take_release(self) -> int | None:
+        """The release that waited, once: nothing of its time followed."""
+        released_ms, self._released_ms = self._released_ms, None
+        return released_ms
 
 
 def press_time_ns(server_ms: int, now_ns: int) -> int:

@@ -1,7 +1,7 @@
 """A global hotkey on X11, by XGrabKey.
 
 Grabs the key for every state of Caps Lock and Num Lock, hears only this one key, and filters autorepeat: a held
-key is one press. The thread `hotkey` owns the display connection.
+key is one press and one release. The thread `hotkey` owns the display connection.
 Source: Xlib programming manual, XGrabKey and MappingNotify.
 """
 
@@ -18,11 +18,14 @@ from typing import Any
 import structlog
 
 from agent.errors import EnvironmentProblem, HotkeyTaken, InputUnusable
+from agent.ports import ignore_release
 from agent.trigger.autorepeat import AutorepeatFilter, press_time_ns
 from agent.trigger.combination import Combination
 
 log = structlog.get_logger()
 _STOP_S = 2.0
+# A repeat's press follows its release in the same write of the server's; waiting so long delays only a hold's end.
+_REPEAT_WAIT_S = 0.05
 
 
 class X11Hotkey:
@@ -31,6 +34,8 @@ class X11Hotkey:
     Args:
         display_name: as DISPLAY has it; None is DISPLAY.
     """
+
+    has_release = True
 
     def __init__(self, combination: Combination, display_name: str | None = None) -> None:
         self._combination = combination
@@ -41,7 +46,9 @@ class X11Hotkey:
         self._wake_read, self._wake_write = -1, -1
         self._stopping = threading.Event()
 
-    def start(self, on_press: Callable[[int], None]) -> None:
+    def start(
+        self, on_press: Callable[[int], None], on_release: Callable[[int], None] = ignore_release
+    ) -> None:
         """Grab the key and listen; see the port."""
         self._stopping = threading.Event()
         self._display = self._connect()
@@ -56,7 +63,9 @@ class X11Hotkey:
         except BaseException:
             self._close()
             raise
-        self._thread = threading.Thread(target=self._listen, args=(on_press,), name="hotkey", daemon=True)
+        self._thread = threading.Thread(
+            target=self._listen, args=(on_press, on_release), name="hotkey", daemon=True
+        )
         self._thread.start()
 
     def stop(self) -> None:
@@ -122,20 +131,26 @@ class X11Hotkey:
                 f"another program holds {self._combination}; set trigger.hotkey to another key, or close it"
             )
 
-    def _listen(self, on_press: Callable[[int], None]) -> None:
+    def _listen(self, on_press: Callable[[int], None], on_release: Callable[[int], None]) -> None:
         from Xlib import X, error
 
         repeats, stopping = AutorepeatFilter(), self._stopping
+
+        def tell_release() -> None:
+            if (released_ms := repeats.take_release()) is not None:
+                _report(on_release, press_time_ns(released_ms, time.monotonic_ns()))
+
         try:
             while not stopping.is_set():
-                if not self._display.pending_events():
-                    select.select([self._display.fileno(), self._wake_read], [], [], 60)
-                    continue
-                event = self._display.next_event()
-                if event.type == X.MappingNotify:
+                event = self._next_event(_REPEAT_WAIT_S if repeats.has_release else 60)
+                if event is None:
+                    tell_release()
+                elif event.type == X.MappingNotify:
                     self._follow_layout(event)
                 elif event.type == X.KeyPress and event.detail == self._keycode:
-                    if repeats.is_new_press(event.time):
+                    if not repeats.is_repeat(event.time):
+                        tell_release()
+                        repeats.press(event.time)
                         _report(on_press, press_time_ns(event.time, time.monotonic_ns()))
                 elif event.type == X.KeyRelease and event.detail == self._keycode:
                     repeats.release(event.time)
@@ -145,6 +160,14 @@ class X11Hotkey:
             log.exception("hotkey_failed")
         finally:
             self._close()
+
+    def _next_event(self, timeout_s: float) -> Any:
+        """The next event, or None at the deadline and when we stop."""
+        if not self._display.pending_events():
+            select.select([self._display.fileno(), self._wake_read], [], [], timeout_s)
+            if not self._display.pending_events():
+                return None
+        return self._display.next_event()
 
     def _follow_layout(self, event: Any) -> None:
         """The keyboard was laid out anew: grab the key where it lies now. xdotool's first key causes this too."""
@@ -172,9 +195,9 @@ class X11Hotkey:
             self._display.close()
 
 
-def _report(on_press: Callable[[int], None], pressed_ns: int) -> None:
-    """One press; what goes wrong in the callback must not cost the next one."""
+def _report(on_event: Callable[[int], None], at_ns: int) -> None:
+    """One event; what goes wrong in the callback must not cost the next one."""
     try:
-        on_press(pressed_ns)
+        on_event(at_ns)
     except Exception:
         log.exception("press_failed")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
+from collections.abc import Sequence
+from typing import Any
 
-from agent.errors import AgentError
-from agent.model.clips import SavedClip, Trigger
+from agent.errors import AgentError, InputUnusable
+from agent.model.clips import ClipFile, SavedClip, Trigger
 from protos.clippy.v1 import clips_pb2, control_pb2
 from protos.timebase import SECOND_NS
 
@@ -24,11 +27,14 @@ CLIP = SavedClip(
 
 
 class ToldEngine:
-    """Port `Engine`. Tell it by its attributes, then call `tell_change`; from any thread."""
+    """Ports `Engine` and `ClipDesk`. Tell it by its attributes, then call `tell_change`; from any thread."""
 
     def __init__(self) -> None:
         self.failure: AgentError | None = None
         self.saved_with: list[tuple[int, Trigger, bool]] = []
+        self.tracks_and_title: tuple[tuple[str, ...], str] = ((), "")
+        self.key_events: list[tuple[bool, int, Trigger]] = []
+        self.trashed_clips: list[SavedClip] = []
         self.stopped = threading.Event()
         self.state = control_pb2.Status(
             state="ready", buffered_ns=5 * SECOND_NS, session_id=CLIP.session_id, hotkey="Ctrl+Shift+F10"
@@ -56,15 +62,6 @@ class ToldEngine:
         self._changed.clear()
         self.awake.wait(30)
 
-    def save_clip(self, *, last_ns: int, trigger: Trigger, is_exact: bool) -> SavedClip:
-        if self.failure:
-            raise self.failure
-        self.saved_with.append((last_ns, trigger, is_exact))
-        return CLIP
-
-    def clips(self, limit: int) -> list[SavedClip]:
-        return self.saved_clips[:limit]
-
     def moments(self, limit: int) -> control_pb2.ListMomentsResponse:
         return self.found
 
@@ -73,3 +70,82 @@ class ToldEngine:
 
     def request_stop(self) -> None:
         self.stopped.set()
+
+    # ---- port ClipDesk
+
+    def save(
+        self, *, last_ns: int, trigger: Trigger, is_exact: bool, tracks: Sequence[str], title: str
+    ) -> SavedClip:
+        if self.failure:
+            raise self.failure
+        self.saved_with.append((last_ns, trigger, is_exact))
+        self.tracks_and_title = (tuple(tracks), title)
+        return CLIP
+
+    def key(self, *, is_down: bool, monotonic_ns: int, trigger: Trigger) -> SavedClip | None:
+        if self.failure:
+            raise self.failure
+        self.key_events.append((is_down, monotonic_ns, trigger))
+        return CLIP if is_down else None
+
+    def clips(self, limit: int, *, is_trash: bool = False) -> list[SavedClip]:
+        return (self.trashed_clips if is_trash else self.saved_clips)[:limit]
+
+    def move_ends(self, clip: str, *, start_ns: int | None, end_ns: int | None) -> SavedClip:
+        found = self._found(clip)
+        return self._changed(
+            found,
+            start_ns=found.start_ns if start_ns is None else start_ns,
+            end_ns=found.end_ns if end_ns is None else end_ns,
+        )
+
+    def share(self, clip: str, *, tracks: Sequence[str]) -> ClipFile:
+        found = self._found(clip)
+        return ClipFile(
+            path=f"/shared/{','.join(tracks)}{found.clip_id}.mp4",
+            start_ns=found.start_ns,
+            end_ns=found.end_ns,
+            size_bytes=found.size_bytes,
+            is_exact=True,
+        )
+
+    def update(self, clip: str, *, title: str | None, is_locked: bool | None) -> SavedClip:
+        found = self._found(clip)
+        return self._changed(
+            found,
+            title=found.title if title is None else title,
+            is_locked=found.is_locked if is_locked is None else is_locked,
+        )
+
+    def trash(self, clip: str) -> SavedClip:
+        found = self._found(clip)
+        if found.is_locked:
+            raise InputUnusable(f"clip {found.clip_id} is locked")
+        self.saved_clips.remove(found)
+        self.trashed_clips.append(dataclasses.replace(found, trashed_unix_ms=1_800_000_000_000))
+        return self.trashed_clips[-1]
+
+    def restore(self, clip: str) -> SavedClip:
+        found = next((item for item in self.trashed_clips if item.clip_id == clip), None)
+        if found is None:
+            raise InputUnusable(f"clip {clip} is not in the trash")
+        self.trashed_clips.remove(found)
+        self.saved_clips.append(dataclasses.replace(found, trashed_unix_ms=0))
+        return self.saved_clips[-1]
+
+    def empty_trash(self, *, is_preview: bool) -> list[SavedClip]:
+        gone = list(self.trashed_clips)
+        if not is_preview:
+            self.trashed_clips.clear()
+        return gone
+
+    def _found(self, clip: str) -> SavedClip:
+        for found in self.saved_clips:
+            if found.clip_id.startswith(clip):
+                return found
+        raise InputUnusable(f"there is no clip {clip!r} in the library")
+
+    def _changed(self, clip: SavedClip, **values: Any) -> SavedClip:
+        changed = dataclasses.replace(clip, **values)
+        self.saved_clips[self.saved_clips.index(clip)] = changed
+        return changed

@@ -13,7 +13,7 @@ from tests.fakes.told_engine import ToldEngine
 
 if __name__ == "__main__":
     engine = ToldEngine()
-    server = ControlServer(engine, Path(sys.argv[1]))
+    server = ControlServer(engine, engine, Path(sys.argv[1]))
     server.start()
     engine.stopped.wait(60)
     server.stop()

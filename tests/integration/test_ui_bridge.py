@@ -38,7 +38,7 @@ def engine() -> Iterator[SlowEngine]:
 
 @pytest.fixture
 def socket_path(engine: SlowEngine, tmp_path: Path) -> Iterator[Path]:
-    server = ControlServer(engine, AgentPaths(data=tmp_path).control_socket)
+    server = ControlServer(engine, engine, AgentPaths(data=tmp_path).control_socket)
     server.start()
     yield AgentPaths(data=tmp_path).control_socket
     engine.may_save.set()

@@ -41,7 +41,7 @@ def socket_path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(engine: ToldEngine, socket_path: Path) -> Iterator[ControlServer]:
-    server = ControlServer(engine, socket_path)
+    server = ControlServer(engine, engine, socket_path)
     server.start()
     yield server
     server.stop()
@@ -123,7 +123,7 @@ def test_an_engine_that_goes_away_and_comes_back_is_followed(
     qtbot.waitUntil(says(window, "Not recording", "clippy engine", "Start recording"))
     assert not button(window, "Save 30 s").isEnabled()
 
-    again = ControlServer(engine, socket_path)
+    again = ControlServer(engine, engine, socket_path)
     again.start()
     qtbot.waitUntil(says(window, "Ready", "Save 30 s"))
     assert button(window, "Save 30 s").isEnabled()

@@ -717,6 +717,47 @@ class RestoreClipRequest(_message.Message):
 Global___RestoreClipRequest: _TypeAlias = RestoreClipRequest  # noqa: Y015
 
 @_typing.final
+class EmptyTrashRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IS_PREVIEW_FIELD_NUMBER: _builtins.int
+    is_preview: _builtins.bool
+    def __init__(
+        self,
+        *,
+        is_preview: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_preview", b"is_preview"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EmptyTrashRequest: _TypeAlias = EmptyTrashRequest  # noqa: Y015
+
+@_typing.final
+class EmptyTrashResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIPS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def clips(self) -> _containers.RepeatedCompositeFieldContainer[_clips_pb2.Clip]:
+        """those that went, or would go"""
+
+    def __init__(
+        self,
+        *,
+        clips: _abc.Iterable[_clips_pb2.Clip] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clips", b"clips"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EmptyTrashResponse: _TypeAlias = EmptyTrashResponse  # noqa: Y015
+
+@_typing.final
 class Recoverable(_message.Message):
     """A session whose engine did not end it."""
 

@@ -100,6 +100,11 @@ class ControlStub(object):
                 request_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.RestoreClipRequest.SerializeToString,
                 response_deserializer=protos_dot_clippy_dot_v1_dot_clips__pb2.Clip.FromString,
                 _registered_method=True)
+        self.EmptyTrash = channel.unary_unary(
+                '/clippy.v1.Control/EmptyTrash',
+                request_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.EmptyTrashRequest.SerializeToString,
+                response_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.EmptyTrashResponse.FromString,
+                _registered_method=True)
         self.ListRecoverable = channel.unary_unary(
                 '/clippy.v1.Control/ListRecoverable',
                 request_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.ListRecoverableRequest.SerializeToString,
@@ -214,6 +219,13 @@ class ControlServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EmptyTrash(self, request, context):
+        """Deletes what is in the trash for good, locked clips excepted; with is_preview only says what would go.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListRecoverable(self, request, context):
         """What an earlier engine left in the ring when it was killed.
         """
@@ -313,6 +325,11 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.RestoreClip,
                     request_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.RestoreClipRequest.FromString,
                     response_serializer=protos_dot_clippy_dot_v1_dot_clips__pb2.Clip.SerializeToString,
+            ),
+            'EmptyTrash': grpc.unary_unary_rpc_method_handler(
+                    servicer.EmptyTrash,
+                    request_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.EmptyTrashRequest.FromString,
+                    response_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.EmptyTrashResponse.SerializeToString,
             ),
             'ListRecoverable': grpc.unary_unary_rpc_method_handler(
                     servicer.ListRecoverable,
@@ -691,6 +708,33 @@ class Control(object):
             '/clippy.v1.Control/RestoreClip',
             protos_dot_clippy_dot_v1_dot_control__pb2.RestoreClipRequest.SerializeToString,
             protos_dot_clippy_dot_v1_dot_clips__pb2.Clip.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EmptyTrash(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/clippy.v1.Control/EmptyTrash',
+            protos_dot_clippy_dot_v1_dot_control__pb2.EmptyTrashRequest.SerializeToString,
+            protos_dot_clippy_dot_v1_dot_control__pb2.EmptyTrashResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -53,6 +53,8 @@ class ControlStub:
     TrashClip: _grpc.UnaryUnaryMultiCallable[_control_pb2.TrashClipRequest, _clips_pb2.Clip]
     """To the trash, where it stays for 7 days; a locked clip is refused."""
     RestoreClip: _grpc.UnaryUnaryMultiCallable[_control_pb2.RestoreClipRequest, _clips_pb2.Clip]
+    EmptyTrash: _grpc.UnaryUnaryMultiCallable[_control_pb2.EmptyTrashRequest, _control_pb2.EmptyTrashResponse]
+    """Deletes what is in the trash for good, locked clips excepted; with is_preview only says what would go."""
     ListRecoverable: _grpc.UnaryUnaryMultiCallable[_control_pb2.ListRecoverableRequest, _control_pb2.ListRecoverableResponse]
     """What an earlier engine left in the ring when it was killed."""
     RecoverClip: _grpc.UnaryUnaryMultiCallable[_control_pb2.RecoverClipRequest, _clips_pb2.Clip]
@@ -83,6 +85,8 @@ class ControlAsyncStub(ControlStub):
     TrashClip: _aio.UnaryUnaryMultiCallable[_control_pb2.TrashClipRequest, _clips_pb2.Clip]  # type: ignore[assignment]
     """To the trash, where it stays for 7 days; a locked clip is refused."""
     RestoreClip: _aio.UnaryUnaryMultiCallable[_control_pb2.RestoreClipRequest, _clips_pb2.Clip]  # type: ignore[assignment]
+    EmptyTrash: _aio.UnaryUnaryMultiCallable[_control_pb2.EmptyTrashRequest, _control_pb2.EmptyTrashResponse]  # type: ignore[assignment]
+    """Deletes what is in the trash for good, locked clips excepted; with is_preview only says what would go."""
     ListRecoverable: _aio.UnaryUnaryMultiCallable[_control_pb2.ListRecoverableRequest, _control_pb2.ListRecoverableResponse]  # type: ignore[assignment]
     """What an earlier engine left in the ring when it was killed."""
     RecoverClip: _aio.UnaryUnaryMultiCallable[_control_pb2.RecoverClipRequest, _clips_pb2.Clip]  # type: ignore[assignment]
@@ -188,6 +192,14 @@ class ControlServicer(metaclass=_abc_1.ABCMeta):
         request: _control_pb2.RestoreClipRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_clips_pb2.Clip, _abc.Awaitable[_clips_pb2.Clip]]: ...
+
+    @_abc_1.abstractmethod
+    def EmptyTrash(
+        self,
+        request: _control_pb2.EmptyTrashRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.EmptyTrashResponse, _abc.Awaitable[_control_pb2.EmptyTrashResponse]]:
+        """Deletes what is in the trash for good, locked clips excepted; with is_preview only says what would go."""
 
     @_abc_1.abstractmethod
     def ListRecoverable(

@@ -30,7 +30,7 @@ def socket_path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def client(engine: ToldEngine, socket_path: Path) -> Iterator[ControlClient]:
-    server = ControlServer(engine, socket_path)
+    server = ControlServer(engine, engine, socket_path)
     server.start()
     client = ControlClient(socket_path)
     yield client
@@ -92,7 +92,7 @@ def test_without_an_engine_the_client_says_how_to_start_one(tmp_path: Path):
 def test_a_new_engine_takes_over_the_socket_a_killed_one_left(engine: ToldEngine, socket_path: Path):
     socket_path.parent.mkdir(parents=True)
     socket_path.touch()
-    server = ControlServer(engine, socket_path)
+    server = ControlServer(engine, engine, socket_path)
     server.start()
     client = ControlClient(socket_path)
 

@@ -363,7 +363,10 @@ class Hotkey(Protocol):
     key comes up, so nobody can hold it.
     """
 
-    has_release: bool
+    @property
+    def has_release(self) -> bool:
+        """Is the key heard to come up?"""
+        ...
 
     def start(
         self, on_press: Callable[[int], None], on_release: Callable[[int], None] = ignore_release

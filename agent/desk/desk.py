@@ -59,6 +59,7 @@ class Desk:
         self._library = parts.library
         self._parts = parts
         self._saver = parts.saver
+        self.chores = parts.chores
         self.presses: Presses  # joined by `take_presses`
 
     def take_presses(self, presses: Presses) -> None:
@@ -67,13 +68,13 @@ class Desk:
 
     def start(self) -> None:
         """Start the chores."""
-        self._parts.chores.start()
+        self.chores.start()
         self._look_at_trash()
 
     def stop(self) -> None:
         """Finish presses and chores. Twice is once."""
         self.presses.stop()
-        self._parts.chores.stop(10.0)
+        self.chores.stop(10.0)
 
     # ---- saving
 
@@ -103,7 +104,7 @@ class Desk:
 
     def keep_up(self, clip: SavedClip) -> None:
         """A clip's file is new: pin its packets and margins, make its thumbnail; soon, in thread `clip-keeper`."""
-        chores, margins = self._parts.chores, self._parts.margins
+        chores, margins = self.chores, self._parts.margins
         chores.put(lambda: self._hold(clip.clip_id))
         chores.put(lambda: self._make_thumbnail(clip.clip_id))
         if margins.margin_ns:
@@ -229,7 +230,7 @@ class Desk:
     def _look_at_trash(self) -> None:
         due = self._parts.trash.due(now_unix_ms=_unix_ms())
         self._delete(due, reason="its days in the trash are over")
-        self._parts.chores.put(self._look_at_trash, in_s=_TRASH_EVERY_S, is_done_at_stop=False)
+        self.chores.put(self._look_at_trash, in_s=_TRASH_EVERY_S, is_done_at_stop=False)
 
     def _delete(self, clips: Sequence[SavedClip], *, reason: str) -> list[SavedClip]:
         gone = []

@@ -1,13 +1,16 @@
 """What the streamer hears of a press: heard, saved and failed sound different.
 
-Each sound is a few short sine tones, made here. `play` returns at once; the thread `chime` plays them in turn and
-drops a sound when three wait already. A machine without an output plays nothing, and says so once in the log.
+Each sound is a few short sine tones, made here. `play` returns at once; the thread `chime` plays them in turn, but
+"heard" cuts short what sounds: it answers a key that is down now. A sound is dropped when three wait already. A
+machine without an output plays nothing, and says so once in the log.
 """
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
+import time
 from typing import Literal
 
 import numpy as np
@@ -16,6 +19,7 @@ import structlog
 
 log = structlog.get_logger()
 _RATE_HZ = 48_000
+_MAX_WAITING = 3
 Sound = Literal["heard", "saved", "failed"]
 # (frequency in Hz, length in s): a tick, a rising pair, a low falling pair.
 _TONES: dict[Sound, list[tuple[float, float]]] = {
@@ -40,7 +44,7 @@ class Chime:
 
     def __init__(self, *, is_on: bool = True) -> None:
         self._is_on = is_on
-        self._queue: queue.Queue[Sound | None] = queue.Queue(maxsize=3)
+        self._queue: queue.Queue[Sound | None] = queue.Queue(maxsize=_MAX_WAITING)
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -68,15 +72,48 @@ class Chime:
             self._thread = None
 
     def _run(self) -> None:
-        has_complained = False
-        while (sound := self._queue.get()) is not None:
+        waiting: list[Sound] = []
+        sounds_until_s = 0.0
+        player = _Player()
+        while True:
+            left_s = max(0.0, sounds_until_s - time.monotonic()) if waiting else None
             try:
-                # Here, because the import itself fails where PortAudio is missing.
-                import sounddevice
+                sound = self._queue.get(timeout=left_s)
+            except queue.Empty:
+                sounds_until_s = player.play(waiting.pop(0))
+                continue
+            if sound is None:
+                # What sounds may end; what waits is cut off.
+                time.sleep(min(0.5, max(0.0, sounds_until_s - time.monotonic())))
+                return
+            if sound == "heard":
+                sounds_until_s = player.play(sound)
+            elif len(waiting) < _MAX_WAITING:
+                waiting.append(sound)
+            else:
+                log.info("chime_dropped", sound=sound)
 
-                sounddevice.play(render(sound), _RATE_HZ, blocking=True)
-                has_complained = False
-            except Exception as exc:  # noqa: BLE001 - outermost frame of the thread; no output is no reason to stop
-                if not has_complained:
-                    log.warning("chime_unavailable", problem=str(exc))
-                has_complained = True
+
+class _Player:
+    """The default output; owned by the thread `chime`."""
+
+    def __init__(self) -> None:
+        self._has_complained = False
+        with contextlib.suppress(Exception):
+            # Takes a tenth of a second: now, not when a key is down. What fails here is told by `play`.
+            import sounddevice  # noqa: F401
+
+    def play(self, sound: Sound) -> float:
+        """Begin to play, instead of what sounds; returns when it will have ended, by the monotonic clock."""
+        samples = render(sound)
+        try:
+            # Here, because the import itself fails where PortAudio is missing.
+            import sounddevice
+
+            sounddevice.play(samples, _RATE_HZ)
+            self._has_complained = False
+        except Exception as exc:  # noqa: BLE001 - PortAudio's errors have no tree; no output is no reason to stop
+            if not self._has_complained:
+                log.warning("chime_unavailable", problem=str(exc))
+            self._has_complained = True
+        return time.monotonic() + len(samples) / _RATE_HZ

@@ -101,4 +101,5 @@ class PressGrammar:
 
 
 def _before(end_ns: int, length_ns: int) -> int:
-    return max(EVERYTHING_NS, end_ns - length_ns) if length_ns else EVERYTHING_NS
+    # Before the clock began is before every recording, yet no wish for everything.
+    return max(EVERYTHING_NS + 1, end_ns - length_ns) if length_ns else EVERYTHING_NS

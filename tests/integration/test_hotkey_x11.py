@@ -9,15 +9,20 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog.testing
 
+from agent.config import Config, Trigger
+from agent.engine.desking import listen
 from agent.errors import EnvironmentProblem, HotkeyTaken, InputUnusable
 from agent.trigger.choose import open_hotkey
 from agent.trigger.combination import parse_combination
 from agent.trigger.hotkey_x11 import X11Hotkey
+from protos.timebase import SECOND_NS
+from tests.fakes.desk_here import DeskHere
 from tests.fakes.desktop_here import load_packaging, wait_until
 
 pytestmark = pytest.mark.desktop
@@ -99,6 +104,65 @@ def test_a_held_key_is_one_press(here: Any):
         run("xdotool", "keydown", "F8", "sleep", "0.5", "keyup", "F8")
 
         assert drain(presses, here) == 1
+
+
+def test_a_held_key_is_one_press_and_one_release_dated_when_it_came_up(here: Any):
+    run("xset", "r", "rate", "150", "50")
+    events: queue.Queue[tuple[str, int]] = queue.Queue()
+    hotkey = X11Hotkey(parse_combination("Ctrl+F8"))
+    hotkey.start(lambda at_ns: events.put(("down", at_ns)), lambda at_ns: events.put(("up", at_ns)))
+    try:
+        # The modifier comes up first, as hands do it.
+        run("xdotool", "keydown", "ctrl", "keydown", "F8", "sleep", "0.5", "keyup", "ctrl", "keyup", "F8")
+
+        (down, down_ns), (up, up_ns) = (events.get(timeout=HEARD_WITHIN_S) for _ in range(2))
+    finally:
+        hotkey.stop()
+
+    assert (down, up, events.qsize()) == ("down", "up", 0)
+    assert 490_000_000 <= up_ns - down_ns <= time.monotonic_ns() - down_ns
+
+
+@pytest.fixture
+def pressed(here: Any, tmp_path: Path) -> Iterator[DeskHere]:
+    """A desk that saves what the real key F8 says; the match is at its tenth second now."""
+    desk = DeskHere(tmp_path, t0_ns=time.monotonic_ns() - 10 * SECOND_NS)
+    with contextlib.ExitStack() as stack:
+        stack.callback(desk.close)
+        config = Config(trigger=Trigger(hotkey="F8"))
+        assert listen(config, desk.desk.presses, stack, warn=pytest.fail) == "F8"
+        yield desk
+
+
+@pytest.mark.parametrize(
+    ("keys", "start_s", "length_s"),
+    [
+        (["key", "F8"], None, 4.0),
+        (["key", "--delay", "60", "F8", "F8"], None, 8.0),
+        (["key", "--delay", "60", "F8", "F8", "F8"], 0.0, None),  # everything from the match's start on
+        (["keydown", "F8", "sleep", "0.9", "keyup", "F8"], None, 0.9),
+        (["key", "F8", "sleep", "0.9", "key", "F8"], None, 4.9),
+    ],
+    ids=["tap", "double", "triple", "hold", "extend"],
+)
+def test_real_keys_make_one_clip_of_the_right_length(
+    pressed: DeskHere, keys: list[str], start_s: float | None, length_s: float | None
+):
+    run("xset", "r", "rate", "150", "50")
+
+    run("xdotool", *keys)
+
+    def is_right() -> bool:
+        clips = pressed.library.clips()
+        # Beside the sleeps, xdotool takes some milliseconds for each of its words.
+        return (
+            len(clips) == 1
+            and (length_s is None or 0 <= (clips[0].end_ns - clips[0].start_ns) / SECOND_NS - length_s < 0.3)
+            and (start_s is None or clips[0].start_ns / SECOND_NS == start_s)
+        )
+
+    assert wait_until(is_right), pressed.library.clips()
+    assert pressed.sounds.count("heard") == keys.count("F8") - keys.count("keyup")
 
 
 def test_each_of_three_presses_within_a_millisecond_counts(here: Any):

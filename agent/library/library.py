@@ -117,8 +117,8 @@ class Library:
         with self._database.read() as db:
             rows = list(
                 db.query(
-                    "select * from clips where path = :words or original_path = :words "
-                    "or (length(:words) > 0 and substr(clip_id, 1, length(:words)) = :words) "
+                    "select * from clips where length(:words) > 0 and (path = :words or original_path = :words "
+                    "or substr(clip_id, 1, length(:words)) = :words) "
                     "order by clip_id = :words desc, created_unix_ms desc limit 3",
                     {"words": words},
                 )

@@ -93,7 +93,7 @@ class ToldEngine:
 
     def move_ends(self, clip: str, *, start_ns: int | None, end_ns: int | None) -> SavedClip:
         found = self._found(clip)
-        return self._changed(
+        return self._put(
             found,
             start_ns=found.start_ns if start_ns is None else start_ns,
             end_ns=found.end_ns if end_ns is None else end_ns,
@@ -111,7 +111,7 @@ class ToldEngine:
 
     def update(self, clip: str, *, title: str | None, is_locked: bool | None) -> SavedClip:
         found = self._found(clip)
-        return self._changed(
+        return self._put(
             found,
             title=found.title if title is None else title,
             is_locked=found.is_locked if is_locked is None else is_locked,
@@ -145,7 +145,7 @@ class ToldEngine:
                 return found
         raise InputUnusable(f"there is no clip {clip!r} in the library")
 
-    def _changed(self, clip: SavedClip, **values: Any) -> SavedClip:
+    def _put(self, clip: SavedClip, **values: Any) -> SavedClip:
         changed = dataclasses.replace(clip, **values)
         self.saved_clips[self.saved_clips.index(clip)] = changed
         return changed

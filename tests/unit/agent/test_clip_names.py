@@ -50,6 +50,30 @@ def test_an_unknown_field_is_told_at_once(tmp_path, template):
         ClipNamer(tmp_path, template)
 
 
+def test_a_name_can_tell_length_and_number(tmp_path):
+    namer = ClipNamer(tmp_path, "{number:03} {title} {length}", num_before=7)
+
+    assert namer.next_path(title="clip", at=AT, length_s=29.97).name == "008 clip 30s.mp4"
+    assert namer.next_path(title="clip", at=AT, length_s=4.2).name == "009 clip 4s.mp4"
+
+
+@pytest.mark.parametrize(
+    ("template", "name", "renamed"),
+    [
+        ("{title} {length}", "clip 30s", "clip 90s"),
+        ("{length} {title}", "30s clip", "90s clip"),
+        ("{title}", "clip 30s", "clip 30s"),  # the title's own words
+        ("{title} {length}", "my own name", "my own name"),  # the user renamed it
+    ],
+)
+def test_a_name_that_tells_the_length_follows_it(tmp_path, template, name, renamed):
+    path = tmp_path / f"{name}.mp4"
+
+    found = ClipNamer(tmp_path, template).renamed(path, old_length_s=30.0, length_s=90.0)
+
+    assert found == tmp_path / f"{renamed}.mp4"
+
+
 def test_a_taken_name_gets_a_number(tmp_path):
     (tmp_path / "clip.mp4").write_bytes(b"")
     (tmp_path / "clip-2.mp4").write_bytes(b"")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.config import load_config
+from agent.config import Config, Trigger, load_config
+from agent.engine.desking import hotkeys_of
 from agent.errors import InputUnusable
 
 
@@ -27,12 +28,29 @@ def test_a_variable_overrides_the_file(tmp_path: Path):
     assert config.ring.max_bytes == 100_000_000
 
 
+def test_a_list_in_a_variable_is_written_with_commas(tmp_path: Path):
+    config = load_config(
+        tmp_path / "absent.toml", {"CLIPPY_AGENT_TRIGGER__MORE_HOTKEYS": "Ctrl+F11=90, Ctrl+F12=0"}
+    )
+
+    assert config.trigger.more_hotkeys == ("Ctrl+F11=90", "Ctrl+F12=0")
+    assert hotkeys_of(config) == [("Ctrl+Shift+F10", 30), ("Ctrl+F11", 90), ("Ctrl+F12", 0)]
+
+
+@pytest.mark.parametrize("text", ["Ctrl+F11", "Ctrl+F11=long", "=90", "Ctrl+F11=4000", "ctrl+shift+f10=90"])
+def test_a_hotkey_without_a_length_of_its_own_is_refused_by_name(text: str):
+    with pytest.raises(InputUnusable, match=r"trigger\.more_hotkeys"):
+        hotkeys_of(Config(trigger=Trigger(more_hotkeys=(text,))))
+
+
 @pytest.mark.parametrize(
     ("toml", "environment", "named"),
     [
         ("[ring", {}, "cannot read"),  # not TOML
         ("[ring]\nmax_length = 3\n", {}, "max_length"),  # a name nobody knows
         ("[ring]\nmax_duration_s = 'long'\n", {}, "max_duration_s"),  # a wrong type
+        ("[clips]\noverlap = 'merge'\n", {}, "overlap"),  # not one of the words
+        ("[clips]\ndouble_press_length_s = 2000\n", {}, "0..1800"),
         ("[ring]\nmax_duration_s = 3\n", {}, "30..1800"),  # out of range: says what is allowed
         (
             "",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from agent.control.client import ControlClient
-from agent.control.server import ControlServer
+from agent.control.server import ControlServer, Desks
+from agent.control.wire import clip_from_wire, clip_to_wire
 from agent.control.words import status_lines
-from agent.errors import AgentError, DiskFull, EngineNotRunning, NothingToClip
+from agent.errors import AgentError, DiskFull, EngineNotRunning, InputUnusable, NothingToClip
+from agent.model.clips import SavedClip
 from agent.paths import AgentPaths
 from protos.clippy.v1 import control_pb2
 from protos.timebase import SECOND_NS
@@ -60,6 +63,114 @@ def test_lists_and_devices_travel(client: ControlClient):
     assert client.clips() == [CLIP]
     assert client.moments().moments[0].moment.title == "What a goal"
     assert client.devices()[0].kind == "screen"
+
+
+def test_a_new_clips_tracks_and_title_travel(client: ControlClient, engine: ToldEngine):
+    client.save_clip(last_ns=SECOND_NS, tracks=["mix", "mic"], title="Ace")
+
+    assert engine.tracks_and_title == (("mix", "mic"), "Ace")
+
+
+def test_every_field_of_a_clip_travels():
+    clip = dataclasses.replace(
+        CLIP,
+        title="Ace",
+        is_locked=True,
+        trashed_unix_ms=7,
+        min_start_ns=1,
+        max_end_ns=9,
+        note="12 s of 30 s",
+        tracks=("mix", "mic"),
+        trigger="voice",
+    )
+
+    assert clip_from_wire(clip_to_wire(clip)) == clip
+
+
+def test_key_events_travel_with_their_time(client: ControlClient, engine: ToldEngine):
+    pressed = client.press_key(control_pb2.KEY_ACTION_DOWN, monotonic_ns=5)
+    released = client.press_key(control_pb2.KEY_ACTION_UP)
+
+    assert (pressed, released) == (CLIP, None)
+    assert engine.key_events == [(True, 5, "command"), (False, 0, "command")]
+
+
+def test_a_clip_is_moved_shared_named_thrown_away_and_taken_back(client: ControlClient, engine: ToldEngine):
+    assert client.move_clip_ends("c1", end_ns=2 * SECOND_NS).end_ns == 2 * SECOND_NS
+    assert client.share_clip("c1", tracks=["mic"]) == Path("/shared/micc1.mp4")
+    assert client.update_clip("c1", title="Ace").title == "Ace"
+    assert client.trash_clip("c1").trashed_unix_ms > 0
+    assert (client.clips(), len(client.clips(is_trash=True))) == ([], 1)
+    assert client.restore_clip("c1").trashed_unix_ms == 0
+    client.trash_clip("c1")
+    assert [clip.clip_id for clip in client.empty_trash(is_preview=True)] == ["c1"]
+    assert [clip.clip_id for clip in client.empty_trash(is_preview=False)] == ["c1"]
+    assert client.clips(is_trash=True) == []
+
+
+def test_a_refused_wish_reaches_the_caller_as_what_it_is(client: ControlClient):
+    client.update_clip("c1", is_locked=True)
+
+    with pytest.raises(InputUnusable, match="locked"):
+        client.trash_clip("c1")
+    with pytest.raises(InputUnusable, match="no clip 'zz'"):
+        client.share_clip("zz")
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client: client.set_sound("mic", is_muted=True),
+        lambda client: client.recoverable(),
+        lambda client: client.forget(last_ns=1, is_preview=True),
+    ],
+)
+def test_what_an_engine_does_not_have_is_said_in_words(client: ControlClient, ask: Callable[..., object]):
+    with pytest.raises(AgentError, match="this engine has no"):
+        ask(client)
+
+
+class OtherDesks:
+    """Ports `SoundDesk`, `Recovery` and `Forgetter`, in one."""
+
+    def __init__(self) -> None:
+        self.sound: tuple[object, ...] = ()
+        self.discarded = ""
+
+    def set_sound(
+        self, name: str, *, gain_db: float | None, is_muted: bool | None, is_noise_suppressed: bool | None
+    ) -> None:
+        self.sound = (name, gain_db, is_muted, is_noise_suppressed)
+
+    def recoverable(self) -> list[control_pb2.Recoverable]:
+        return [control_pb2.Recoverable(session_id="old")]
+
+    def recover(self, session_id: str, *, last_ns: int) -> SavedClip:
+        return dataclasses.replace(CLIP, session_id=session_id)
+
+    def discard(self, session_id: str) -> None:
+        self.discarded = session_id
+
+    def forget(self, request: control_pb2.ForgetRequest) -> control_pb2.ForgetReceipt:
+        return control_pb2.ForgetReceipt(is_preview=request.is_preview)
+
+
+def test_the_other_desks_are_asked_where_there_are_some(engine: ToldEngine, socket_path: Path):
+    other = OtherDesks()
+    desks = Desks(sound=other, recovery=other, forgetter=other)
+    server = ControlServer(engine, engine, socket_path, desks=desks)
+    server.start()
+    client = ControlClient(socket_path)
+
+    assert client.set_sound("mic", gain_db=3.0).state == "ready"
+    assert client.recoverable()[0].session_id == "old"
+    assert client.recover("old").session_id == "old"
+    client.discard_recoverable("old")
+    assert client.forget(last_ns=1, is_preview=True).is_preview
+
+    assert (other.sound, other.discarded) == (("mic", 3.0, None, None), "old")
+    client.close()
+    server.stop()
 
 
 def test_a_watcher_gets_a_status_at_once_and_another_at_a_change(client: ControlClient):

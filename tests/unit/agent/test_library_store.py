@@ -10,6 +10,7 @@ import pytest
 
 from agent.errors import EnvironmentProblem, InputUnusable
 from agent.library.library import PAGE_URL, Library, Press, missing_clips
+from agent.library.schema import m001_first, migrations
 from agent.model.clips import SavedClip
 from protos.clippy.v1 import clips_pb2
 
@@ -41,6 +42,64 @@ def test_a_clip_is_read_back_as_it_was(library):
 
 def test_an_unknown_clip_is_none(library):
     assert library.clip("c1") is None
+
+
+def test_all_that_a_clip_may_be_is_read_back(library):
+    clip = dataclasses.replace(
+        CLIP, title="Ace", is_locked=True, is_exact=True, note="12 s of 30 s", tracks=("mix", "a, b")
+    )
+    library.add_clip(clip)
+
+    assert library.clip("c1") == clip
+
+
+def test_clips_of_an_older_version_are_still_there(tmp_path):
+    old = sqlite3.connect(tmp_path / "library.db")
+    from sqlite_utils import Database
+
+    database = Database(old)
+    m001_first(database)
+    migrations.ensure_migrations_table(database)
+    database["_sqlite_migrations"].insert(
+        {"migration_set": "clippy_library", "name": "m001_first", "applied_at": "2026"}
+    )
+    columns = ("clip_id", "session_id", "path", "start_ns", "end_ns", "latency_ms", "trigger", "size_bytes")
+    database["clips"].insert(
+        {name: getattr(CLIP, name) for name in columns} | {"created_unix_ms": 100, "thumbnail_path": ""}
+    )
+    old.commit()
+    old.close()
+
+    library = Library(tmp_path / "library.db")
+    assert library.clips() == [CLIP]
+    library.close()
+
+
+def test_a_clip_is_found_by_its_id_the_beginning_of_it_or_its_file(library):
+    for clip_id in ("abc1", "abc2", "abc"):
+        library.add_clip(dataclasses.replace(CLIP, clip_id=clip_id, path=f"/nowhere/{clip_id}.mp4"))
+
+    found = [library.find_clip(words).clip_id for words in ("abc", "abc1", "/nowhere/abc2.mp4")]
+
+    assert found == ["abc", "abc1", "abc2"]
+    with pytest.raises(InputUnusable, match="more than one"):
+        library.find_clip("ab")
+    for words in ("", "x", "%", "abc3"):
+        with pytest.raises(InputUnusable, match="there is no clip"):
+            library.find_clip(words)
+
+
+def test_what_is_in_the_trash_is_listed_apart(library):
+    for number in range(3):
+        library.add_clip(dataclasses.replace(CLIP, clip_id=f"c{number}"))
+    for clip_id, at_unix_ms in (("c0", 5), ("c1", 9)):
+        library.set_trashed(
+            clip_id, path="/t/x.mp4", original_path="/nowhere/clip.mp4", at_unix_ms=at_unix_ms
+        )
+
+    assert [clip.clip_id for clip in library.clips()] == ["c2"]
+    assert [clip.clip_id for clip in library.clips(is_trash=True)] == ["c1", "c0"]
+    assert library.original_path("c1") == "/nowhere/clip.mp4"
 
 
 def test_the_newest_clips_come_first(library):

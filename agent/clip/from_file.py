@@ -14,7 +14,7 @@ from typing import Any
 import av
 
 from agent.errors import InputUnusable
-from agent.model.media import EncodedPacket, TrackParams
+from agent.model.media import EncodedPacket, SpanLack, TrackParams
 from protos.timebase import SECOND_NS
 
 _START_CODE = b"\x00\x00\x00\x01"
@@ -66,6 +66,11 @@ class FileSpan:
             raise InputUnusable(f"cannot read the clip {path}: {exc}; was it moved or changed?") from exc
         if not any(track.kind == "video" for track in self.tracks):
             raise InputUnusable(f"{path} has no picture; it is none of our clips")
+
+    @property
+    def lack(self) -> SpanLack | None:
+        """A file lacks nothing of itself."""
+        return None
 
     def packets(self) -> Iterator[EncodedPacket]:
         """All packets by DTS, hidden pictures included.

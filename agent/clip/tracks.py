@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 from agent.errors import InputUnusable
-from agent.model.media import EncodedPacket, TrackParams
+from agent.model.media import EncodedPacket, SpanLack, TrackParams
 from agent.ports import PacketSpan
 
 ALL = "all"
@@ -46,6 +46,10 @@ class ChosenTracks:
     @property
     def end_ns(self) -> int:
         return self._span.end_ns
+
+    @property
+    def lack(self) -> SpanLack | None:
+        return self._span.lack
 
     def packets(self) -> Iterator[EncodedPacket]:
         """The packets of the chosen tracks, as the port says."""

@@ -140,7 +140,9 @@ class Desk:
 
     def clips(self, limit: int, *, is_trash: bool) -> list[SavedClip]:
         """As the port says."""
-        return [self._reaching(clip) for clip in self._library.clips(limit, is_trash=is_trash)]
+        reaches = self._parts.margins.reaches()
+        found = self._library.clips(limit, is_trash=is_trash)
+        return [clip.with_reach(reaches.get(clip.clip_id)) for clip in found]
 
     def _reaching(self, clip: SavedClip) -> SavedClip:
         return clip.with_reach(self._parts.margins.reach(clip))

@@ -36,8 +36,6 @@ log = structlog.get_logger()
 MAX_WAIT_FOR_FRAME_S = 0.3
 # A span that begins this much later than it did has lost part of the clip: a GOP's edge and some jitter.
 _LOSS_NS = 100 * MILLISECOND_NS
-_START_TOLERANCE_NS = 100 * MILLISECOND_NS
-_END_TOLERANCE_NS = 250 * MILLISECOND_NS
 
 
 class StartGone(NothingToClip):
@@ -111,7 +109,7 @@ class ClipSaver:
             except BaseException:
                 self._journal.forget(clip_id)
                 raise
-            note = note_of(window, chosen, missing)
+            note = note_of(chosen, missing)
         latency_ms = (time.monotonic_ns() - wish.pressed_ns) // MILLISECOND_NS
         on_closed()
         started_after_ms = (began_ns - wish.pressed_ns) // MILLISECOND_NS
@@ -147,7 +145,7 @@ class ClipSaver:
             except BaseException:
                 self._journal.forget(clip.clip_id)
                 raise
-            note = note_of(window, chosen, missing)
+            note = note_of(chosen, missing)
         on_closed()
         log.info("clip_replaced", size_bytes=file.size_bytes)
         return self._add_row(self._renamed(clip, _filled(planned, file, note)))
@@ -208,16 +206,9 @@ def _filled(clip: SavedClip, file: ClipFile, note: str) -> SavedClip:
     )
 
 
-def note_of(window: Window, span: PacketSpan, missing: Sequence[str]) -> str:
-    """What a clip lacks of what was asked for, in words; empty when it is whole. Pure."""
-    words = []
-    asked_s, held_s = window.end_ns - window.start_ns, span.end_ns - span.start_ns
-    if span.start_ns - window.start_ns > _START_TOLERANCE_NS and not window.is_everything:
-        words.append(
-            f"{held_s / SECOND_NS:.1f} s of {asked_s / SECOND_NS:.1f} s: the buffer held no more at that moment"
-        )
-    if window.end_ns - span.end_ns > _END_TOLERANCE_NS:
-        words.append(f"no picture came in the last {(window.end_ns - span.end_ns) / SECOND_NS:.1f} s")
+def note_of(span: PacketSpan, missing: Sequence[str]) -> str:
+    """What a clip lacks of what was asked for, in words; empty when it is whole. Once the span was read."""
+    words = [] if span.lack is None else [span.lack.words()]
     if missing:
         words.append(f"without {', '.join(missing)}: not recorded")
     return "; ".join(words)

@@ -31,8 +31,7 @@ def s(seconds: float) -> int:
 def forget_the_ring(desk: DeskHere) -> None:
     """As if the buffer had moved on: only what is pinned is left."""
     with desk.ring._lock:
-        for gop in list(desk.ring._gops):
-            desk.ring._drop(gop)
+        desk.ring._buffer.drop_all()
 
 
 # ---- ends

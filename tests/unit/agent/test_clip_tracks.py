@@ -19,6 +19,7 @@ class Span:
     session_id = "s"
     tracks = (VIDEO, *(dataclasses.replace(MIX, name=name) for name in ("mix", "mic", "desktop")))  # type: ignore[arg-type]
     start_ns, end_ns = 0, 100_000_000
+    lack = None
     is_closed = False
 
     def packets(self) -> Iterator[EncodedPacket]:

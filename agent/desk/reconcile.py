@@ -12,15 +12,10 @@ from pathlib import Path
 import structlog
 
 from agent.errors import AgentError
-from agent.library.journal import ClipJournal, JournalEntry
+from agent.library.journal import ClipJournal, JournalEntry, file_mark
 from agent.library.library import Library
-from agent.model.clips import SavedClip
-from protos.timebase import MILLISECOND_NS
 
 log = structlog.get_logger()
-
-# A file is the old or the new one by its length: nearer than two pictures of 30 fps apart they are as good.
-_SAME_LENGTH_NS = 70 * MILLISECOND_NS
 
 
 def reconcile(library: Library, journal: ClipJournal, *, length_ns: Callable[[Path], int | None]) -> int:
@@ -46,28 +41,19 @@ def reconcile(library: Library, journal: ClipJournal, *, length_ns: Callable[[Pa
 
 
 def _write(library: Library, entry: JournalEntry, length_ns: Callable[[Path], int | None]) -> bool:
-    path = next(
-        (Path(name) for name in (entry.clip.path, entry.old_path) if name and Path(name).is_file()), None
-    )
+    names = (entry.clip.path, entry.old_path)
+    path = next((Path(name) for name in names if name and Path(name).is_file()), None)
     found_ns = None if path is None else length_ns(path)
     if path is None or found_ns is None:
         return False  # nothing was written yet, so nobody was told of it
-    row = library.clip(entry.clip.clip_id)
-    new = dataclasses.replace(entry.clip, path=str(path), size_bytes=path.stat().st_size)
-    if entry.is_done:
-        library.add_clip(new)
-        return True
-    if row is not None and not _is_new_file(row, new, found_ns):
-        return False
-    # How far it reaches was known only when it was closed.
-    library.add_clip(dataclasses.replace(new, end_ns=new.start_ns + found_ns))
+    clip = dataclasses.replace(entry.clip, path=str(path), size_bytes=path.stat().st_size)
+    if not entry.is_done:
+        if file_mark(path) == entry.old_file:
+            return False  # the file before is still there, and its row is right
+        # How far it reaches was known only when it was closed.
+        clip = dataclasses.replace(clip, end_ns=clip.start_ns + found_ns)
+    library.add_clip(clip)
     return True
-
-
-def _is_new_file(row: SavedClip, new: SavedClip, found_ns: int) -> bool:
-    off_old_ns = abs(found_ns - (row.end_ns - row.start_ns))
-    off_new_ns = abs(found_ns - (new.end_ns - new.start_ns))
-    return off_old_ns > _SAME_LENGTH_NS and off_new_ns < off_old_ns
 
 
 def _move(library: Library, entry: JournalEntry) -> bool:

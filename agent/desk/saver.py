@@ -24,7 +24,7 @@ from agent.clip.tracks import choose_tracks, sound_names
 from agent.desk.margins import ClipRing
 from agent.desk.window import Window
 from agent.errors import AgentError, NothingToClip
-from agent.library.journal import ClipJournal, JournalEntry
+from agent.library.journal import ClipJournal, JournalEntry, file_mark
 from agent.library.library import Library
 from agent.model.clips import ClipFile, SavedClip, Trigger
 from agent.ports import ClipWriter, PacketSpan
@@ -139,7 +139,8 @@ class ClipSaver:
             planned = dataclasses.replace(
                 clip, start_ns=chosen.start_ns, end_ns=chosen.end_ns, tracks=sound_names(chosen)
             )
-            self._journal.note(JournalEntry(deed="write", clip=planned))
+            old_file = file_mark(Path(clip.path))
+            self._journal.note(JournalEntry(deed="write", clip=planned, old_file=old_file))
             try:
                 file = self._writer.write(chosen, Path(clip.path), is_exact=clip.is_exact)
             except BaseException:

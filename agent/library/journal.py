@@ -29,13 +29,24 @@ class JournalEntry:
     Attributes:
         clip: the row as it shall be once the deed is done.
         old_path: where the file lay before, where the deed moves it.
+        old_file: which file it takes the place of (`file_mark`); empty: none.
         is_done: the file is as the row shall say; only the row is missing.
     """
 
     deed: Deed
     clip: SavedClip
     old_path: str = ""
+    old_file: str = ""
     is_done: bool = False
+
+
+def file_mark(path: Path) -> str:
+    """What tells a file from the one that takes its place by a rename; empty: there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ""
+    return f"{found.st_ino}-{found.st_mtime_ns}-{found.st_size}"
 
 
 class ClipJournal:

@@ -46,6 +46,9 @@ clip = desk.tap(3)
 arm()
 if moment == "in the trash":
     desk.desk.trash(clip.clip_id)
+if num_presses == 3:
+    # As long as before, so that only the file itself tells which one it is.
+    desk.desk.move_ends(clip.clip_id, start_ns=clip.start_ns + 10**9, end_ns=clip.end_ns + 10**9)
 desk.tap(5)
 """
 
@@ -91,6 +94,19 @@ def test_a_row_follows_the_file_that_took_the_first_ones_place(tmp_path: Path, m
 
     assert span_s(clip) == (1.0, 5.0)
     assert see(Path(clip.path)).numbers == list(range(30, 150))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["before it is noted", "before the file"])
+def test_ends_that_moved_by_as_much_are_told_from_those_before(tmp_path: Path, moment: str):
+    desk = die_at(tmp_path, moment, 3)
+
+    (clip,) = desk.library.clips()
+    desk.close()
+
+    is_moved = moment == "before it is noted"
+    assert span_s(clip) == ((2.0, 4.0) if is_moved else (1.0, 3.0))
+    assert see(Path(clip.path)).numbers[0] == (60 if is_moved else 30)
 
 
 @pytest.mark.slow

@@ -331,16 +331,16 @@ class SoundDesk(Protocol):
 class Recovery(Protocol):
     """What killed engines left in the ring. Any thread."""
 
-    def recoverable(self) -> list[control_pb2.Recoverable]:
+    def sessions(self) -> list[control_pb2.Recoverable]:
         """The newest first."""
         ...
 
-    def recover(self, session_id: str, *, last_ns: int) -> SavedClip:
+    def recover(self, session_id: str, *, last_ns: int = 0) -> SavedClip:
         """Save the last `last_ns` (0: all) of its newest epoch. Raises NothingToClip, DiskFull: and says why."""
         ...
 
     def discard(self, session_id: str) -> None:
-        """Delete it. Raises InputUnusable: there is no such session."""
+        """Delete it. Raises NothingToClip: there is no such session."""
         ...
 
 

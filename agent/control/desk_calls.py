@@ -56,7 +56,7 @@ class RecoveryCalls(control_pb2_grpc.ControlServicer):
     ) -> control_pb2.ListRecoverableResponse:
         recovery = _there(self._recovery, "recovery", context)
         with translated(context):
-            return control_pb2.ListRecoverableResponse(sessions=recovery.recoverable())
+            return control_pb2.ListRecoverableResponse(sessions=recovery.sessions())
 
     def RecoverClip(  # noqa: N802
         self, request: control_pb2.RecoverClipRequest, context: grpc.ServicerContext

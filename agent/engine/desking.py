@@ -69,7 +69,9 @@ def build_desk(
     remove_parts(recorded.namer.folder)
     journal = ClipJournal(make_private(paths.journal))
     reconcile(library, journal, length_ns=clip_length_ns)
-    saver = ClipSaver(recorded.ring, recorded.writer, library, journal, recorded.namer, session_id=recorded.session_id)
+    saver = ClipSaver(
+        recorded.ring, recorded.writer, library, journal, recorded.namer, session_id=recorded.session_id
+    )
     desk = Desk(
         DeskParts(
             library=library,

@@ -18,7 +18,7 @@ from types import FrameType
 import structlog
 
 from agent.config import Config, load_config
-from agent.control.server import ControlServer
+from agent.control.server import ControlServer, Desks
 from agent.engine.desking import listen
 from agent.engine.recording import Recording
 from agent.engine.sending import Sending
@@ -105,7 +105,9 @@ def _start(
     stack.callback(engine.ticker.stop)
     if not is_generated:
         engine.hotkey = listen(config, recording.desk.presses, stack, warn=recording.warnings.append)
-    control = ControlServer(engine, recording.desk, paths.control_socket)
+    control = ControlServer(
+        engine, recording.desk, paths.control_socket, desks=Desks(recovery=recording.recovering)
+    )
     control.start()
     stack.callback(control.stop)
     return engine

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from agent.clip.names import ClipNamer
 from agent.clip.writer import Mp4ClipWriter
 from agent.config import Clips, Config, Trigger
 from agent.desk.desk import Desk
@@ -82,7 +83,7 @@ class DeskHere:
                 line=self.line,
                 ring=self.ring,
                 writer=self.writer,
-                clip_folder=self.folder,
+                namer=ClipNamer(self.folder, settings.name, num_before=self.library.num_clips_ever()),
                 tracks=lambda: self.match.tracks,
             ),
             hooks=PressHooks(

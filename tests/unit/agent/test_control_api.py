@@ -142,10 +142,10 @@ class OtherDesks:
     ) -> None:
         self.sound = (name, gain_db, is_muted, is_noise_suppressed)
 
-    def recoverable(self) -> list[control_pb2.Recoverable]:
+    def sessions(self) -> list[control_pb2.Recoverable]:
         return [control_pb2.Recoverable(session_id="old")]
 
-    def recover(self, session_id: str, *, last_ns: int) -> SavedClip:
+    def recover(self, session_id: str, *, last_ns: int = 0) -> SavedClip:
         return dataclasses.replace(CLIP, session_id=session_id)
 
     def discard(self, session_id: str) -> None:

@@ -20,6 +20,10 @@ import structlog
 log = structlog.get_logger()
 _RATE_HZ = 48_000
 _MAX_WAITING = 3
+# Asked for nothing, PortAudio lets PulseAudio buffer up to two seconds before anything is heard.
+_LATENCY_S = 0.04
+# Silence behind each sound: one shorter than the output's buffer would never begin, and its end would be cut off.
+_TAIL = np.zeros(_RATE_HZ // 5, np.float32)
 Sound = Literal["heard", "saved", "failed"]
 # (frequency in Hz, length in s): a tick, a rising pair, a low falling pair.
 _TONES: dict[Sound, list[tuple[float, float]]] = {
@@ -100,8 +104,11 @@ class _Player:
     def __init__(self) -> None:
         self._has_complained = False
         with contextlib.suppress(Exception):
-            # Takes a tenth of a second: now, not when a key is down. What fails here is told by `play`.
-            import sounddevice  # noqa: F401
+            # The first sound takes half a second to come: it is a silent one, now, and not when a key is down. What
+            # fails here is told by `play`.
+            import sounddevice
+
+            sounddevice.play(_TAIL, _RATE_HZ, latency=_LATENCY_S)
 
     def play(self, sound: Sound) -> float:
         """Begin to play, instead of what sounds; returns when it will have ended, by the monotonic clock."""
@@ -110,10 +117,10 @@ class _Player:
             # Here, because the import itself fails where PortAudio is missing.
             import sounddevice
 
-            sounddevice.play(samples, _RATE_HZ)
+            sounddevice.play(np.concatenate([samples, _TAIL]), _RATE_HZ, latency=_LATENCY_S)
             self._has_complained = False
         except Exception as exc:  # noqa: BLE001 - PortAudio's errors have no tree; no output is no reason to stop
             if not self._has_complained:
                 log.warning("chime_unavailable", problem=str(exc))
             self._has_complained = True
-        return time.monotonic() + len(samples) / _RATE_HZ
+        return time.monotonic() + len(samples) / _RATE_HZ + 2 * _LATENCY_S

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar, cast, get_args
+from typing import TypeVar, cast
 
 import grpc
 
@@ -13,6 +13,8 @@ from agent.ports import ClipDesk
 from protos.clippy.v1 import clips_pb2, control_pb2, control_pb2_grpc
 
 _Value = TypeVar("_Value")
+# What a caller may say of itself; the other triggers are the engine's own.
+_FROM_OUTSIDE = frozenset({"command", "app", "key", "voice", "chat"})
 
 
 class ClipCalls(control_pb2_grpc.ControlServicer):
@@ -106,7 +108,7 @@ class ClipCalls(control_pb2_grpc.ControlServicer):
 
 
 def _trigger(name: str) -> Trigger:
-    return cast("Trigger", name) if name in get_args(Trigger) else "command"
+    return cast("Trigger", name) if name in _FROM_OUTSIDE else "command"
 
 
 def _given(is_given: bool, value: _Value) -> _Value | None:

@@ -85,7 +85,8 @@ def test_a_clip_without_a_row_gets_one(tmp_path: Path, moment: str):
     assert list(desk.paths.journal.iterdir()) == []
 
 
-@pytest.mark.parametrize("moment", ["before it is noted", pytest.param("before the row", marks=SLOW)])
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["before it is noted", "before the row"])
 def test_a_row_follows_the_file_that_took_the_first_ones_place(tmp_path: Path, moment: str):
     desk = die_at(tmp_path, moment, 2)
 

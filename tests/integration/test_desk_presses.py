@@ -327,3 +327,51 @@ def test_after_stop_a_press_is_refused_with_a_reason(tmp_path: Path):
 
     with pytest.raises(NothingToClip, match="stopping"):
         desk.down(2)
+
+
+def go_on_with_another_size(desk: DeskHere) -> None:
+    """At the twentieth second a new epoch begins, as when the screen's size changes; five more seconds follow."""
+    began_ns = 20 * SECOND_NS
+    desk.ring.begin_epoch(desk.match.tracks, start_ns=began_ns, reason="size")
+    for packet in desk.match.packets:
+        if packet.pts_ns < 5 * SECOND_NS:
+            moved = {"pts_ns": packet.pts_ns + began_ns, "dts_ns": packet.dts_ns + began_ns}
+            desk.ring.push(dataclasses.replace(packet, **moved))
+
+
+def test_a_clip_never_crosses_an_epoch_and_says_why_it_is_short(desk: DeskHere):
+    go_on_with_another_size(desk)
+
+    clip = desk.tap(22)
+
+    assert span_s(clip) == (20.0, 22.0)
+    assert clip.note == "2.0 s of 4.0 s: the picture's size changed 2.0 s before its end"
+    assert see(Path(clip.path)).numbers == list(range(60))
+
+
+def test_a_clip_that_is_extended_across_an_epoch_stays_and_goes_on_in_another(desk: DeskHere):
+    first = desk.tap(19)
+    before = Path(first.path).read_bytes()
+    go_on_with_another_size(desk)
+
+    second = desk.tap(23)
+
+    assert second.clip_id != first.clip_id
+    assert span_s(second) == (20.0, 23.0)
+    assert "the picture's size changed" in second.note
+    assert Path(first.path).read_bytes() == before
+    assert span_s(desk.library.clip(first.clip_id)) == (15.0, 19.0)
+
+
+def test_a_margin_that_another_epoch_cuts_off_costs_the_clip_nothing_of_its_own(desk: DeskHere):
+    clip = desk.tap(19)
+    go_on_with_another_size(desk)
+
+    desk.do_chores()
+
+    (shown,) = desk.desk.clips(10, is_trash=False)
+    assert (shown.min_start_ns, shown.max_end_ns) == (
+        13 * SECOND_NS,
+        pytest.approx(19 * SECOND_NS, abs=SECOND_NS),
+    )
+    assert span_s(desk.desk.move_ends(clip.clip_id, start_ns=13 * SECOND_NS, end_ns=None)) == (13.0, 19.0)

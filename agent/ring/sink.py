@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from agent.errors import EnvironmentProblem
-from agent.model.media import EncodedPacket, TrackParams
+from agent.model.media import EncodedPacket, EpochReason, TrackParams
 from agent.ports import PacketRing
 from agent.ring.merge import MAX_WAIT_NS, DtsMerge
 from agent.worker import OnProblem, Worker, ignore_problem
@@ -49,8 +49,11 @@ class PacketSink(Worker):
         self.num_dropped = 0
         self.num_refused = 0
 
-    def begin_epoch(self, tracks: Sequence[TrackParams]) -> None:
+    def begin_epoch(
+        self, tracks: Sequence[TrackParams], *, start_ns: int = 0, reason: EpochReason = "start"
+    ) -> None:
         """What is put from here on belongs to a new epoch with these tracks. Any thread."""
+        del start_ns, reason
         with self._came:
             self._video_track = next((n for n, track in enumerate(tracks) if track.kind == "video"), 0)
             self._is_waiting_for_key = False

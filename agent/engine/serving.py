@@ -12,6 +12,7 @@ import structlog
 
 from agent import __version__
 from agent.config import Config
+from agent.engine.picture import picture_status
 from agent.engine.recording import Recording
 from agent.engine.sending import Sending
 from agent.engine.surveying import list_devices
@@ -107,6 +108,7 @@ class RunningEngine:
             clip_folder=str(recording.clip_folder),
             last_press_error=session.last_press_error,
             session_t0_monotonic_ns=recording.clock.t0_monotonic_ns,
+            picture=picture_status(video, self._config),
         )
         if recording.sound is not None:
             silent = recording.sound.problems

@@ -34,6 +34,10 @@ def test_a_variable_overrides_the_file(tmp_path: Path):
         ("[ring]\nmax_length = 3\n", {}, "max_length"),  # a name nobody knows
         ("[ring]\nmax_duration_s = 'long'\n", {}, "max_duration_s"),  # a wrong type
         ("[ring]\nmax_duration_s = 3\n", {}, "30..1800"),  # out of range: says what is allowed
+        ("[encode]\ncodec = 'vp9'\n", {}, "codec"),  # not one of those there are
+        ("[encode]\ntier = 'gold'\n", {}, "tier"),
+        ("[encode]\nvideo_bit_rate_bps = 8\n", {}, "at least 100000"),  # somebody means Mbit/s
+        ("", {"CLIPPY_AGENT_UPLINK__PROXY": "maybe"}, "proxy"),
         (
             "",
             {"CLIPPY_AGENT_RING__MAX_DURATION": "60"},

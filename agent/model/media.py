@@ -76,6 +76,11 @@ class TrackParams:
     sample_rate_hz: int = 0
     channels: int = 0
 
+    @property
+    def decoder(self) -> str:
+        """FFmpeg's name of the decoder that needs no hardware: what is called `av1` there does."""
+        return "libdav1d" if self.codec == "av1" else self.codec
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedPacket:

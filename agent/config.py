@@ -45,9 +45,19 @@ class Capture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Encode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How it is encoded. A bit rate of 0 follows the number of pixels: 8 Mbit/s at 1080p30."""
+    """How the picture is encoded. A bit rate of 0 follows the number of pixels: 8 Mbit/s at 1080p30.
+
+    `codec` auto is h264; `encoder` auto is the hardware's where it works, else x264. `tier` bounds the size: owner
+    not at all, free 720p, pro 1080p, business 4K. `preset` is x264's. `can_step_down`: take something away when the
+    machine loses frames.
+    """
 
     video_bit_rate_bps: int = 0
+    codec: Literal["auto", "h264", "hevc", "av1"] = "auto"
+    encoder: str = "auto"
+    tier: Literal["owner", "free", "pro", "business"] = "owner"
+    preset: Literal["ultrafast", "superfast", "veryfast"] = "ultrafast"
+    can_step_down: bool = True
 
 
 class Ring(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,13 +101,16 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Uplink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The coordinator. `address` empty: nothing leaves this PC."""
+    """The coordinator. `address` empty: nothing leaves this PC. `proxy` auto: a small picture of the stream goes
+    there for the tiers pro and business.
+    """
 
     address: str = ""
     ca_file: str = ""
     token_file: str = ""
     chunk_s: float = 10.0
     max_outbox_bytes: int = 1024**3
+    proxy: Literal["auto", "on", "off"] = "auto"
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -155,6 +168,12 @@ def _check(config: Config) -> None:
     _check_area(config.capture)
     rules = [
         (1 <= config.capture.frame_rate <= 240, "capture.frame_rate", config.capture.frame_rate, "1..240"),
+        (
+            config.encode.video_bit_rate_bps == 0 or config.encode.video_bit_rate_bps >= 100_000,
+            "encode.video_bit_rate_bps",
+            config.encode.video_bit_rate_bps,
+            "0, or at least 100000",
+        ),
         (
             30 <= config.ring.max_duration_s <= 1800,
             "ring.max_duration_s",

@@ -46,6 +46,11 @@ class AgentPaths:
         return self.data / "meter.db"
 
     @property
+    def encoders(self) -> Path:
+        """What probes of encoders found on this machine."""
+        return self.data / "encoders.json"
+
+    @property
     def uploads(self) -> Path:
         """Exact files on their way to the coordinator; emptied at start."""
         return self.data / "uploads"

@@ -24,16 +24,26 @@ log = structlog.get_logger()
 MAX_QUEUED_FRAMES = 3  # 25 MB of raw 1080p
 _MAX_WAIT_S = 0.5
 _MAX_BACKOFF_S = 2.0
+# No grab takes so long: this process was stopped, or the machine slept.
+_MIN_SLEEP_S = 2
 
 
 @dataclasses.dataclass(slots=True)
 class VideoCounters:
-    """What became of the ticks. Plain ints, each written by one thread and read by any."""
+    """What became of the ticks. Plain ints, each written by one thread and read by any.
+
+    Attributes:
+        num_skipped: the grab was too slow for them.
+        num_slept: they passed while the whole process stood still.
+        last_outage_ns: when the screen was last found to be away, monotonic; 0: never.
+    """
 
     num_captured: int = 0
     num_dropped: int = 0
     num_skipped: int = 0
+    num_slept: int = 0
     num_outages: int = 0
+    last_outage_ns: int = 0
 
 
 class FrameQueue:
@@ -94,6 +104,7 @@ class CaptureWorker(Worker):
         self._source = source
         self._queue = queue
         self._clock = clock
+        self._frame_rate = frame_rate
         self._pacer = Pacer(frame_rate, clock.monotonic_ns())
         self._counters = counters
         self._is_open = False
@@ -105,13 +116,22 @@ class CaptureWorker(Worker):
         """Why there is no picture now; empty when there is. Any thread."""
         return self._problem
 
+    def set_frame_rate(self, frame_rate: int) -> None:
+        """Tick so many times a second from the next tick on. Any thread."""
+        self._frame_rate = frame_rate
+
     def step(self) -> None:
         """Wait for one tick and grab its frame. # 60 fps: 16.6 ms a turn; x11grab at 1080p took 1-2 ms."""
         if not self._is_open:
             self._reopen()
             return
+        if self._frame_rate != self._pacer.frame_rate:
+            self._pacer = Pacer(self._frame_rate, self._clock.monotonic_ns())
         tick = self._pacer.next_tick(self._clock.monotonic_ns())
-        self._counters.num_skipped += tick.num_skipped
+        if tick.num_skipped < _MIN_SLEEP_S * self._frame_rate:
+            self._counters.num_skipped += tick.num_skipped
+        else:
+            self._counters.num_slept += tick.num_skipped
         while (wait_ns := tick.due_ns - self._clock.monotonic_ns()) > 0:
             if self.wait(min(_MAX_WAIT_S, wait_ns / SECOND_NS)):
                 return
@@ -141,12 +161,13 @@ class CaptureWorker(Worker):
         self._is_open = True
         log.info("screen_opened", source=self._source.name, size=f"{size.width_px}x{size.height_px}")
         # A new line of ticks: those of the outage are one outage, not thousands of skips.
-        self._pacer = Pacer(self._pacer.frame_rate, self._clock.monotonic_ns())
+        self._pacer = Pacer(self._frame_rate, self._clock.monotonic_ns())
 
     def _lose(self, exc: ScreenUnavailable) -> None:
         self._source.close()
         self._is_open = False
         self._num_failures += 1
+        self._counters.last_outage_ns = self._clock.monotonic_ns()
         if not self._problem:
             self._counters.num_outages += 1
             log.warning("screen_lost", source=self._source.name, problem=str(exc))

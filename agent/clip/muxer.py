@@ -180,5 +180,7 @@ def _add_streams(container: Any, tracks: Sequence[TrackParams]) -> list[Any]:
                 ) from exc
             stream = container.add_stream_from_template(template)
             stream.codec_context.extradata = track.extradata
+            if track.codec == "hevc":
+                stream.codec_context.codec_tag = "hvc1"  # Apple's players refuse FFmpeg's own choice, hev1
             streams.append(stream)
     return streams

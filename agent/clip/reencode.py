@@ -21,7 +21,7 @@ class PictureDecoder:
     """Packets of one track in, (packet, picture) pairs out, in the order shown."""
 
     def __init__(self, track: TrackParams) -> None:
-        self._context: Any = av.CodecContext.create(track.codec, "r")
+        self._context: Any = av.CodecContext.create(track.decoder, "r")
         self._context.extradata = track.extradata
         self._by_number: dict[int, EncodedPacket] = {}
         self._num_packets = 0

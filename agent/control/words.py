@@ -19,6 +19,7 @@ def status_lines(status: control_pb2.Status) -> list[str]:
         f"picture: {status.width}x{status.height} {status.frame_rate:g} fps by {status.screen_source}, "
         f"{status.video_encoder}; {status.frames_captured} frames, {status.frames_dropped} dropped"
     )
+    lines += _picture_lines(status.picture)
     for track in status.sound:
         state = f"{track.loudness_db:.0f} dB" if track.is_running else "not running"
         lines.append(f"sound: {track.name} from {track.device}, {state}")
@@ -35,4 +36,18 @@ def status_lines(status: control_pb2.Status) -> list[str]:
     lines.append(f"hotkey: {status.hotkey or 'none'}; clips go to {status.clip_folder}")
     if status.last_press_error:
         lines.append(f"last press failed: {status.last_press_error}")
+    return lines
+
+
+def _picture_lines(picture: control_pb2.Picture) -> list[str]:
+    """What is out of the ordinary about how the picture is made."""
+    lines = []
+    if picture.step:
+        lines.append(f"picture: {picture.step}, because {picture.step_reason}")
+    elif picture.loss_pct >= 1:
+        lines.append(f"picture: {picture.loss_pct:.1f} % of the frames of the last 5 s were lost")
+    if picture.encoder_reason:
+        lines.append(f"encoder: {picture.encoder_reason}")
+    if picture.is_proxy_on:
+        lines.append("proxy: a small picture of the stream goes to the coordinator")
     return lines

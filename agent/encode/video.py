@@ -1,8 +1,8 @@
-"""From pictures to H.264: one GOP a second, no B-frames, every picture out as soon as it is in.
+"""From pictures to packets: one GOP a second, no B-frames, every picture out as soon as it is in.
 
-What the encoder was told stands in its `TrackParams.encoder_options`, the time base included: a codec context
-of the same name, size and frame rate with these options gives the same SPS and PPS, so a smart cut's pictures
-can be joined to ours. Owned by the `encode` thread.
+What the encoder was told stands in its `TrackParams.encoder_options`, the time base included: with x264, a codec
+context of the same size and frame rate with these options gives the same SPS and PPS, so a smart cut's pictures can
+be joined to ours. Owned by the `encode` thread.
 """
 
 from __future__ import annotations
@@ -12,30 +12,34 @@ from typing import Any
 
 import av
 import av.error
-import numpy as np
+import structlog
 from av.video.frame import PictureType
-from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
+from agent.encode.fitter import PictureFitter
+from agent.encode.options import SOFTWARE_ENCODER, encoder_options, pixel_format
+from agent.encode.quality import Preset
 from agent.encode.rate import bit_rate_bps
 from agent.errors import EncoderUnavailable
 from agent.model.media import EncodedPacket, TrackParams
 from protos.timebase import MP4_TICKS_PER_S, SECOND_NS, ns_to_ticks, ticks_to_ns
 
+log = structlog.get_logger()
+
 GOP_NS = SECOND_NS
-PIXEL_FORMAT = "yuv420p"
-DEFAULT_ENCODER = "libx264"
+# An encoder that took this many pictures and gave none has hung; a hardware one may hold two or three.
+MAX_HELD_PICTURES = 16
 _TIME_BASE = fractions.Fraction(1, MP4_TICKS_PER_S)
-_NUM_THREADS = 2
 
 
 class VideoEncoder:
-    """One H.264 track.
+    """One track of pictures.
 
     Args:
-        width_px, height_px: of the track; even. A picture of another size is fitted in, with black beside it.
+        width_px, height_px: of the track; even.
         frame_rate: of the pacer.
-        bit_rate_bps: mean and ceiling over a second; 0 follows the number of pixels.
+        rate_bps: mean and ceiling over a second; 0 follows the number of pixels.
         encoder: FFmpeg's name.
+        preset: of x264.
         track: its index in the epoch.
 
     Raises:
@@ -49,21 +53,23 @@ class VideoEncoder:
         height_px: int,
         frame_rate: int,
         rate_bps: int = 0,
-        encoder: str = DEFAULT_ENCODER,
+        encoder: str = SOFTWARE_ENCODER,
+        preset: Preset = "ultrafast",
         track: int = 0,
     ) -> None:
         self._track_index = track
         self._frame_ns = SECOND_NS // frame_rate
         rate_bps = rate_bps or bit_rate_bps(width_px, height_px, frame_rate)
-        options = encoder_options(encoder, frame_rate=frame_rate, rate_bps=rate_bps)
+        options = encoder_options(encoder, frame_rate=frame_rate, rate_bps=rate_bps, preset=preset)
         self._codec = _open(encoder, width_px, height_px, frame_rate, options)
-        self._picture = PictureFitter(width_px, height_px)
+        self._picture = PictureFitter(width_px, height_px, pixel_format(encoder))
         self._next_key_ns: int | None = None
         self._last_ticks: int | None = None
+        self._num_held = 0
         self.track = TrackParams(
             name="video",
             kind="video",
-            codec="h264",
+            codec=self._codec.codec.canonical_name,
             extradata=bytes(self._codec.extradata or b""),
             bit_rate_bps=rate_bps,
             encoder=encoder,
@@ -77,8 +83,16 @@ class VideoEncoder:
         """The picture in the track's size and pixel format; the same object where it fits already."""
         return self._picture.fit(picture)
 
+    def force_key_frame(self) -> None:
+        """Make the next picture a key frame; the following ones come a GOP apart from it."""
+        self._next_key_ns = None
+
     def encode(self, picture: av.VideoFrame, time_ns: int) -> list[EncodedPacket]:
-        """Packets of a fitted picture, shown from `time_ns` on; empty when its time is not after the last's."""
+        """Packets of a fitted picture, shown from `time_ns` on; empty when its time is not after the last's.
+
+        Raises:
+            EncoderUnavailable: It failed; it is of no more use.
+        """
         ticks = ns_to_ticks(time_ns, MP4_TICKS_PER_S)
         if self._last_ticks is not None and ticks <= self._last_ticks:
             return []
@@ -90,17 +104,24 @@ class VideoEncoder:
         picture.time_base = _TIME_BASE
         picture.pict_type = PictureType.I if is_key else PictureType.NONE
         try:
-            return [self._packet(packet) for packet in self._codec.encode(picture)]
-        except av.error.FFmpegError as exc:
+            packets = [self._packet(packet) for packet in self._codec.encode(picture)]
+        except (av.error.FFmpegError, OSError, ValueError) as exc:
+            raise EncoderUnavailable(f"{self.track.encoder} failed at a picture: {_why(exc)}") from exc
+        self._num_held += 1 - len(packets)
+        if self._num_held > MAX_HELD_PICTURES:
             raise EncoderUnavailable(
-                f"{self.track.encoder} failed at a picture: {exc}; restart the engine"
-            ) from exc
+                f"{self.track.encoder} took {self._num_held} pictures and gave none of them back"
+            )
+        return packets
 
     def flush(self) -> list[EncodedPacket]:
-        """What the encoder still holds; it takes no picture after this."""
+        """What the encoder still holds, as far as it gives it; it takes no picture after this."""
         try:
             return [self._packet(packet) for packet in self._codec.encode(None)]
         except av.error.EOFError:
+            return []
+        except (av.error.FFmpegError, OSError) as exc:
+            log.info("encoder_not_flushed", encoder=self.track.encoder, problem=_why(exc))
             return []
 
     def _next_key_after(self, time_ns: int) -> int:
@@ -111,7 +132,7 @@ class VideoEncoder:
         return self._next_key_ns + (missed + 1) * GOP_NS
 
     def _packet(self, packet: av.Packet[Any]) -> EncodedPacket:
-        # Zero latency and no B-frames: DTS is PTS.
+        # No B-frames (the probe sees to it): DTS is PTS.
         pts_ns = ticks_to_ns(int(packet.pts or 0), MP4_TICKS_PER_S)
         return EncodedPacket(
             track=self._track_index,
@@ -123,85 +144,9 @@ class VideoEncoder:
         )
 
 
-class PictureFitter:
-    """Converts pictures to limited-range BT.709 4:2:0 of one size. Used by one thread."""
-
-    def __init__(self, width_px: int, height_px: int) -> None:
-        self._width_px = width_px
-        self._height_px = height_px
-        self._reformatter = VideoReformatter()
-
-    def fit(self, picture: av.VideoFrame) -> av.VideoFrame:
-        """The picture at our size, with black beside it where its shape differs."""
-        if (picture.width, picture.height) == (self._width_px, self._height_px):
-            return self._convert(picture, self._width_px, self._height_px)
-        scale = min(self._width_px / picture.width, self._height_px / picture.height)
-        width = min(self._width_px, max(2, round(picture.width * scale) & ~1))
-        height = min(self._height_px, max(2, round(picture.height * scale) & ~1))
-        inner = self._convert(picture, width, height)
-        if (width, height) == (self._width_px, self._height_px):
-            return inner
-        return self._pad(inner)
-
-    def _convert(self, picture: av.VideoFrame, width: int, height: int) -> av.VideoFrame:
-        if picture.format.name == PIXEL_FORMAT and (picture.width, picture.height) == (width, height):
-            return picture
-        # threads=1: the default starts a pool, which costs more than it gains beside the encoder's own.
-        return self._reformatter.reformat(
-            picture,
-            width=width,
-            height=height,
-            format=PIXEL_FORMAT,
-            dst_colorspace=Colorspace.ITU709,
-            dst_color_range=ColorRange.MPEG,
-            interpolation=Interpolation.FAST_BILINEAR,
-            threads=1,
-        )
-
-    def _pad(self, inner: av.VideoFrame) -> av.VideoFrame:
-        width, height = self._width_px, self._height_px
-        left = (width - inner.width) // 4 * 2
-        top = (height - inner.height) // 4 * 2
-        source = inner.to_ndarray()
-        planes = []
-        offset = 0
-        for divisor, black in ((1, 16), (2, 128), (2, 128)):
-            size = (inner.height // divisor, inner.width // divisor)
-            plane = np.full((height // divisor, width // divisor), black, np.uint8)
-            part = source.reshape(-1)[offset : offset + size[0] * size[1]].reshape(size)
-            plane[top // divisor : top // divisor + size[0], left // divisor : left // divisor + size[1]] = (
-                part
-            )
-            offset += size[0] * size[1]
-            planes.append(plane.reshape(-1))
-        return av.VideoFrame.from_ndarray(np.concatenate(planes).reshape(-1, width), format=PIXEL_FORMAT)
-
-
-def encoder_options(encoder: str, *, frame_rate: int, rate_bps: int) -> tuple[tuple[str, str], ...]:
-    """Every option of an encoder; with the size and the frame rate they make the same stream again."""
-    options = {
-        "time_base": f"1/{MP4_TICKS_PER_S}",
-        "b": str(rate_bps),
-        "maxrate": str(rate_bps),
-        "bufsize": str(rate_bps),
-        # Key frames are forced by time; this is only what happens if nobody forces one.
-        "g": str(frame_rate * 4),
-        "bf": "0",
-        "flags": "+global_header",
-        "colorspace": "bt709",
-        "color_primaries": "bt709",
-        "color_trc": "bt709",
-        "color_range": "tv",
-    }
-    if encoder == "libx264":
-        options |= {
-            "preset": "ultrafast",
-            "tune": "zerolatency",
-            "threads": str(_NUM_THREADS),
-            "sc_threshold": "0",
-            "forced-idr": "1",
-        }
-    return tuple(options.items())
+def stamp_ns(time_ns: int) -> int:
+    """The time that the packet of a picture of this time will bear: rounded to the encoder's clock."""
+    return ticks_to_ns(ns_to_ticks(time_ns, MP4_TICKS_PER_S), MP4_TICKS_PER_S)
 
 
 def _open(
@@ -212,12 +157,18 @@ def _open(
         assert isinstance(codec, av.VideoCodecContext)
         codec.width = width_px
         codec.height = height_px
-        codec.pix_fmt = PIXEL_FORMAT
+        codec.pix_fmt = pixel_format(encoder)
         codec.framerate = fractions.Fraction(frame_rate)
         codec.options = dict(options)
         codec.open()
-    except (av.error.FFmpegError, av.codec.codec.UnknownCodecError, ValueError) as exc:
-        raise EncoderUnavailable(
-            f"cannot open {encoder} at {width_px}x{height_px}: {exc}; leave encode settings at their defaults"
-        ) from exc
+    except (av.error.FFmpegError, av.codec.codec.UnknownCodecError, OSError, ValueError) as exc:
+        raise EncoderUnavailable(f"cannot open {encoder} at {width_px}x{height_px}: {_why(exc)}") from exc
+    if codec.options:
+        # FFmpeg leaves here what it did not understand; the encoder works, but not quite as meant.
+        log.info("encoder_options_unknown", encoder=encoder, options=sorted(codec.options))
     return codec
+
+
+def _why(exc: Exception) -> str:
+    """FFmpeg's reason, without the list of all options that PyAV adds."""
+    return str(getattr(exc, "strerror", None) or exc)

@@ -1,4 +1,4 @@
-"""The thread between the raw-frame queue and the ring: fit, encode, hand on. Owns the video encoder."""
+"""The thread between the raw-frame queue and the ring: fit, encode, hand on. Owns encoders, ladder and proxy."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ from collections.abc import Callable
 import av
 import numpy as np
 import numpy.typing as npt
+import structlog
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from agent.encode.video import VideoEncoder
-from agent.model.media import CapturedFrame, EncodedPacket
+from agent.encode.proxy import PROXY_FRAME_RATE, ProxyChunker
+from agent.encode.stepping import Stepper
+from agent.encode.stream import PictureStream
+from agent.errors import EncoderUnavailable
+from agent.model.media import CapturedFrame
 from agent.worker import OnProblem, Worker, ignore_problem
+
+log = structlog.get_logger()
 
 SMALL_WIDTH_PX, SMALL_HEIGHT_PX = 160, 90
 _SMALL_RATE_HZ = 4
@@ -26,58 +32,88 @@ class EncodeWorker(Worker):
 
     Args:
         take_frame: the oldest queued frame, waiting at most that many seconds; None when there is none.
-        encoder: owned by this thread from here on.
+        stream: owned by this thread from here on.
+        stepper: owned by this thread; None: the stream's plan stays as it is.
+        proxy: made of every k-th picture while the plan has it; None: never.
         to_session_ns: monotonic to session time.
-        on_packet: gets every packet, in this thread; returns at once.
+        monotonic_ns: now.
         on_small_picture: gets (session time, uint8 brightness of shape (90, 160)) about 4 times a second.
+
+    Attributes:
+        is_on_battery: no proxy meanwhile; set by any thread.
     """
 
     def __init__(
         self,
         take_frame: Callable[[float], CapturedFrame | None],
-        encoder: VideoEncoder,
+        stream: PictureStream,
         *,
         to_session_ns: Callable[[int], int],
-        on_packet: Callable[[EncodedPacket], object],
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+        stepper: Stepper | None = None,
+        proxy: ProxyChunker | None = None,
         on_small_picture: Callable[[int, SmallPicture], None] | None = None,
         on_problem: OnProblem = ignore_problem,
     ) -> None:
         super().__init__("encode", on_problem=on_problem)
         self._take_frame = take_frame
-        self._encoder = encoder
+        self._stream = stream
         self._to_session_ns = to_session_ns
-        self._on_packet = on_packet
+        self._monotonic_ns = monotonic_ns
+        self._stepper = stepper
+        self._proxy = proxy
+        self._was_proxy_on = False
         self._on_small_picture = on_small_picture
         self._small = VideoReformatter()
-        self._small_every = max(1, round(encoder.track.frame_rate / _SMALL_RATE_HZ))
+        self.is_on_battery = False
         self.num_encoded = 0
-        self.num_bytes = 0
+
+    @property
+    def is_proxy_on(self) -> bool:
+        """Is the proxy being made? Any thread."""
+        return self._proxy is not None and self._stream.plan.has_proxy and not self.is_on_battery
 
     def step(self) -> None:
         """Encode one frame. # 30 fps: 33 ms a turn; measured 8-10 ms at 1080p on one old core."""
+        if self._stepper is not None:
+            self._stream.plan = self._stepper.look(self._monotonic_ns(), self._stream.source_size)
         frame = self._take_frame(_GET_TIMEOUT_S)
         if frame is not None:
             self._encode(frame)
 
     def tear_down(self) -> None:
-        """Encode what is queued, within a second, then what the encoder holds."""
+        """Encode what is queued, within a second, then what the encoder holds, and finish the proxy's chunk."""
         ends = time.monotonic() + _DRAIN_S
         while time.monotonic() < ends and (frame := self._take_frame(0)) is not None:
             self._encode(frame)
-        self._hand_on(self._encoder.flush())
+        self._stream.flush()
+        if self._was_proxy_on and self._proxy is not None:
+            self._proxy.flush()
 
     def _encode(self, frame: CapturedFrame) -> None:
         time_ns = self._to_session_ns(frame.monotonic_ns)
-        picture = self._encoder.fit(frame.picture)
-        self._hand_on(self._encoder.encode(picture, time_ns))
-        if self._on_small_picture is not None and self.num_encoded % self._small_every == 0:
+        picture = self._stream.encode(frame.picture, time_ns)
+        if picture is None:
+            return
+        frame_rate = self._stream.track.frame_rate
+        if self._on_small_picture is not None and self.num_encoded % _every(frame_rate, _SMALL_RATE_HZ) == 0:
             self._on_small_picture(time_ns, self._shrink(picture))
+        if self._proxy is not None and self.num_encoded % _every(frame_rate, PROXY_FRAME_RATE) == 0:
+            self._feed_proxy(self._proxy, picture, time_ns)
         self.num_encoded += 1
 
-    def _hand_on(self, packets: list[EncodedPacket]) -> None:
-        for packet in packets:
-            self.num_bytes += len(packet.payload)
-            self._on_packet(packet)
+    def _feed_proxy(self, proxy: ProxyChunker, picture: av.VideoFrame, time_ns: int) -> None:
+        was_on, self._was_proxy_on = self._was_proxy_on, self.is_proxy_on
+        try:
+            if self._was_proxy_on:
+                proxy.feed(picture, time_ns, track_rate_bps=self._stream.track.bit_rate_bps)
+            elif was_on:
+                proxy.flush()
+        except EncoderUnavailable as exc:
+            # The recording does not depend on it.
+            log.warning("proxy_given_up", problem=str(exc))
+            self._proxy = None
+            self._was_proxy_on = False
 
     def _shrink(self, picture: av.VideoFrame) -> SmallPicture:
         small = self._small.reformat(
@@ -89,3 +125,8 @@ class EncodeWorker(Worker):
             threads=1,
         )
         return np.asarray(small.to_ndarray(), np.uint8)
+
+
+def _every(frame_rate: int, rate_hz: int) -> int:
+    """Every how manyth picture makes about so many a second."""
+    return max(1, round(frame_rate / rate_hz))

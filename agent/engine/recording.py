@@ -20,17 +20,16 @@ from agent.clip.thumbnail import write_thumbnail
 from agent.clip.writer import Mp4ClipWriter
 from agent.config import Config
 from agent.desk.presses import PressHooks, Sound
-from agent.encode.probe import choose_encoder
 from agent.engine import places
 from agent.engine.desking import Recorded, build_desk
 from agent.engine.errands import Errands
+from agent.engine.picture import BatteryWatch, build_picture
 from agent.engine.recovering import Recovering
 from agent.errors import AgentError, EnvironmentProblem, SoundUnavailable
 from agent.lanes.sound import SoundLane
-from agent.lanes.video import VideoLane
 from agent.library.library import Library
 from agent.model.clips import SavedClip
-from agent.model.media import LaneChunk, SignalSample, SoundName
+from agent.model.media import EpochReason, LaneChunk, SignalSample, SoundName, TrackParams
 from agent.paths import AgentPaths
 from agent.ports import SoundSource
 from agent.ring.sink import PacketSink
@@ -123,16 +122,18 @@ class Recording:
             area=capture.area,
             memory_file=paths.screen_costs,
         )
-        self.video = VideoLane(
+        self.video = build_picture(
+            paths,
+            self._config,
             screen,
             self.clock,
-            frame_rate=capture.frame_rate,
-            bit_rate_bps=self._config.encode.video_bit_rate_bps,
             on_packet=self._sink.put,
+            on_epoch=self._begin_epoch,
+            on_chunk=self._keep_chunk if self._on_chunk is not None else None,
             on_signal=self._take_signal,
             on_problem=lambda exc: self.session.report_problem("picture", str(exc)),
-            encoder=choose_encoder(),
         )
+        self._battery = BatteryWatch(self.video)
         sources = self._open_sounds(is_generated=is_generated)
         self.sound = (
             SoundLane(
@@ -173,8 +174,7 @@ class Recording:
         self.errands.start()
         self.desk.start()
         self._sink.start()
-        tracks = [self.video.track, *(self.sound.tracks if self.sound else [])]
-        self._sink.begin_epoch(tracks)
+        self._begin_epoch(self.video.track, 0, "start")
         if self.sound:
             self.sound.start()
         self.video.start()
@@ -204,6 +204,12 @@ class Recording:
         """Tell the session what the stages say of themselves; the ticker calls it once a second."""
         self.session.report_problem("picture", self.video.problem or None)
         self.session.report_problem("ring", self.ring.problem or None)
+        self._battery.look()
+
+    def _begin_epoch(self, picture: TrackParams, start_ns: int, reason: EpochReason) -> None:
+        """What is stamped from `start_ns` on belongs to a new epoch, the sound too. Any thread."""
+        tracks = [picture, *(self.sound.tracks if self.sound else [])]
+        self._sink.begin_epoch(tracks, start_ns=start_ns, reason=reason)
 
     def _report_sink(self, exc: AgentError) -> None:
         # The ring's own trouble is its problem, which the ticker takes back when there is room again.

@@ -13,6 +13,7 @@ import structlog
 from agent import __version__
 from agent.config import Config
 from agent.engine.buffering import buffer_status
+from agent.engine.picture import picture_status
 from agent.engine.recording import Recording
 from agent.engine.sending import Sending
 from agent.engine.surveying import list_devices
@@ -109,6 +110,7 @@ class RunningEngine:
             buffer=buffer_status(
                 recording.ring, self._config.ring, num_recoverable=recording.recovering.num_left
             ),
+            picture=picture_status(video, self._config),
         )
         if recording.sound is not None:
             silent = recording.sound.problems

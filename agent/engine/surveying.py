@@ -61,7 +61,7 @@ def examine(paths: AgentPaths, *, is_self_check: bool) -> list[Check]:
         checked(
             "screen", lambda: _screen(paths, config), advice="is a screen connected, and may we record it?"
         ),
-        checked("encoder", _encoder),
+        checked("encoder", lambda: _encoder(paths, config)),
         *(
             checked(name, lambda name=name: _sound(config, name), is_needed=False)  # type: ignore[misc]
             for name in ("microphone", "desktop sound")
@@ -107,10 +107,13 @@ def _screen(paths: AgentPaths, config: Config) -> str:
     return f"recorded by {chosen.name}; {words}"
 
 
-def _encoder() -> str:
-    from agent.encode.probe import choose_encoder
+def _encoder(paths: AgentPaths, config: Config) -> str:
+    from agent.encode.probe import probe_encoder
+    from agent.engine.picture import open_encoders
 
-    return f"{choose_encoder()} encodes here"
+    encoders = open_encoders(paths, config)
+    probe_encoder(encoders.name)
+    return f"{encoders.name} encodes here" + (f"; {encoders.reason}" if encoders.reason else "")
 
 
 def _sound(config: Config, name: str) -> str:

@@ -58,10 +58,12 @@ class TrackParams:
     """What a muxer must know of one track; equal for a whole epoch.
 
     Attributes:
-        codec: FFmpeg's name of the codec (`h264`, `aac`).
+        codec: FFmpeg's name of the codec (`h264`, `hevc`, `av1`, `aac`).
         extradata: the codec's global header (SPS and PPS; AudioSpecificConfig).
-        encoder: FFmpeg's name of the encoder (`libx264`), and the options that make the same stream again:
-            what a smart cut needs.
+        encoder: FFmpeg's name of the encoder (`libx264`).
+        encoder_options: what it was told. With x264 they make the same header again to the byte, which a smart cut
+            needs. A hardware encoder promises no such thing: its header depends on the driver, and what it takes
+            (`nv12`) is not what a decoder gives back; its clips are encoded whole.
     """
 
     name: TrackName
@@ -76,6 +78,11 @@ class TrackParams:
     frame_rate: int = 0
     sample_rate_hz: int = 0
     channels: int = 0
+
+    @property
+    def decoder(self) -> str:
+        """FFmpeg's name of the decoder that needs no hardware: what is called `av1` there does."""
+        return "libdav1d" if self.codec == "av1" else self.codec
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from agent.capture.choose_screen import list_screens, open_screen
 from agent.capture.clock import SessionClock
 from agent.capture.pulse import PulseSource
 from agent.capture.watch import SoundWatch
+from agent.encode.quality import Quality
 from agent.lanes.sound import SoundLane
 from agent.lanes.video import VideoLane
 from tests.fakes.desktop_here import MISSING, REASON, desktop_here, load_packaging, wait_until
@@ -177,7 +178,9 @@ def test_a_flash_on_the_screen_and_its_beep_come_within_forty_milliseconds(deskt
     num_flashes = 8
     packets = []
     clock = SessionClock()
-    video = VideoLane(open_screen(), clock, frame_rate=50, on_packet=packets.append)
+    video = VideoLane(
+        open_screen(), clock, quality=Quality(frame_rate=50, can_step_down=False), on_packet=packets.append
+    )
     sound = SoundLane(
         [open_sound("desktop")], clock, chunk_s=10, on_packet=packets.append, on_chunk=lambda chunk: None
     )

@@ -11,6 +11,7 @@ import pytest
 from agent.capture import barcode
 from agent.capture.clock import SessionClock
 from agent.capture.generated import GeneratedScreen, GeneratedSound
+from agent.encode.quality import Quality
 from agent.lanes.sound import SoundLane
 from agent.lanes.video import VideoLane
 from agent.signals.chunker import SignalChunker
@@ -37,7 +38,7 @@ class Recording:
         self.video = VideoLane(
             GeneratedScreen(320, 180, t0_monotonic_ns=t0_ns),
             clock,
-            frame_rate=FRAME_RATE,
+            quality=Quality(frame_rate=FRAME_RATE),
             on_packet=self._on_packet,
             on_signal=on_signal,
             on_problem=self.problems.append,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from agent.capture.clock import ManualClock
@@ -100,3 +102,34 @@ def test_a_closed_queue_wakes_its_reader_and_takes_no_more():
 
     assert queue.get(60.0) is None
     assert not queue.put(None)
+
+
+def test_a_new_frame_rate_holds_from_the_next_tick_and_skips_none():
+    clock = ManualClock(0)
+    queue = FrameQueue(max_frames=100)
+    worker = worker_of(GeneratedScreen(64, 36, monotonic_ns=clock.monotonic_ns), clock, queue, [])
+    for _ in range(4):
+        worker.step()
+    worker.set_frame_rate(5)
+    for _ in range(3):
+        worker.step()
+
+    stamps_ns = [queue.get(0).monotonic_ns for _ in range(6)]
+    assert stamps_ns[:3] == [0, SECOND_NS // 10, SECOND_NS // 5]
+    assert [later - earlier for earlier, later in itertools.pairwise(stamps_ns[3:])] == [SECOND_NS // 5] * 2
+    assert worker._counters.num_skipped == 0
+
+
+@pytest.mark.parametrize(("stood_still_s", "skipped", "slept"), [(1, 9, 0), (3, 0, 29)])
+def test_ticks_that_passed_while_the_process_stood_still_are_not_the_grabs_fault(
+    stood_still_s, skipped, slept
+):
+    clock = ManualClock(0)
+    worker = worker_of(GeneratedScreen(64, 36, monotonic_ns=clock.monotonic_ns), clock, FrameQueue(), [])
+    for _ in range(2):
+        worker.step()
+
+    clock.advance(stood_still_s * SECOND_NS)
+    worker.step()
+
+    assert (worker._counters.num_skipped, worker._counters.num_slept) == (skipped, slept)

@@ -52,6 +52,10 @@ def test_a_hotkey_without_a_length_of_its_own_is_refused_by_name(text: str):
         ("[clips]\noverlap = 'merge'\n", {}, "overlap"),  # not one of the words
         ("[clips]\ndouble_press_length_s = 2000\n", {}, "0..1800"),
         ("[ring]\nmax_duration_s = 3\n", {}, "30..1800"),  # out of range: says what is allowed
+        ("[encode]\ncodec = 'vp9'\n", {}, "codec"),  # not one of those there are
+        ("[encode]\ntier = 'gold'\n", {}, "tier"),
+        ("[encode]\nvideo_bit_rate_bps = 8\n", {}, "at least 100000"),  # somebody means Mbit/s
+        ("", {"CLIPPY_AGENT_UPLINK__PROXY": "maybe"}, "proxy"),
         (
             "",
             {"CLIPPY_AGENT_RING__MAX_DURATION": "60"},

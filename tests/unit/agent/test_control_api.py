@@ -230,3 +230,31 @@ def test_a_status_reads_as_words():
 
     assert lines[0] == "ready 4:58 of 5 min"
     assert "warning: no microphone" in lines
+
+
+@pytest.mark.parametrize(
+    ("picture", "line"),
+    [
+        (
+            control_pb2.Picture(
+                step="30 fps instead of 60", step_reason="4.1% of the ticks were lost over 5 s", loss_pct=0.2
+            ),
+            "picture: 30 fps instead of 60, because 4.1% of the ticks were lost over 5 s",
+        ),
+        (control_pb2.Picture(loss_pct=1.5), "picture: 1.5 % of the frames of the last 5 s were lost"),
+        (
+            control_pb2.Picture(encoder_reason="h264_nvenc: device lost; libx264 instead"),
+            "encoder: h264_nvenc: device lost; libx264 instead",
+        ),
+        (
+            control_pb2.Picture(is_proxy_on=True),
+            "proxy: a small picture of the stream goes to the coordinator",
+        ),
+    ],
+)
+def test_what_is_out_of_the_ordinary_with_the_picture_has_a_line(picture: control_pb2.Picture, line: str):
+    usual = status_lines(control_pb2.Status(picture=control_pb2.Picture(codec="h264", tier="owner")))
+
+    lines = status_lines(control_pb2.Status(picture=picture))
+
+    assert [text for text in lines if text not in usual] == [line]

@@ -183,6 +183,20 @@ class Engine(Protocol):
         """
         ...
 
+    def set_sound(
+        self,
+        name: str,
+        gain_db: float | None = None,
+        is_muted: bool | None = None,
+        is_noise_suppressed: bool | None = None,
+    ) -> control_pb2.Status:
+        """Change of a sound what is not None, from now on and for later runs; returns the status with it.
+
+        Raises:
+            InputUnusable: No such sound, or a value that it cannot have.
+        """
+        ...
+
     def clips(self, limit: int) -> list[SavedClip]:
         """The newest first."""
         ...

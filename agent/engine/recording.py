@@ -14,7 +14,6 @@ from pathlib import Path
 
 import structlog
 
-from agent.capture.choose import open_sound
 from agent.capture.choose_screen import open_screen
 from agent.capture.clock import SessionClock
 from agent.clip.names import ClipNamer
@@ -24,14 +23,13 @@ from agent.config import Config
 from agent.encode.probe import choose_encoder
 from agent.engine import places
 from agent.engine.errands import Errands
-from agent.errors import AgentError, EnvironmentProblem, SoundUnavailable
-from agent.lanes.sound import SoundLane
+from agent.engine.sounds import SoundOutputs, Sounds
+from agent.errors import AgentError, EnvironmentProblem
 from agent.lanes.video import VideoLane
 from agent.library.library import Library
 from agent.model.clips import SavedClip
-from agent.model.media import LaneChunk, SignalSample, SoundName
+from agent.model.media import LaneChunk, SignalSample
 from agent.paths import AgentPaths, make_private
-from agent.ports import SoundSource
 from agent.ring.ring import GopRing
 from agent.ring.sink import PacketSink
 from agent.session import Session
@@ -72,7 +70,6 @@ class Recording:
         self.session_id = uuid.uuid4().hex
         self.started_unix_ms = time.time_ns() // MILLISECOND_NS
         self.warnings: list[str] = []
-        self.sound_db: dict[str, float] = {}
         self.clip_folder = places.clip_folder(config)
         self._config = config
         self._on_chunk = on_chunk
@@ -126,40 +123,15 @@ class Recording:
             on_problem=lambda exc: self.session.report_problem("picture", str(exc)),
             encoder=choose_encoder(),
         )
-        sources = self._open_sounds(is_generated=is_generated)
-        self.sound = (
-            SoundLane(
-                sources,
-                self.clock,
-                chunk_s=self._config.uplink.chunk_s,
-                on_packet=self._sink.put,
-                on_chunk=self._keep_chunk,
-                on_signal=self._take_signal,
-                on_problem=lambda exc: log.warning("sound_problem", problem=str(exc)),
-            )
-            if sources
-            else None
+        self.sounds = Sounds(
+            self._config,
+            self.clock,
+            self.library,
+            SoundOutputs(on_packet=self._sink.put, on_chunk=self._keep_chunk, on_signal=self._take_signal),
+            is_generated=is_generated,
         )
-        num_signals = 1 + sum(2 if source.name == "mic" else 1 for source in sources)
-        self._gate = Gate(num_signals)
-
-    def _open_sounds(self, *, is_generated: bool) -> list[SoundSource]:
-        wanted: dict[SoundName, str] = {
-            "mic": self._config.capture.microphone,
-            "desktop": self._config.capture.desktop_sound,
-        }
-        sources = []
-        for name, device in wanted.items():
-            try:
-                source = open_sound(name, "generated" if is_generated else device)
-            except SoundUnavailable as exc:
-                words = "microphone" if name == "mic" else "desktop sound"
-                self.warnings.append(f"no {words}: {exc}")
-                log.warning("sound_left_out", sound=name, problem=str(exc))
-                continue
-            if source is not None:
-                sources.append(source)
-        return sources
+        self.sound = self.sounds.lane
+        self._gate = Gate(1 + self.sounds.num_signals)
 
     def start(self) -> None:
         """Start every thread, back to front."""
@@ -209,8 +181,6 @@ class Recording:
             self.errands.put(lambda: keep(chunk))
 
     def _take_signal(self, sample: SignalSample) -> None:
-        if sample.name.endswith("_loudness_db"):
-            self.sound_db[sample.name.removesuffix("_loudness_db")] = sample.value
         self._chunker.feed(sample)
         for candidate in self._gate.feed(sample):
             self._pin_candidate(candidate)

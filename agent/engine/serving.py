@@ -25,7 +25,6 @@ log = structlog.get_logger()
 
 _SAVE_TIMEOUT_S = 60.0
 _COST_WINDOW_S = 10.0
-_SILENCE_DB = -120.0
 
 
 class Ticker(Worker):
@@ -108,26 +107,13 @@ class RunningEngine:
             last_press_error=session.last_press_error,
             session_t0_monotonic_ns=recording.clock.t0_monotonic_ns,
         )
-        if recording.sound is not None:
-            silent = recording.sound.problems
-            for source in recording.sound.sources:
-                loudness_db = recording.sound_db.get(source.name, _SILENCE_DB)
-                status.sound.add(
-                    name=source.name,
-                    device=source.device,
-                    loudness_db=loudness_db,
-                    is_running=source.name not in silent,
-                )
+        status.sound.extend(recording.sounds.tracks())
         return status
 
     def _warnings(self) -> list[str]:
-        warnings = list(self._recording.warnings)
+        warnings = [*self._recording.sounds.warnings, *self._recording.warnings]
         if squeeze := self._recording.ring.squeeze:
             warnings.append(squeeze)
-        if self._recording.sound is not None:
-            warnings += [
-                f"no sound from {name}: {why}" for name, why in self._recording.sound.problems.items()
-            ]
         return warnings
 
     def save_clip(self, *, last_ns: int, trigger: Trigger, is_exact: bool) -> SavedClip:
@@ -136,6 +122,18 @@ class RunningEngine:
             monotonic_ns=time.monotonic_ns(), last_ns=last_ns, trigger=trigger, is_exact=is_exact
         )
         return future.result(timeout=_SAVE_TIMEOUT_S)
+
+    def set_sound(
+        self,
+        name: str,
+        gain_db: float | None = None,
+        is_muted: bool | None = None,
+        is_noise_suppressed: bool | None = None,
+    ) -> control_pb2.Status:
+        """As the port says."""
+        self._recording.sounds.desk.set_sound(name, gain_db, is_muted, is_noise_suppressed)
+        self.note_change()
+        return self.status()
 
     def clips(self, limit: int) -> list[SavedClip]:
         """As the port says."""

@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
+from agent.portaudio_turn import PORTAUDIO
+
 log = structlog.get_logger()
 _RATE_HZ = 48_000
 Sound = Literal["heard", "saved", "failed"]
@@ -74,7 +76,9 @@ class Chime:
                 # Here, because the import itself fails where PortAudio is missing.
                 import sounddevice
 
-                sounddevice.play(render(sound), _RATE_HZ, blocking=True)
+                # At most 0.4 s: a microphone that is opened meanwhile waits.
+                with PORTAUDIO:
+                    sounddevice.play(render(sound), _RATE_HZ, blocking=True)
                 has_complained = False
             except Exception as exc:  # noqa: BLE001 - outermost frame of the thread; no output is no reason to stop
                 if not has_complained:

@@ -29,6 +29,7 @@ class ToldEngine:
     def __init__(self) -> None:
         self.failure: AgentError | None = None
         self.saved_with: list[tuple[int, Trigger, bool]] = []
+        self.sounds_set: list[tuple[str, float | None, bool | None, bool | None]] = []
         self.stopped = threading.Event()
         self.state = control_pb2.Status(
             state="ready", buffered_ns=5 * SECOND_NS, session_id=CLIP.session_id, hotkey="Ctrl+Shift+F10"
@@ -61,6 +62,18 @@ class ToldEngine:
             raise self.failure
         self.saved_with.append((last_ns, trigger, is_exact))
         return CLIP
+
+    def set_sound(
+        self,
+        name: str,
+        gain_db: float | None = None,
+        is_muted: bool | None = None,
+        is_noise_suppressed: bool | None = None,
+    ) -> control_pb2.Status:
+        if self.failure:
+            raise self.failure
+        self.sounds_set.append((name, gain_db, is_muted, is_noise_suppressed))
+        return self.state
 
     def clips(self, limit: int) -> list[SavedClip]:
         return self.saved_clips[:limit]

@@ -38,6 +38,18 @@ def open_sound(name: SoundName, wanted: str = AUTO) -> SoundSource | None:
     return _first_that_opens(_makers(name, wanted), name)
 
 
+def await_sound(name: SoundName, wanted: str = AUTO) -> SoundSource | None:
+    """A source for a device that cannot be opened now but may come, on a system that will say so; None elsewhere.
+
+    A microphone that is plugged in after the start is then recorded all the same.
+    """
+    if _PLATFORM != "linux" or wanted == "none":
+        return None
+    from agent.capture import pulse, pulse_devices
+
+    return pulse.PulseSource(name, wanted) if pulse_devices.is_server_there() else None
+
+
 def open_application(name: SoundName) -> SoundSource:
     """A source for what one application plays, now or later; it need not run yet.
 
@@ -148,8 +160,13 @@ def _makers(name: SoundName, wanted: str) -> list[Callable[[], SoundSource]]:
 
         return WasapiLoopback(name, wanted)
 
+    if name == "mic" and _PLATFORM == "linux":
+        from agent.capture import pulse_devices
+
+        # Where a server answers, PortAudio would get from it what it has refused us: the desktop as a microphone.
+        return [pulse] if pulse_devices.is_server_there() else [pulse, portaudio]
     if name == "mic":
-        return [pulse, portaudio] if _PLATFORM == "linux" else [portaudio]
+        return [portaudio]
     if _PLATFORM == "darwin" and wanted != AUTO:
         # A virtual device (BlackHole) that the system plays into is an input like any other.
         return [portaudio]

@@ -9,6 +9,7 @@ Everything here happens in libpulse's own thread, but `open`, `close` and `is_ru
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -27,6 +28,14 @@ _PROPERTIES = (b"application.name", b"application.process.binary")
 _ABSENT = "not playing"
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Playing:
+    """A stream that plays: what plays it, and to which sink."""
+
+    name: str
+    sink: int
+
+
 class PulseApplication:
     """The streams whose application or program has `name` in its name, upper and lower case alike.
 
@@ -43,10 +52,12 @@ class PulseApplication:
         self._connection: PulseConnection | None = None
         self._on_block: Callable[[SoundBlock], None] = lambda _block: None
         self._event_callback = pulse_api.SubscribeEvent(self._on_event)
+        self._source_callback = pulse_api.SourceInfoAnswer(self._on_source)
         self._list_callback = pulse_api.SinkInputInfoAnswer(self._on_sink_input)
         # By the sink input's index. Owned by libpulse's thread while the connection lives.
         self._streams: dict[int, PulseStream] = {}
-        self._found: dict[int, str] = {}
+        self._found: dict[int, _Playing] = {}
+        self._monitors: dict[int, str] = {}
         self._is_asking = False
         self._must_ask = False
 
@@ -106,21 +117,28 @@ class PulseApplication:
         if self._is_asking:
             return
         self._is_asking = True
-        self._found = {}
+        self._found, self._monitors = {}, {}
+        library = connection.library
+        # Answered in this order.
         connection.start(
-            connection.library.pa_context_get_sink_input_info_list(
-                connection.context, self._list_callback, None
-            )
+            library.pa_context_get_source_info_list(connection.context, self._source_callback, None)
+        )
+        connection.start(
+            library.pa_context_get_sink_input_info_list(connection.context, self._list_callback, None)
         )
 
     def _on_event(self, _context: int, _event: int, _index: int, _userdata: int) -> None:
         self._ask()
 
+    def _on_source(self, _context: int, info: Any, is_last: int, _userdata: int) -> None:
+        if not is_last and info:
+            self._monitors[int(info.contents.monitor_of_sink)] = info.contents.name.decode()
+
     def _on_sink_input(self, _context: int, info: Any, is_last: int, _userdata: int) -> None:
         if not is_last and info:
             names = self._names(info.contents.proplist)
             if any(self._needle in name.casefold() for name in names):
-                self._found[int(info.contents.index)] = names[0]
+                self._found[int(info.contents.index)] = _Playing(names[0], int(info.contents.sink))
             return
         self._follow()
         self._is_asking = False
@@ -144,11 +162,12 @@ class PulseApplication:
             if index not in self._found or stream.state > pulse_api.STREAM_READY:
                 stream.close()
                 del self._streams[index]
-        for index in sorted(self._found)[:MAX_PARTS]:
-            if index not in self._streams:
+        for index, playing in sorted(self._found.items())[:MAX_PARTS]:
+            monitor = self._monitors.get(playing.sink)
+            if index not in self._streams and monitor is not None:
                 stream = PulseStream(connection, self.name, self._on_block, part=index)
-                stream.connect_to_sink_input(index)
+                stream.connect_to_sink_input(index, monitor)
                 self._streams[index] = stream
                 log.info("application_found", sound=self.name)
-        names = sorted(set(self._found.values()))
+        names = sorted({playing.name for playing in self._found.values()})
         self.device = ", ".join(names) if names else _ABSENT

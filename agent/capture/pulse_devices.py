@@ -68,6 +68,17 @@ class PulseChanges:
             self._num_events += 1
 
 
+def is_server_there() -> bool:
+    """Does a sound server answer?"""
+    if sys.platform != "linux":
+        return False
+    try:
+        PulseConnection().close()
+    except SoundUnavailable:
+        return False
+    return True
+
+
 def list_devices() -> list[PulseDevice]:
     """Every source of the sound server, monitors included.
 

@@ -61,11 +61,14 @@ class PulseStream:
         # Else a removed device silently becomes another one: a microphone that records the game.
         self._connect(device, 0 if may_move else pulse_api.STREAM_DONT_MOVE)
 
-    def connect_to_sink_input(self, index: int) -> None:
-        """Begin to record what one stream plays, and nothing else of its sink. Ready a moment later."""
+    def connect_to_sink_input(self, index: int, monitor: str) -> None:
+        """Begin to record what one stream plays, and nothing else of its sink. Ready a moment later.
+
+        Args:
+            monitor: of the sink that it plays to; without a name PULSE_SOURCE would be taken, and refused.
+        """
         self._library.pa_stream_set_monitor_stream(self._stream, index)
-        # No name: the server takes the monitor of the sink that the stream plays to now.
-        self._connect(None, pulse_api.STREAM_DONT_MOVE)
+        self._connect(monitor, pulse_api.STREAM_DONT_MOVE)
 
     def await_ready(self, what: str) -> None:
         """Wait for it; the loop is not held.

@@ -29,6 +29,8 @@ _REDUCTION_DB = 20
 _FLOOR_ABOVE_PAUSE_DB = 5.0  # what a pause measures is the mean; noise has peaks
 _FLOOR_RANGE_DB = (-80.0, -20.0)  # the filter's
 _FLOOR_STEP_DB = 1.0
+# A voice that speaks from the first moment on must not be learnt as noise: first a pause and a voice have been heard.
+_LEAST_RANGE_DB = 9.0
 _SAMPLED_BLOCKS = 10  # 213 ms of noise make a spectrum
 _REST_BLOCKS = 40  # then 0.9 s without: the filter starts its average anew each time
 _TIME_BASE = fractions.Fraction(1, SOUND_RATE_HZ)
@@ -98,6 +100,8 @@ class NoiseSuppressor:
     def _learn(self, samples: Stereo) -> None:
         """Tell the filter of the noise, while there is nothing else."""
         self._pauses.feed(to_mono(samples))
+        if self._pauses.range_db < _LEAST_RANGE_DB:
+            return
         floor_db = self._pauses.floor_db + _FLOOR_ABOVE_PAUSE_DB
         floor_db = min(_FLOOR_RANGE_DB[1], max(_FLOOR_RANGE_DB[0], floor_db))
         if abs(floor_db - self._floor_db) > _FLOOR_STEP_DB:

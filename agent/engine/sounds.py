@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from agent.capture.choose_sound import open_application, open_changes, open_sound
+from agent.capture.choose_sound import await_sound, open_application, open_changes, open_sound
 from agent.capture.clock import SessionClock
 from agent.config import Config
 from agent.engine.sound_desk import Facts, SoundDesk
@@ -133,21 +133,32 @@ class Sounds:
 
     def _open_sources(self, config: Config, *, is_generated: bool) -> list[SoundSource]:
         capture = config.capture
-        wanted: dict[SoundName, Callable[[], SoundSource | None]] = {
-            "mic": lambda: open_sound("mic", "generated" if is_generated else capture.microphone),
-            "desktop": lambda: open_sound("desktop", "generated" if is_generated else capture.desktop_sound),
-        }
+        devices = {"mic": capture.microphone, "desktop": capture.desktop_sound}
+        sources = [
+            self._open_device(name, "generated" if is_generated else wanted)
+            for name, wanted in devices.items()
+        ]
         if not is_generated:
-            wanted |= {app: lambda app=app: open_application(app) for app in capture.apps}  # type: ignore[misc]
-        sources = []
-        for name, open_source in wanted.items():
-            try:
-                source = open_source()
-            except SoundUnavailable as exc:
-                words = {"mic": "microphone", "desktop": "desktop sound"}.get(name, f"track of {name}")
-                self._missing.append(f"no {words}: {exc}")
-                log.warning("sound_left_out", sound=name, problem=str(exc))
-                continue
-            if source is not None:
-                sources.append(source)
-        return sources
+            sources += [self._open_application(app) for app in capture.apps]
+        return [source for source in sources if source is not None]
+
+    def _open_device(self, name: SoundName, wanted: str) -> SoundSource | None:
+        try:
+            return open_sound(name, wanted)
+        except SoundUnavailable as exc:
+            source = await_sound(name, wanted)
+            if source is None:
+                words = "microphone" if name == "mic" else "desktop sound"
+                self._leave_out(name, f"no {words}: {exc}")
+            return source
+
+    def _open_application(self, name: SoundName) -> SoundSource | None:
+        try:
+            return open_application(name)
+        except SoundUnavailable as exc:
+            self._leave_out(name, f"no track of {name}: {exc}")
+            return None
+
+    def _leave_out(self, name: SoundName, problem: str) -> None:
+        self._missing.append(problem)
+        log.warning("sound_left_out", sound=name, problem=problem)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import structlog
 
-from agent.errors import AgentError, SoundUnavailable
+from agent.errors import SoundUnavailable
 from agent.model.media import SOUND_RATE_HZ, SoundBlock, SoundName
 from agent.worker import Worker
 from protos.timebase import SECOND_NS
@@ -88,7 +88,7 @@ class _Puller(Worker):
     """Pulls blocks, each when it is there. COM wants a device used in the thread that opened it."""
 
     def __init__(self, name: SoundName, wanted: str, on_block: Callable[[SoundBlock], None]) -> None:
-        super().__init__(f"loopback-{name}", on_problem=self._note)
+        super().__init__(f"loopback-{name}", on_problem=lambda problem: self._give_up(str(problem)))
         self.device = ""
         self.failure = ""
         self.has_begun = threading.Event()
@@ -99,15 +99,16 @@ class _Puller(Worker):
         self._recorder: Any = None
 
     def set_up(self) -> None:
-        library = _soundcard()
         try:
+            library = _soundcard()
             output = library.default_speaker() if self._wanted == AUTO else library.get_speaker(self._wanted)
             self.device = str(output.name)
             microphone = library.get_microphone(output.id, include_loopback=True)
             recorder = microphone.recorder(SOUND_RATE_HZ, channels=[0, 1], blocksize=_BLOCK_SAMPLES)
             self._recorder = recorder.__enter__()
-        except (RuntimeError, IndexError, TypeError, OSError) as exc:
-            raise SoundUnavailable(str(exc)) from exc
+        except (SoundUnavailable, RuntimeError, IndexError, TypeError, OSError) as exc:
+            self._give_up(str(exc))
+            return
         self.last_block_ns = time.monotonic_ns()
         self.has_begun.set()
 
@@ -115,7 +116,8 @@ class _Puller(Worker):
         try:
             samples = np.asarray(self._recorder.record(numframes=None), np.float32)
         except (RuntimeError, OSError) as exc:
-            raise SoundUnavailable(f"{self.device} gives no sound any more: {exc}") from exc
+            self._give_up(str(exc))
+            return
         if not len(samples):
             self.wait(0.005)
             return
@@ -130,10 +132,13 @@ class _Puller(Worker):
         if recorder is not None:
             recorder.__exit__(None, None, None)
 
-    def _note(self, problem: AgentError) -> None:
-        self.failure = str(problem)
+    def _give_up(self, problem: str) -> None:
+        """Whoever opened it is told, or sees that no block comes any more."""
+        log.info("loopback_ended", source=self._name, problem=problem)
+        self.failure = problem
         self.last_block_ns = 0
         self.has_begun.set()
+        self.request_stop()
 
 
 def list_devices() -> list[LoopbackDevice]:

@@ -9,6 +9,7 @@ import structlog
 
 from agent.capture.choose_sound import await_sound, open_application, open_changes, open_sound
 from agent.capture.clock import SessionClock
+from agent.capture.watch import DeviceChanges
 from agent.config import Config
 from agent.engine.sound_desk import Facts, SoundDesk
 from agent.errors import SoundUnavailable
@@ -60,7 +61,8 @@ class Sounds:
         self._missing: list[str] = []
         sources = self._open_sources(config, is_generated=is_generated)
         self.desk = SoundDesk([source.name for source in sources], config, facts)
-        self.lane = self._build_lane(sources, clock, config, outputs) if sources else None
+        changes = None if is_generated else open_changes()
+        self.lane = self._build_lane(sources, clock, config, outputs, changes) if sources else None
         if self.lane is not None:
             self.desk.connect(self.lane.set_sound)
 
@@ -85,23 +87,18 @@ class Sounds:
         lane = self.lane
         if lane is None:
             return []
-        levels, problems, drift_ppm, settings = (
-            lane.levels,
-            lane.problems,
-            lane.drift_ppm,
-            self.desk.settings,
-        )
+        levels, problems, drift_ppm = lane.levels, lane.problems, lane.drift_ppm
+        settings = self.desk.settings
         devices = {source.name: source.device for source in lane.sources}
         tracks = []
         for track in lane.tracks:
-            name = track.name
-            source = name.removesuffix("_raw") if name == "mic_raw" else name
-            level = levels.get(name, SoundLevel())
+            is_raw = track.name == "mic_raw"
+            source = "mic" if is_raw else track.name
+            level = levels.get(track.name, SoundLevel())
             setting = settings.get(source, SoundSetting())
-            is_raw = name != source
             tracks.append(
                 control_pb2.SoundTrack(
-                    name=name,
+                    name=track.name,
                     device=devices.get(source, ""),
                     loudness_db=round(level.loudness_db, 1),
                     peak_db=round(level.peak_db, 1),
@@ -116,7 +113,12 @@ class Sounds:
         return tracks
 
     def _build_lane(
-        self, sources: list[SoundSource], clock: SessionClock, config: Config, outputs: SoundOutputs
+        self,
+        sources: list[SoundSource],
+        clock: SessionClock,
+        config: Config,
+        outputs: SoundOutputs,
+        changes: DeviceChanges | None,
     ) -> SoundLane:
         return SoundLane(
             sources,
@@ -128,7 +130,7 @@ class Sounds:
             on_problem=lambda exc: log.warning("sound_problem", problem=str(exc)),
             settings=self.desk.settings,
             with_raw=["mic"] if self.desk.has_raw_mic else [],
-            changes=open_changes(),
+            changes=changes,
         )
 
     def _open_sources(self, config: Config, *, is_generated: bool) -> list[SoundSource]:

@@ -61,6 +61,12 @@ def heard_tracks(tracks: Iterable[TrackParams], packets: Iterable[EncodedPacket]
 
 
 def tones_hz(sound: np.ndarray, least: float = 0.02) -> set[int]:
-    """The pure tones in a mono sound: frequencies, to 10 Hz, of amplitude `least` and more."""
+    """The pure tones in a mono sound: frequencies, to 10 Hz, of amplitude `least` and more, at least 100 Hz apart."""
     spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound)))) * 4 / len(sound)
-    return {round(index * RATE / len(sound) / 10) * 10 for index in np.flatnonzero(spectrum >= least)}
+    bins_apart = 100 * len(sound) // RATE
+    found: set[int] = set()
+    while spectrum[(peak := int(np.argmax(spectrum)))] >= least:
+        found.add(round(peak * RATE / len(sound) / 10) * 10)
+        # What is beside a peak is its own skirt: a correction of half a millisecond smears a tone.
+        spectrum[max(0, peak - bins_apart) : peak + bins_apart] = 0
+    return found

@@ -84,6 +84,16 @@ def test_a_clip_has_each_application_on_its_own_track_and_once_in_the_mix(server
     assert len({len(sound) // 2048 for sound in tracks.values()}) == 1
     assert recording.sounds.warnings == []
 
+    recording.sounds.desk.set_sound("mic", is_muted=True)
+    recording.sounds.desk.set_sound("discord", is_muted=True)
+
+    def are_muted_ones_silent() -> bool:
+        tracks = {track.name: track for track in recording.sounds.tracks()}
+        silent = {name for name, track in tracks.items() if track.peak_db == -120}
+        return silent == {"mic", "mic_raw", "discord"} and tracks["mic"].is_muted
+
+    assert wait_until(are_muted_ones_silent), recording.sounds.tracks()
+
 
 def test_an_application_is_followed_when_it_starts_again_and_to_another_output(server):
     server.load_sink("speakers")

@@ -200,8 +200,8 @@ class Device:
         return worst_ns / MILLISECOND_NS
 
 
-@pytest.mark.parametrize(("drift_ppm", "duration_s"), [(200, 3600), (-200, 900)])
-def test_hours_of_a_skewed_clock_and_jitter_leave_no_error_that_is_heard(drift_ppm, duration_s):
+@pytest.mark.parametrize(("drift_ppm", "duration_s"), [(200, 1800), (-200, 600)])
+def test_half_an_hour_of_a_skewed_clock_and_jitter_leaves_no_error_that_is_heard(drift_ppm, duration_s):
     device = Device(drift_ppm, jitter_ms=20)
     while_settling_ms = device.run(300)
     settled_ms = device.run(duration_s)

@@ -60,7 +60,7 @@ class SoundPipeline(Worker):
         now_ns: the session's time now.
         to_session_ns: monotonic to session time.
         chunk_s: length of an Opus chunk.
-        on_packet, on_chunk: get what is finished, in this thread; return at once.
+        on_packet, on_chunk: get what is finished, in this thread; return at once. Without `on_chunk` none is encoded.
         on_sound: gets (name, position in samples of the session's line, mono samples) of what leaves: mic and desktop.
         on_track: gets (name, position, stereo samples) of every track, as they are encoded.
         settings: gain, mute and suppression to begin with.
@@ -83,7 +83,7 @@ class SoundPipeline(Worker):
         to_session_ns: Callable[[int], int],
         chunk_s: float,
         on_packet: Callable[[EncodedPacket], object],
-        on_chunk: Callable[[LaneChunk], None],
+        on_chunk: Callable[[LaneChunk], None] | None,
         on_sound: Callable[[SoundName, int, Mono], None] | None = None,
         on_track: Callable[[TrackName, int, Stereo], None] | None = None,
         settings: Mapping[SoundName, SoundSetting] | None = None,
@@ -95,7 +95,7 @@ class SoundPipeline(Worker):
         self._now_ns = now_ns
         self._to_session_ns = to_session_ns
         self._on_packet = on_packet
-        self._on_chunk = on_chunk
+        self._on_chunk = on_chunk or _leave_out
         self._on_sound = on_sound
         self._on_track = on_track
         self._sources = {
@@ -119,8 +119,10 @@ class SoundPipeline(Worker):
         self._chunkers = {
             lane: OpusChunker(lane, chunk_s=chunk_s, rate_bps=rate_bps, is_voice=lane == "mic")
             for lane, rate_bps in _LANES
-            if lane in names
+            if lane in names and on_chunk is not None
         }
+        # What signals are measured on, whether it leaves or not.
+        self._lanes = [lane for lane, _ in _LANES if lane in names]
         # How much of the desktop's own sound is heard.
         self._cover = Fader(is_muted=self._is_application_muted())
         self.tracks: list[TrackParams] = [encoder.track for encoder in self._encoders.values()]
@@ -254,10 +256,11 @@ class SoundPipeline(Worker):
             self._hand_on(encoder.encode(position, sounds[name]))
             if self._on_track is not None:
                 self._on_track(name, position, sounds[name])
-        for lane, chunker in self._chunkers.items():
+        for lane in self._lanes:
             mono = to_mono(sounds[lane])
-            for chunk in chunker.push(position, mono):
-                self._on_chunk(chunk)
+            if (chunker := self._chunkers.get(lane)) is not None:
+                for chunk in chunker.push(position, mono):
+                    self._on_chunk(chunk)
             if self._on_sound is not None:
                 self._on_sound(lane, position, mono)
 
@@ -276,3 +279,7 @@ class SoundPipeline(Worker):
                 SoundUnavailable(f"sound waited {late_s:.1f} s to be encoded; close what else is busy")
             )
         self._is_late = is_late
+
+
+def _leave_out(_chunk: LaneChunk) -> None:
+    """Where nothing leaves, no chunk is made."""

@@ -127,7 +127,11 @@ class Recording:
             self._config,
             self.clock,
             self.library,
-            SoundOutputs(on_packet=self._sink.put, on_chunk=self._keep_chunk, on_signal=self._take_signal),
+            SoundOutputs(
+                on_packet=self._sink.put,
+                on_chunk=self._keep_chunk if self._on_chunk else None,
+                on_signal=self._take_signal,
+            ),
             is_generated=is_generated,
         )
         self.sound = self.sounds.lane

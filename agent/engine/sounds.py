@@ -24,10 +24,10 @@ log = structlog.get_logger()
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class SoundOutputs:
-    """Where the sound goes; each is called in the `audio` thread and returns at once."""
+    """Where the sound goes; each is called in the `audio` thread and returns at once. No `on_chunk`: nothing leaves."""
 
     on_packet: Callable[[EncodedPacket], object]
-    on_chunk: Callable[[LaneChunk], None]
+    on_chunk: Callable[[LaneChunk], None] | None
     on_signal: Callable[[SignalSample], None]
 
 

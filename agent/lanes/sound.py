@@ -41,7 +41,8 @@ class SoundLane:
         sources: closed, at least one, in the order of their tracks; owned by the `sound-watch` thread.
         clock: the session's.
         chunk_s: length of an Opus chunk.
-        on_packet, on_chunk, on_signal: called in the `audio` thread; return at once.
+        on_packet, on_chunk, on_signal: called in the `audio` thread; return at once. Without `on_chunk` no chunk is
+            encoded: a quarter of the sound's cost.
         on_problem: told of each outage of a device once, in the `sound-watch` thread.
         settings: gain, mute and noise suppression by source; where there is none, as it comes.
         with_raw: the sources whose noise can be suppressed (`mic`), each with one more track for the raw sound.
@@ -61,7 +62,7 @@ class SoundLane:
         *,
         chunk_s: float,
         on_packet: Callable[[EncodedPacket], object],
-        on_chunk: Callable[[LaneChunk], None],
+        on_chunk: Callable[[LaneChunk], None] | None,
         on_signal: Callable[[SignalSample], None] = ignore_signal,
         on_problem: OnProblem = ignore_problem,
         settings: Mapping[SoundName, SoundSetting] | None = None,

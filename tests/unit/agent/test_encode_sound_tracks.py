@@ -23,7 +23,9 @@ HZ = {"mic": 440, "desktop": 3000, "Discord": 1000, "game": 2000}
 class Studio:
     """A pipeline whose sources each play a tone of their own; the desktop plays what the applications do as well."""
 
-    def __init__(self, names=("mic", "desktop", "Discord", "game"), settings=None, with_raw=()):
+    def __init__(
+        self, names=("mic", "desktop", "Discord", "game"), settings=None, with_raw=(), has_chunks=True
+    ):
         self.now_ns = 0
         self.packets, self.chunks, self.voice = [], [], []
         self.tracks = {}
@@ -34,7 +36,7 @@ class Studio:
             to_session_ns=lambda monotonic_ns: monotonic_ns,
             chunk_s=1.0,
             on_packet=self.packets.append,
-            on_chunk=self.chunks.append,
+            on_chunk=self.chunks.append if has_chunks else None,
             on_sound=lambda name, position, mono: self.voice.append(mono) if name == "mic" else None,
             on_track=self._take,
             settings=settings or {},
@@ -162,6 +164,15 @@ def test_what_is_muted_at_the_start_is_never_heard():
 
     assert not studio.heard("mic", 0, 1).any()
     assert not {440, 1000, 3000} & studio.tones("mix", 0.0, 0.8)
+
+
+def test_where_nothing_leaves_no_chunk_is_made_and_the_voice_is_measured_all_the_same():
+    studio = Studio(has_chunks=False)
+    studio.run(2.5)
+    studio.pipeline.tear_down()
+
+    assert not studio.chunks and studio.voice
+    assert studio.tones("mix") == {440, 1000, 2000, 3000}
 
 
 def test_gain_is_heard_on_the_track_and_in_the_mix():

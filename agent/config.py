@@ -8,17 +8,20 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
 from agent.errors import InputUnusable
+from agent.model.media import MAX_APPS, TRACKS_OF_OURS
 from agent.model.screen import ScreenArea, parse_region
+from agent.model.sound import MAX_GAIN_DB, MIN_GAIN_DB
 
 ENV_PREFIX = "CLIPPY_AGENT_"
 # Read by paths.py, before there is a configuration.
+_MAX_APP_LENGTH = 40
 _ENV_ELSEWHERE = {"CLIPPY_AGENT_DATA", "CLIPPY_AGENT_CONFIG"}
 
 
@@ -27,6 +30,8 @@ class Capture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     At most one of `monitor` (number or output name), `region` (`x,y,width,height`) and `window` (part of a title or
     class) is set; none records the whole desktop.
+
+    `apps`: each gets a track of its own beside the mix, found by a part of its name, e.g. `["Discord", "game"]`.
     """
 
     screen: str = "auto"
@@ -37,11 +42,20 @@ class Capture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     microphone: str = "auto"
     desktop_sound: str = "auto"
     is_cursor_shown: bool = True
+    apps: tuple[str, ...] = ()
 
     @property
     def area(self) -> ScreenArea:
         """What of the screen is recorded. Raises ValueError where `region` cannot be read."""
         return ScreenArea(monitor=self.monitor, region=parse_region(self.region), window=self.window)
+
+
+class Sound(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How each sound is heard: by the names of its track (`mic`, `desktop`, an application)."""
+
+    gain_db: dict[str, float] = {}
+    muted: tuple[str, ...] = ()
+    is_mic_noise_suppressed: bool = False
 
 
 class Encode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -117,6 +131,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """All of it."""
 
     capture: Capture = Capture()
+    sound: Sound = Sound()
     encode: Encode = Encode()
     ring: Ring = Ring()
     clips: Clips = Clips()
@@ -158,14 +173,26 @@ def _set(values: dict[str, Any], name: str, text: str) -> None:
         near = difflib.get_close_matches("__".join(parts), known, n=1)
         hint = f"; did you mean {ENV_PREFIX}{near[0].upper()}?" if near else ""
         raise InputUnusable(f"unknown setting {name}{hint}")
-    is_list = known["__".join(parts)] == tuple[str, ...]
-    # A variable holds one line: a list is written with commas.
-    value = [part.strip() for part in text.split(",") if part.strip()] if is_list else text
-    values.setdefault(parts[0], {})[parts[1]] = value
+    values.setdefault(parts[0], {})[parts[1]] = _SHAPES.get(known["__".join(parts)], str)(text)
+
+
+def _listed(text: str) -> list[str]:
+    """`Discord, game` as a list."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _paired(text: str) -> dict[str, str]:
+    """`mic=3, desktop=-6` as a table."""
+    return {name.strip(): value.strip() for name, _, value in (pair.partition("=") for pair in _listed(text))}
+
+
+# How a variable writes what TOML has brackets for.
+_SHAPES: dict[Any, Callable[[str], Any]] = {tuple[str, ...]: _listed, dict[str, float]: _paired}
 
 
 def _check(config: Config) -> None:
     _check_area(config.capture)
+    _check_sounds(config)
     rules = [
         (1 <= config.capture.frame_rate <= 240, "capture.frame_rate", config.capture.frame_rate, "1..240"),
         (
@@ -206,3 +233,28 @@ def _clip_rules(clips: Clips) -> list[tuple[bool, str, object, str]]:
         (low <= getattr(clips, name) <= high, f"clips.{name}", getattr(clips, name), f"{low}..{high}")
         for name, low, high in ranges
     ]
+
+
+def _check_sounds(config: Config) -> None:
+    apps = config.capture.apps
+    if len(apps) > MAX_APPS:
+        raise InputUnusable(f"capture.apps names {len(apps)} applications; allowed: {MAX_APPS}")
+    for index, app in enumerate(apps):
+        is_ours = app.casefold() in TRACKS_OF_OURS
+        is_twice = app.casefold() in [other.casefold() for other in apps[:index]]
+        if is_ours or is_twice or not app.isprintable() or not 0 < len(app.strip()) <= _MAX_APP_LENGTH:
+            raise InputUnusable(
+                f"capture.apps: {app!r} cannot name a track; write a part of the application's name, once, "
+                f"at most {_MAX_APP_LENGTH} characters, and none of {', '.join(TRACKS_OF_OURS)}"
+            )
+    names = ("mic", "desktop", *apps)
+    for name in (*config.sound.gain_db, *config.sound.muted):
+        if name not in names:
+            raise InputUnusable(
+                f"[sound] names {name!r}, which is not recorded; there are {', '.join(names)}"
+            )
+    for name, gain_db in config.sound.gain_db.items():
+        if not MIN_GAIN_DB <= gain_db <= MAX_GAIN_DB:
+            raise InputUnusable(
+                f"sound.gain_db.{name} = {gain_db:g} is out of range; allowed: {MIN_GAIN_DB:g}..{MAX_GAIN_DB:g}"
+            )

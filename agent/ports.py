@@ -323,7 +323,7 @@ class SoundDesk(Protocol):
 
     def set_sound(
         self, name: str, *, gain_db: float | None, is_muted: bool | None, is_noise_suppressed: bool | None
-    ) -> None:
+    ) -> object:
         """What is None stays. Raises InputUnusable: no such sound, or a gain out of range."""
         ...
 

@@ -1,7 +1,8 @@
 """A microphone through PortAudio: on Windows and macOS, and on a Linux without PulseAudio or PipeWire.
 
-Never for the monitor of a sink: see `pulse.py` for what PortAudio over ALSA's pulse plug-in costs. Importing
-sounddevice initialises PortAudio, so it is imported where a device is opened.
+On macOS also what the PC plays, where it plays into a virtual device. Never for the monitor of a sink: see `pulse.py`
+for what PortAudio over ALSA's pulse plug-in costs. Importing sounddevice initialises PortAudio, so it is imported where
+a device is opened.
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ import structlog
 
 from agent.errors import SoundUnavailable
 from agent.model.media import SOUND_RATE_HZ, SoundBlock, SoundName
+from agent.portaudio_turn import PORTAUDIO
 from protos.timebase import SECOND_NS
 
 log = structlog.get_logger()
 AUTO = "auto"
 _BLOCK_SAMPLES = 960  # 20 ms
 _SILENT_AFTER_NS = SECOND_NS
+# The inputs that are open, by identity; touched with PORTAUDIO held.
+_OPEN: set[int] = set()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,29 +53,33 @@ class PortAudioSource:
         self._last_block_ns = 0
 
     def open(self, on_block: Callable[[SoundBlock], None]) -> None:
-        """Start recording.
+        """Start recording. PortAudio looks for new devices first, where no other input of ours is open.
 
         Raises:
             SoundUnavailable: PortAudio is missing, or the device cannot be opened at 48,000 Hz.
         """
         self.close()
         portaudio = _portaudio()
-        try:
-            info = portaudio.query_devices(None if self._wanted == AUTO else self._wanted, "input")
-            channels = min(2, int(info["max_input_channels"]))
-            stream = portaudio.InputStream(
-                device=info["index"],
-                samplerate=SOUND_RATE_HZ,
-                channels=channels,
-                dtype="float32",
-                blocksize=_BLOCK_SAMPLES,
-                callback=self._on_samples(on_block),
-            )
-            stream.start()
-        except (portaudio.PortAudioError, ValueError, OSError) as exc:
-            raise SoundUnavailable(
-                f"cannot open {self.name} sound from {self._wanted}: {exc}; see `clippy devices` for what there is"
-            ) from exc
+        with PORTAUDIO:
+            if not _OPEN:
+                _refresh_devices(portaudio)
+            try:
+                info = portaudio.query_devices(None if self._wanted == AUTO else self._wanted, "input")
+                stream = portaudio.InputStream(
+                    device=info["index"],
+                    samplerate=SOUND_RATE_HZ,
+                    channels=min(2, int(info["max_input_channels"])),
+                    dtype="float32",
+                    blocksize=_BLOCK_SAMPLES,
+                    callback=self._on_samples(on_block),
+                )
+                stream.start()
+            except (portaudio.PortAudioError, ValueError, OSError) as exc:
+                raise SoundUnavailable(
+                    f"cannot open {self.name} sound from {self._wanted}: {exc}; "
+                    "see `clippy devices` for what there is"
+                ) from exc
+            _OPEN.add(id(self))
         self.device = str(info["name"])
         self._last_block_ns = time.monotonic_ns()
         self._stream = stream
@@ -87,11 +95,13 @@ class PortAudioSource:
         if stream is None:
             return
         portaudio = _portaudio()
-        try:
-            stream.abort()
-            stream.close()
-        except portaudio.PortAudioError as exc:
-            log.info("sound_closed_badly", source=self.name, problem=str(exc))
+        with PORTAUDIO:
+            _OPEN.discard(id(self))
+            try:
+                stream.abort()
+                stream.close()
+            except portaudio.PortAudioError as exc:
+                log.info("sound_closed_badly", source=self.name, problem=str(exc))
 
     def _on_samples(self, on_block: Callable[[SoundBlock], None]) -> Callable[..., None]:
         """The callback: copies and stamps. In PortAudio's thread."""
@@ -107,9 +117,8 @@ class PortAudioSource:
         return on_samples
 
 
-def refresh_devices() -> None:
-    """Make PortAudio look for devices again; it caches the list. Every stream must be closed."""
-    portaudio = _portaudio()
+def _refresh_devices(portaudio: Any) -> None:
+    """Make PortAudio look for devices again; it caches the list. Every stream is closed, and the lock held."""
     try:
         portaudio._terminate()
         portaudio._initialize()

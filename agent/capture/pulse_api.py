@@ -24,6 +24,12 @@ STREAM_ADJUST_LATENCY = 0x2000
 SAMPLE_FLOAT32LE = 5
 DEFAULT_BYTES = 0xFFFF_FFFF
 INVALID_INDEX = 0xFFFF_FFFF
+SUBSCRIBE_SINK_INPUTS = 0x0004
+SUBSCRIBE_DEVICES = 0x0001 | 0x0002 | 0x0080  # sinks, sources, the server
+EVENT_FACILITY_MASK = 0x000F
+EVENT_TYPE_MASK = 0x0030
+EVENT_SERVER = 0x0007
+EVENT_NEW = 0x0000
 _MAX_CHANNELS = 32
 
 
@@ -77,12 +83,40 @@ class SourceInfo(ctypes.Structure):
     )
 
 
+class SinkInputInfo(ctypes.Structure):
+    """The head of pa_sink_input_info."""
+
+    _fields_ = (
+        ("index", c_uint32),
+        ("name", c_char_p),
+        ("owner_module", c_uint32),
+        ("client", c_uint32),
+        ("sink", c_uint32),
+        ("sample_spec", SampleSpec),
+        ("channel_map", _ChannelMap),
+        ("volume", _Volume),
+        ("buffer_usec", c_uint64),
+        ("sink_usec", c_uint64),
+        ("resample_method", c_char_p),
+        ("driver", c_char_p),
+        ("mute", c_int),
+        ("proplist", c_void_p),
+    )
+
+
 # (stream, num_bytes, userdata), called in the thread of the main loop
 StreamRequest = ctypes.CFUNCTYPE(None, c_void_p, c_size_t, c_void_p)
 # (context, info, userdata)
 ServerInfoAnswer = ctypes.CFUNCTYPE(None, c_void_p, POINTER(ServerInfo), c_void_p)
 # (context, info, is_last, userdata)
 SourceInfoAnswer = ctypes.CFUNCTYPE(None, c_void_p, POINTER(SourceInfo), c_int, c_void_p)
+SinkInputInfoAnswer = ctypes.CFUNCTYPE(None, c_void_p, POINTER(SinkInputInfo), c_int, c_void_p)
+# (context, event, index, userdata)
+SubscribeEvent = ctypes.CFUNCTYPE(None, c_void_p, c_int, c_uint32, c_void_p)
+# (context, is_success, userdata)
+Success = ctypes.CFUNCTYPE(None, c_void_p, c_int, c_void_p)
+NO_REQUEST = StreamRequest()
+NO_SUCCESS = Success()
 
 _POINTERS = {
     "pa_threaded_mainloop_new": (c_void_p, ()),
@@ -100,9 +134,14 @@ _POINTERS = {
     "pa_context_unref": (None, (c_void_p,)),
     "pa_context_get_server_info": (c_void_p, (c_void_p, ServerInfoAnswer, c_void_p)),
     "pa_context_get_source_info_list": (c_void_p, (c_void_p, SourceInfoAnswer, c_void_p)),
+    "pa_context_get_sink_input_info_list": (c_void_p, (c_void_p, SinkInputInfoAnswer, c_void_p)),
+    "pa_context_set_subscribe_callback": (None, (c_void_p, SubscribeEvent, c_void_p)),
+    "pa_context_subscribe": (c_void_p, (c_void_p, c_int, Success, c_void_p)),
+    "pa_proplist_gets": (c_char_p, (c_void_p, c_char_p)),
     "pa_operation_unref": (None, (c_void_p,)),
     "pa_stream_new": (c_void_p, (c_void_p, c_char_p, POINTER(SampleSpec), c_void_p)),
     "pa_stream_set_read_callback": (None, (c_void_p, StreamRequest, c_void_p)),
+    "pa_stream_set_monitor_stream": (c_int, (c_void_p, c_uint32)),
     "pa_stream_connect_record": (c_int, (c_void_p, c_char_p, POINTER(BufferAttr), c_int)),
     "pa_stream_get_state": (c_int, (c_void_p,)),
     "pa_stream_get_device_name": (c_char_p, (c_void_p,)),

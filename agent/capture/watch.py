@@ -1,4 +1,5 @@
-"""Keeps sound devices alive: one that went away is opened again, later and later, until it is back.
+"""Keeps sound devices alive: one that went away is opened again, later and later, and at once when the system says that
+something has come.
 
 Thread `sound-watch`. Meanwhile the sound pipeline fills silence from the clock; nobody waits for a device.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import structlog
 
@@ -17,7 +19,7 @@ from agent.worker import OnProblem, Worker, ignore_problem
 from protos.timebase import SECOND_NS
 
 log = structlog.get_logger()
-CHECK_INTERVAL_S = 1.0
+CHECK_INTERVAL_S = 0.5
 # A null sink that another program filled ahead gives its first block after up to 2 s.
 _GRACE_NS = 3 * SECOND_NS
 _MAX_BACKOFF_S = 30
@@ -26,6 +28,29 @@ _MAX_BACKOFF_S = 30
 def next_delay_s(num_failures: int) -> int:
     """How long to wait before opening a device again: 1, 2, 4 ... 30 s."""
     return min(_MAX_BACKOFF_S, 1 << min(num_failures, 5))
+
+
+class DeviceChanges(Protocol):
+    """Word of devices that come. Used by the `sound-watch` thread."""
+
+    def has_changed(self) -> bool:
+        """Is it worth while to look again at once? Returns within 2 s, mostly at once."""
+        ...
+
+    def close(self) -> None:
+        """Listen no more. Twice is once."""
+        ...
+
+
+class NoChanges:
+    """Where the system tells nothing."""
+
+    def has_changed(self) -> bool:
+        """Never."""
+        return False
+
+    def close(self) -> None:
+        """Nothing."""
 
 
 class _Watched:
@@ -48,6 +73,7 @@ class SoundWatch(Worker):
         sources: closed; the watch owns them from here on.
         on_block: gets every block, in the thread of its source; returns at once.
         on_problem: told once of each outage, in the watch's thread.
+        changes: what tells of devices that come; the watch owns it from here on.
         monotonic_ns: the clock that times retries.
     """
 
@@ -58,8 +84,10 @@ class SoundWatch(Worker):
         *,
         on_problem: OnProblem = ignore_problem,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
+        changes: DeviceChanges | None = None,
     ) -> None:
         super().__init__("sound-watch", on_problem=on_problem)
+        self._changes = changes or NoChanges()
         self._watched = [_Watched(source) for source in sources]
         self._on_block = on_block
         self._monotonic_ns = monotonic_ns
@@ -81,13 +109,17 @@ class SoundWatch(Worker):
 
     def tear_down(self) -> None:
         """Close everything."""
+        self._changes.close()
         for watched in self._watched:
             watched.source.close()
             watched.is_open = False
 
     def _check(self) -> None:
+        must_hurry = self._changes.has_changed()
         for watched in self._watched:
             now_ns = self._monotonic_ns()
+            if must_hurry:
+                watched.retry_ns = now_ns
             if watched.is_open:
                 self._check_open(watched, now_ns)
             if not watched.is_open and now_ns >= watched.retry_ns:

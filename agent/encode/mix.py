@@ -23,14 +23,19 @@ def mix(sounds: Sequence[Stereo]) -> Stereo:
     total = sounds[0].copy()
     for sound in sounds[1:]:
         total += sound
-    peak = float(np.max(np.abs(total), initial=0.0))
+    return bend(total)
+
+
+def bend(samples: Stereo) -> Stereo:
+    """Samples as they are up to 0.8 of full scale, and bent softly towards 1 beyond."""
+    peak = float(np.max(np.abs(samples), initial=0.0))
     if peak <= _KNEE:
-        return total
+        return samples
     if not np.isfinite(peak):
-        total = np.nan_to_num(total, nan=0.0, posinf=1.0, neginf=-1.0)
-    over = np.abs(total) - _KNEE
+        samples = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0)
+    over = np.abs(samples) - _KNEE
     bent = _KNEE + (1 - _KNEE) * np.tanh(over / (1 - _KNEE))
-    return np.where(over > 0, np.sign(total) * bent, total).astype(np.float32)
+    return np.where(over > 0, np.sign(samples) * bent, samples).astype(np.float32)
 
 
 def to_mono(stereo: Stereo) -> npt.NDArray[np.float32]:

@@ -40,6 +40,16 @@ class PauseFinder:
         level_db = self._levels_db[-1]
         return level_db <= max(_SILENCE_DB, min(self._levels_db) + _MARGIN_DB)
 
+    @property
+    def floor_db(self) -> float:
+        """How loud its pauses are, in dBFS; -120 before there was one."""
+        return min(self._levels_db, default=_FLOOR_DB)
+
+    @property
+    def range_db(self) -> float:
+        """How much louder than its pauses its voice is; 0 where there is but one of both."""
+        return max(self._levels_db, default=_FLOOR_DB) - self.floor_db
+
 
 def _db(power: float) -> float:
     return max(_FLOOR_DB, 10 * float(np.log10(max(power, 1e-12))))

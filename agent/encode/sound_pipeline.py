@@ -1,119 +1,74 @@
 """All sound of a session: from devices' blocks to AAC tracks and Opus chunks. Thread `audio` owns everything here.
 
-Devices push blocks from their own threads into one bounded queue; nothing else crosses. Each source is put onto
-the session's sample grid; where one is late or absent, silence is filled in from the clock, so the mix waits for
+Devices push blocks from their own threads into one bounded queue; nothing else crosses but settings. Each source is put
+onto the session's sample grid; where one is late or absent, silence is filled in from the clock, so the mix waits for
 nobody. All sources are then encoded in step, 1024 samples at a time.
+
+What an application plays is part of the desktop's sound: it has a track of its own, and is mixed in only where the
+desktop is not recorded. While one is muted, the desktop is replaced (on its track, in the mix, in what leaves) by the
+sum of the applications that are not, for it cannot be taken out of the desktop's sound.
+
+To drive it by hand: `queue.put` blocks, `pump` after each move of the clock, `tear_down` at the end.
 """
 
 from __future__ import annotations
 
-import collections
-import dataclasses
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import structlog
 
 from agent.encode.audio import AAC_FRAME_SAMPLES, AacEncoder, OpusChunker
+from agent.encode.block_queue import BlockQueue, longest_backlog_samples
+from agent.encode.fader import Fader
 from agent.encode.mix import mix, to_mono
-from agent.encode.timeline import SoundTimeline
+from agent.encode.sound_source import MAX_WAIT_NS, MIN_WAIT_NS, SoundCounters, Source
 from agent.errors import SoundUnavailable
 from agent.model.media import (
     SOUND_RATE_HZ,
     EncodedPacket,
     LaneChunk,
+    LaneName,
     SoundBlock,
     SoundName,
+    TrackName,
     TrackParams,
 )
+from agent.model.sound import SoundSetting
 from agent.worker import OnProblem, Worker, ignore_problem
-from protos.timebase import MILLISECOND_NS, SECOND_NS, ns_to_ticks
+from protos.timebase import ns_to_ticks
 
 log = structlog.get_logger()
 MIX_RATE_BPS = 160_000
 SOURCE_RATE_BPS = 128_000
-LANE_RATE_BPS: dict[SoundName, int] = {"mic": 24_000, "desktop": 16_000}
-# How long the mix waits for a source: with the turn and the block that come on top, under 200 ms.
-MIN_WAIT_NS = 120 * MILLISECOND_NS
-# A headset over radio may be this late all the time, and is still better late than silent.
-MAX_WAIT_NS = 600 * MILLISECOND_NS
-_WAIT_MARGIN_NS = 40 * MILLISECOND_NS
-_LAG_DECAY = 0.995  # a block of 20 ms: half in 2.8 s
+# What leaves this PC. An application's sound does so as part of the desktop's.
+_LANES: tuple[tuple[LaneName, int], ...] = (("mic", 24_000), ("desktop", 16_000))
 _TURN_S = 0.02
 _ALARM_SAMPLES = 2 * SOUND_RATE_HZ
-_MAX_QUEUED_SAMPLES = 10 * SOUND_RATE_HZ
-_MAX_AHEAD_NS = SECOND_NS
+_DEVICES = ("mic", "desktop")
 Mono = npt.NDArray[np.float32]
-
-
-@dataclasses.dataclass(slots=True)
-class SoundCounters:
-    """What became of the sound of one source, in samples. Written by the `audio` thread, read by any."""
-
-    num_blocks: int = 0
-    num_dropped: int = 0
-    num_filled: int = 0
-    num_skipped: int = 0
-    num_corrected: int = 0
-
-
-class _Source:
-    """One source on its way. Owned by the `audio` thread."""
-
-    def __init__(self, name: SoundName, *, track: int, chunk_s: float) -> None:
-        self.name: SoundName = name
-        self.aac = AacEncoder(name, track=track, rate_bps=SOURCE_RATE_BPS)
-        self.opus = OpusChunker(name, chunk_s=chunk_s, rate_bps=LANE_RATE_BPS[name], is_voice=name == "mic")
-        self.timeline = SoundTimeline(0, max_samples=_MAX_QUEUED_SAMPLES)
-        self.counters = SoundCounters()
-        self.lag_ns = 0.0
-
-
-class BlockQueue:
-    """Blocks on their way from devices' threads to the `audio` thread, bounded by time. Never waits."""
-
-    def __init__(self, max_samples: int = _MAX_QUEUED_SAMPLES) -> None:
-        self._max_samples = max_samples
-        self._lock = threading.Lock()
-        self._blocks: collections.deque[SoundBlock] = collections.deque()
-        self._num_samples: collections.Counter[SoundName] = collections.Counter()
-        self.dropped: collections.Counter[SoundName] = collections.Counter()
-
-    def put(self, block: SoundBlock) -> None:
-        """Append a block; the oldest go when a source has over ten seconds waiting."""
-        with self._lock:
-            self._blocks.append(block)
-            self._num_samples[block.source] += len(block.samples)
-            while self._num_samples[block.source] > self._max_samples:
-                oldest = self._blocks.popleft()
-                self._num_samples[oldest.source] -= len(oldest.samples)
-                self.dropped[oldest.source] += len(oldest.samples)
-
-    def take_all(self) -> list[SoundBlock]:
-        """Everything that waits, in the order in which it came."""
-        with self._lock:
-            blocks = list(self._blocks)
-            self._blocks.clear()
-            self._num_samples.clear()
-        return blocks
+Stereo = npt.NDArray[np.float32]
 
 
 class SoundPipeline(Worker):
     """Thread `audio`.
 
     Args:
-        names: the sources, in the order of their tracks; at least one.
+        names: the sources, in the order of their tracks; at least one. What is neither `mic` nor `desktop` is an
+            application.
         now_ns: the session's time now.
         to_session_ns: monotonic to session time.
         chunk_s: length of an Opus chunk.
-        on_packet, on_chunk: get what is finished, in this thread; return at once.
-        on_sound: gets (name, position in samples of the session's line, mono samples) of every source.
-        first_track: the mix's index in the epoch; its sources follow.
+        on_packet, on_chunk: get what is finished, in this thread; return at once. Without `on_chunk` none is encoded.
+        on_sound: gets (name, position in samples of the session's line, mono samples) of what leaves: mic and desktop.
+        on_track: gets (name, position, stereo samples) of every track, as they are encoded.
+        settings: gain, mute and suppression to begin with.
+        with_raw: the sources whose noise can be suppressed: the microphone or none. Each has one more track.
+        first_track: the mix's index in the epoch; its sources follow, then raw tracks.
 
     Attributes:
-        tracks: the mix, then each source; known before the start.
+        tracks: the mix, then each source, then raw tracks; known before the start.
         queue: where devices put their blocks, from any thread.
 
     Raises:
@@ -128,8 +83,11 @@ class SoundPipeline(Worker):
         to_session_ns: Callable[[int], int],
         chunk_s: float,
         on_packet: Callable[[EncodedPacket], object],
-        on_chunk: Callable[[LaneChunk], None],
+        on_chunk: Callable[[LaneChunk], None] | None,
         on_sound: Callable[[SoundName, int, Mono], None] | None = None,
+        on_track: Callable[[TrackName, int, Stereo], None] | None = None,
+        settings: Mapping[SoundName, SoundSetting] | None = None,
+        with_raw: Collection[SoundName] = (),
         first_track: int = 1,
         on_problem: OnProblem = ignore_problem,
     ) -> None:
@@ -137,15 +95,37 @@ class SoundPipeline(Worker):
         self._now_ns = now_ns
         self._to_session_ns = to_session_ns
         self._on_packet = on_packet
-        self._on_chunk = on_chunk
+        self._on_chunk = on_chunk or _leave_out
         self._on_sound = on_sound
-        self._mix = AacEncoder("mix", track=first_track, rate_bps=MIX_RATE_BPS)
+        self._on_track = on_track
         self._sources = {
-            name: _Source(name, track=first_track + 1 + index, chunk_s=chunk_s)
-            for index, name in enumerate(names)
+            name: Source(
+                name,
+                (settings or {}).get(name, SoundSetting()),
+                is_application=name not in _DEVICES,
+                has_suppressor=name in with_raw,
+            )
+            for name in names
         }
-        self.tracks: list[TrackParams] = [self._mix.track]
-        self.tracks += [source.aac.track for source in self._sources.values()]
+        tracks = ["mix", *names, *(f"{name}_raw" for name in names if name in with_raw)]
+        self._encoders = {
+            name: AacEncoder(
+                name,
+                track=first_track + index,
+                rate_bps=MIX_RATE_BPS if name == "mix" else SOURCE_RATE_BPS,
+            )
+            for index, name in enumerate(tracks)
+        }
+        self._chunkers = {
+            lane: OpusChunker(lane, chunk_s=chunk_s, rate_bps=rate_bps, is_voice=lane == "mic")
+            for lane, rate_bps in _LANES
+            if lane in names and on_chunk is not None
+        }
+        # What signals are measured on, whether it leaves or not.
+        self._lanes = [lane for lane, _ in _LANES if lane in names]
+        # How much of the desktop's own sound is heard.
+        self._cover = Fader(is_muted=self._is_application_muted())
+        self.tracks: list[TrackParams] = [encoder.track for encoder in self._encoders.values()]
         self.queue = BlockQueue()
         self._position: int | None = None
         self._is_late = False
@@ -154,6 +134,20 @@ class SoundPipeline(Worker):
     def counters(self) -> dict[SoundName, SoundCounters]:
         """By source; from any thread."""
         return {name: source.counters for name, source in self._sources.items()}
+
+    @property
+    def drift_ppm(self) -> dict[SoundName, float]:
+        """How much faster than ours each source's clock runs; from any thread."""
+        return {name: source.drift_ppm for name, source in self._sources.items()}
+
+    def set_sound(self, name: SoundName, setting: SoundSetting) -> None:
+        """Change a source's gain, mute and suppression from now on. Any thread; returns at once.
+
+        Suppression of a source without a raw track changes nothing.
+        """
+        at = ns_to_ticks(max(0, self._now_ns()), SOUND_RATE_HZ)
+        self._sources[name].set(setting, at=at)
+        self._cover.set(0.0, is_muted=self._is_application_muted(), at=at)
 
     def set_up(self) -> None:
         """The sound's line begins now."""
@@ -168,32 +162,37 @@ class SoundPipeline(Worker):
         """One turn without waiting: place what has come, fill what is late, encode what is complete."""
         self._begin()
         self._place_queued()
-        horizon = ns_to_ticks(self._now_ns() - self._wait_ns(), SOUND_RATE_HZ)
+        now_ns = self._now_ns()
+        wait_ns = self._wait_ns()
         for source in self._sources.values():
-            source.timeline.fill_to(horizon)
-        self._encode_complete()
+            source.fill(now_ns, wait_ns)
+        self._encode_complete(ns_to_ticks(now_ns - wait_ns, SOUND_RATE_HZ))
 
     def tear_down(self) -> None:
         """Encode what is left, each source filled up to the longest, and close encoders and chunks."""
         self._begin()
         self._place_queued()
-        end = max((source.timeline.end for source in self._sources.values()), default=0)
         assert self._position is not None
-        num_frames = -(-(end - self._position) // AAC_FRAME_SAMPLES)
+        end = max((source.placed_to or 0 for source in self._sources.values()), default=0)
+        num_frames = max(0, -(-(end - self._position) // AAC_FRAME_SAMPLES))
+        end = self._position + num_frames * AAC_FRAME_SAMPLES
         for source in self._sources.values():
-            source.timeline.fill_to(self._position + num_frames * AAC_FRAME_SAMPLES)
-        self._encode_complete()
-        for encoder in (self._mix, *(source.aac for source in self._sources.values())):
+            source.fill_to(end)
+        self._encode_complete(end)
+        for encoder in self._encoders.values():
             self._hand_on(encoder.flush())
-        for source in self._sources.values():
-            for chunk in source.opus.flush():
+        for chunker in self._chunkers.values():
+            for chunk in chunker.flush():
                 self._on_chunk(chunk)
 
     def _begin(self) -> None:
         if self._position is None:
             self._position = ns_to_ticks(max(0, self._now_ns()), SOUND_RATE_HZ)
             for source in self._sources.values():
-                source.timeline = SoundTimeline(self._position, max_samples=_MAX_QUEUED_SAMPLES)
+                source.begin(self._position)
+
+    def _is_application_muted(self) -> bool:
+        return any(source.is_application and source.setting.is_muted for source in self._sources.values())
 
     def _place_queued(self) -> None:
         blocks = self.queue.take_all()
@@ -203,49 +202,67 @@ class SoundPipeline(Worker):
             if source is not None:
                 self._place(source, block)
                 # Before the next block: a long backlog of one source must not overflow while another waits.
-                self._encode_complete()
+                self._encode_complete(None)
 
-    def _place(self, source: _Source, block: SoundBlock) -> None:
-        now_ns = self._now_ns()
-        time_ns = self._to_session_ns(block.monotonic_ns)
-        source.counters.num_blocks += 1
-        if time_ns > now_ns + _MAX_AHEAD_NS:
-            source.timeline.num_skipped += len(block.samples)  # a driver's clock that is beside itself
-            return
+    def _place(self, source: Source, block: SoundBlock) -> None:
         samples = block.samples
         if not np.isfinite(np.sum(samples)):
             samples = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0)
-        end_ns = time_ns + len(samples) * SECOND_NS // SOUND_RATE_HZ
-        source.lag_ns = max(float(now_ns - end_ns), source.lag_ns * _LAG_DECAY)
-        source.timeline.place(time_ns, samples)
+        source.place(block.part, self._to_session_ns(block.monotonic_ns), samples, self._now_ns())
 
     def _wait_ns(self) -> int:
-        lag_ns = max((source.lag_ns for source in self._sources.values()), default=0.0)
-        return min(MAX_WAIT_NS, max(MIN_WAIT_NS, round(lag_ns * 1.25) + _WAIT_MARGIN_NS))
+        wanted_ns = max((source.wanted_wait_ns for source in self._sources.values()), default=0)
+        return min(MAX_WAIT_NS, max(MIN_WAIT_NS, wanted_ns))
 
-    def _encode_complete(self) -> None:
+    def _encode_complete(self, quiet_to: int | None) -> None:
+        """Encode what all sources have; where none has a stream, silence up to `quiet_to`."""
         assert self._position is not None
-        end = min((source.timeline.end for source in self._sources.values()), default=self._position)
+        ends = [end for source in self._sources.values() if (end := source.readable_to) is not None]
+        end = min(ends) if ends else quiet_to or 0
         while end - self._position >= AAC_FRAME_SAMPLES:
             self._encode_frame(self._position)
             self._position += AAC_FRAME_SAMPLES
 
     def _encode_frame(self, position: int) -> None:
-        sounds = []
+        sounds: dict[TrackName, Stereo] = {}
+        desktop = self._sources.get("desktop")
+        raw = {name: source.read(position, AAC_FRAME_SAMPLES) for name, source in self._sources.items()}
         for name, source in self._sources.items():
-            samples = source.timeline.read(position, AAC_FRAME_SAMPLES)
-            sounds.append(samples)
-            self._hand_on(source.aac.encode(position, samples))
-            mono = to_mono(samples)
-            for chunk in source.opus.push(position, mono):
-                self._on_chunk(chunk)
+            source.count(self.queue.dropped[name])
+            if source is not desktop:
+                sounds[name] = source.fader.apply(position, raw[name][0])
+            if source.has_suppressor:
+                sounds[f"{name}_raw"] = source.raw.apply(position, raw[name][1])
+        if desktop is not None:
+            covered = self._without_muted(position, raw["desktop"][0], sounds)
+            sounds["desktop"] = desktop.fader.apply(position, covered)
+        in_mix = _DEVICES if desktop is not None else tuple(self._sources)
+        sounds["mix"] = mix([sounds[name] for name in in_mix if name in self._sources])
+        self._encode_sounds(position, sounds)
+
+    def _without_muted(self, position: int, desktop: Stereo, sounds: Mapping[TrackName, Stereo]) -> Stereo:
+        """The desktop's sound; while an application is muted, the sum of the others instead."""
+        share = self._cover.gains(position, len(desktop))
+        if isinstance(share, float) and share == 1.0:
+            return desktop
+        others = np.zeros_like(desktop)
+        for name, source in self._sources.items():
+            if source.is_application:
+                others += sounds[name]
+        return np.asarray(others + share * (desktop - others), np.float32)
+
+    def _encode_sounds(self, position: int, sounds: Mapping[TrackName, Stereo]) -> None:
+        for name, encoder in self._encoders.items():
+            self._hand_on(encoder.encode(position, sounds[name]))
+            if self._on_track is not None:
+                self._on_track(name, position, sounds[name])
+        for lane in self._lanes:
+            mono = to_mono(sounds[lane])
+            if (chunker := self._chunkers.get(lane)) is not None:
+                for chunk in chunker.push(position, mono):
+                    self._on_chunk(chunk)
             if self._on_sound is not None:
-                self._on_sound(name, position, mono)
-            source.counters.num_filled = source.timeline.num_filled
-            source.counters.num_skipped = source.timeline.num_skipped
-            source.counters.num_corrected = source.timeline.num_corrected
-            source.counters.num_dropped = self.queue.dropped[name]
-        self._hand_on(self._mix.encode(position, mix(sounds)))
+                self._on_sound(lane, position, mono)
 
     def _hand_on(self, packets: list[EncodedPacket]) -> None:
         for packet in packets:
@@ -253,10 +270,7 @@ class SoundPipeline(Worker):
 
     def _watch_backlog(self, blocks: list[SoundBlock]) -> None:
         """Say so once when over two seconds waited: this machine does not keep up."""
-        num_samples = max(
-            (sum(len(block.samples) for block in blocks if block.source == name) for name in self._sources),
-            default=0,
-        )
+        num_samples = longest_backlog_samples(blocks)
         is_late = num_samples > _ALARM_SAMPLES
         if is_late and not self._is_late:
             late_s = num_samples / SOUND_RATE_HZ
@@ -265,3 +279,7 @@ class SoundPipeline(Worker):
                 SoundUnavailable(f"sound waited {late_s:.1f} s to be encoded; close what else is busy")
             )
         self._is_late = is_late
+
+
+def _leave_out(_chunk: LaneChunk) -> None:
+    """Where nothing leaves, no chunk is made."""

@@ -12,7 +12,6 @@ from collections.abc import Callable
 
 import structlog
 
-from agent.capture.choose import open_sound
 from agent.capture.choose_screen import open_screen
 from agent.capture.clock import SessionClock
 from agent.clip.names import ClipNamer
@@ -25,13 +24,12 @@ from agent.engine.desking import Recorded, build_desk
 from agent.engine.errands import Errands
 from agent.engine.picture import BatteryWatch, build_picture
 from agent.engine.recovering import Recovering
-from agent.errors import AgentError, EnvironmentProblem, SoundUnavailable
-from agent.lanes.sound import SoundLane
+from agent.engine.sounds import SoundOutputs, Sounds
+from agent.errors import AgentError, EnvironmentProblem
 from agent.library.library import Library
 from agent.model.clips import SavedClip
-from agent.model.media import EpochReason, LaneChunk, SignalSample, SoundName, TrackParams
+from agent.model.media import EpochReason, LaneChunk, SignalSample, TrackParams
 from agent.paths import AgentPaths
-from agent.ports import SoundSource
 from agent.ring.sink import PacketSink
 from agent.session import Session
 from agent.signals.chunker import SignalChunker
@@ -73,7 +71,6 @@ class Recording:
         self.session_id = uuid.uuid4().hex
         self.started_unix_ms = time.time_ns() // MILLISECOND_NS
         self.warnings: list[str] = []
-        self.sound_db: dict[str, float] = {}
         self.clip_folder = places.clip_folder(config)
         self._config = config
         self._on_chunk = on_chunk
@@ -134,40 +131,19 @@ class Recording:
             on_problem=lambda exc: self.session.report_problem("picture", str(exc)),
         )
         self._battery = BatteryWatch(self.video)
-        sources = self._open_sounds(is_generated=is_generated)
-        self.sound = (
-            SoundLane(
-                sources,
-                self.clock,
-                chunk_s=self._config.uplink.chunk_s,
+        self.sounds = Sounds(
+            self._config,
+            self.clock,
+            self.library,
+            SoundOutputs(
                 on_packet=self._sink.put,
-                on_chunk=self._keep_chunk,
+                on_chunk=self._keep_chunk if self._on_chunk else None,
                 on_signal=self._take_signal,
-                on_problem=lambda exc: log.warning("sound_problem", problem=str(exc)),
-            )
-            if sources
-            else None
+            ),
+            is_generated=is_generated,
         )
-        num_signals = 1 + sum(2 if source.name == "mic" else 1 for source in sources)
-        self._gate = Gate(num_signals)
-
-    def _open_sounds(self, *, is_generated: bool) -> list[SoundSource]:
-        wanted: dict[SoundName, str] = {
-            "mic": self._config.capture.microphone,
-            "desktop": self._config.capture.desktop_sound,
-        }
-        sources = []
-        for name, device in wanted.items():
-            try:
-                source = open_sound(name, "generated" if is_generated else device)
-            except SoundUnavailable as exc:
-                words = "microphone" if name == "mic" else "desktop sound"
-                self.warnings.append(f"no {words}: {exc}")
-                log.warning("sound_left_out", sound=name, problem=str(exc))
-                continue
-            if source is not None:
-                sources.append(source)
-        return sources
+        self.sound = self.sounds.lane
+        self._gate = Gate(1 + self.sounds.num_signals)
 
     def start(self) -> None:
         """Start every thread, back to front."""
@@ -221,8 +197,6 @@ class Recording:
             self.errands.put(lambda: keep(chunk))
 
     def _take_signal(self, sample: SignalSample) -> None:
-        if sample.name.endswith("_loudness_db"):
-            self.sound_db[sample.name.removesuffix("_loudness_db")] = sample.value
         self._chunker.feed(sample)
         for candidate in self._gate.feed(sample):
             self._pin_candidate(candidate)

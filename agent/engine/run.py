@@ -106,7 +106,10 @@ def _start(
     if not is_generated:
         engine.hotkey = listen(config, recording.desk.presses, stack, warn=recording.warnings.append)
     control = ControlServer(
-        engine, recording.desk, paths.control_socket, desks=Desks(recovery=recording.recovering)
+        engine,
+        recording.desk,
+        paths.control_socket,
+        desks=Desks(sound=recording.sounds.desk, recovery=recording.recovering),
     )
     control.start()
     stack.callback(control.stop)

@@ -25,7 +25,6 @@ from protos.timebase import SECOND_NS
 log = structlog.get_logger()
 
 _COST_WINDOW_S = 10.0
-_SILENCE_DB = -120.0
 
 
 class Ticker(Worker):
@@ -112,26 +111,13 @@ class RunningEngine:
             ),
             picture=picture_status(video, self._config),
         )
-        if recording.sound is not None:
-            silent = recording.sound.problems
-            for source in recording.sound.sources:
-                loudness_db = recording.sound_db.get(source.name, _SILENCE_DB)
-                status.sound.add(
-                    name=source.name,
-                    device=source.device,
-                    loudness_db=loudness_db,
-                    is_running=source.name not in silent,
-                )
+        status.sound.extend(recording.sounds.tracks())
         return status
 
     def _warnings(self) -> list[str]:
-        warnings = list(self._recording.warnings)
+        warnings = [*self._recording.sounds.warnings, *self._recording.warnings]
         if squeeze := self._recording.ring.squeeze:
             warnings.append(squeeze)
-        if self._recording.sound is not None:
-            warnings += [
-                f"no sound from {name}: {why}" for name, why in self._recording.sound.problems.items()
-            ]
         return warnings
 
     def moments(self, limit: int) -> control_pb2.ListMomentsResponse:

@@ -18,7 +18,7 @@ from protos.timebase import SECOND_NS
 
 def list_devices(paths: AgentPaths) -> list[control_pb2.Device]:
     """Screens, microphones and sound outputs, each with what keeps it from use."""
-    from agent.capture.choose import list_sound
+    from agent.capture.choose_sound import list_sound
 
     config = load_config(paths.config_file)
     wanted = {
@@ -117,7 +117,7 @@ def _encoder(paths: AgentPaths, config: Config) -> str:
 
 
 def _sound(config: Config, name: str) -> str:
-    from agent.capture.choose import open_sound
+    from agent.capture.choose_sound import open_sound
 
     wanted = config.capture.microphone if name == "microphone" else config.capture.desktop_sound
     source = open_sound("mic" if name == "microphone" else "desktop", wanted)

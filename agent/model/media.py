@@ -11,9 +11,14 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 SOUND_RATE_HZ = 48_000
-SoundName = Literal["mic", "desktop"]
-# Track 0 is the picture, then the mix (which every player plays), then its sources.
-TrackName = Literal["video", "mix", "mic", "desktop"]
+# `mic`, `desktop`, or an application as the user wrote it in `capture.apps`.
+SoundName = str
+# Track 0 is the picture (`video`), then the `mix` (which every player plays), then the sounds by their names, and
+# last `mic_raw`: the microphone before its noise was suppressed.
+TrackName = str
+# Names that no application can have.
+TRACKS_OF_OURS = ("video", "mix", "mic", "desktop", "mic_raw")
+MAX_APPS = 8
 LaneName = Literal["mic", "desktop", "proxy", "signals", "chat"]
 # Why an epoch began: the session did; the picture's size or encoder changed; the machine slept; the process stood
 # still or the clock jumped; the screen was away.
@@ -46,11 +51,13 @@ class SoundBlock:
     Attributes:
         monotonic_ns: when its first sample was heard.
         samples: float32, shape (num_samples, 2), 48,000 Hz, range [-1, 1]. Owned by the receiver.
+        part: which of several streams that are heard together: an application may play more than one.
     """
 
     source: SoundName
     monotonic_ns: int
     samples: npt.NDArray[np.float32]
+    part: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,11 +17,14 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
+from agent.portaudio_turn import PORTAUDIO
+
 log = structlog.get_logger()
 _RATE_HZ = 48_000
 _MAX_WAITING = 3
 # Asked for nothing, PortAudio lets PulseAudio buffer up to two seconds before anything is heard.
 _LATENCY_S = 0.04
+_MAX_TURN_S = 2.0
 # Silence behind each sound: one shorter than the output's buffer would never begin, and its end would be cut off.
 _TAIL = np.zeros(_RATE_HZ // 5, np.float32)
 Sound = Literal["heard", "saved", "failed"]
@@ -80,15 +83,20 @@ class Chime:
         sounds_until_s = 0.0
         player = _Player()
         while True:
-            left_s = max(0.0, sounds_until_s - time.monotonic()) if waiting else None
+            is_idle = not waiting and not player.has_turn
+            left_s = None if is_idle else max(0.0, sounds_until_s - time.monotonic())
             try:
                 sound = self._queue.get(timeout=left_s)
             except queue.Empty:
-                sounds_until_s = player.play(waiting.pop(0))
+                if waiting:
+                    sounds_until_s = player.play(waiting.pop(0))
+                else:
+                    player.rest()
                 continue
             if sound is None:
                 # What sounds may end; what waits is cut off.
                 time.sleep(min(0.5, max(0.0, sounds_until_s - time.monotonic())))
+                player.rest()
                 return
             if sound == "heard":
                 sounds_until_s = player.play(sound)
@@ -99,20 +107,41 @@ class Chime:
 
 
 class _Player:
-    """The default output; owned by the thread `chime`."""
+    """The default output; owned by the thread `chime`.
+
+    Attributes:
+        has_turn: it holds PortAudio from the begin of a sound until `rest`, so that nobody frees the stream meanwhile.
+    """
 
     def __init__(self) -> None:
+        self.has_turn = False
         self._has_complained = False
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception), PORTAUDIO:
             # The first sound takes half a second to come: it is a silent one, now, and not when a key is down. What
             # fails here is told by `play`.
             import sounddevice
 
-            sounddevice.play(_TAIL, _RATE_HZ, latency=_LATENCY_S)
+            sounddevice.play(_TAIL, _RATE_HZ, latency=_LATENCY_S, blocking=True)
+
+    def rest(self) -> None:
+        """The sound is over: close its stream and let others have PortAudio. Twice is once."""
+        if not self.has_turn:
+            return
+        with contextlib.suppress(Exception):
+            import sounddevice
+
+            sounddevice.stop()
+        self.has_turn = False
+        PORTAUDIO.release()
 
     def play(self, sound: Sound) -> float:
         """Begin to play, instead of what sounds; returns when it will have ended, by the monotonic clock."""
         samples = render(sound)
+        # A microphone is opened in a moment; one that hangs in its driver must not hold up the keys' thread for good.
+        self.has_turn = self.has_turn or PORTAUDIO.acquire(timeout=_MAX_TURN_S)
+        if not self.has_turn:
+            log.info("chime_dropped", sound=sound)
+            return time.monotonic()
         try:
             # Here, because the import itself fails where PortAudio is missing.
             import sounddevice

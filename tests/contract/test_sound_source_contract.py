@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from agent.capture.generated import GeneratedSound
+from agent.capture.portaudio import PortAudioSource
+from agent.capture.portaudio import list_devices as list_inputs
 from agent.capture.pulse import PulseSource
+from agent.capture.pulse_app import PulseApplication
 from agent.errors import SoundUnavailable
 from tests.fakes.desktop_here import MISSING, REASON, desktop_here, wait_until
 
@@ -27,12 +32,33 @@ def desktop() -> Iterator[object]:
         yield running
 
 
+@pytest.fixture
+def player(desktop) -> Iterator[None]:
+    """An application that plays silence."""
+    # no shell and no file: it plays zeros from its standard input until that closes
+    command = ["pacat", "--playback", "--client-name=Silence", "--latency-msec=50", "-d", "game"]
+    with Path("/dev/zero").open("rb") as zeros:
+        playing = subprocess.Popen(command, stdin=zeros)
+    yield
+    playing.kill()
+    playing.wait()
+
+
+def portaudio_inputs():
+    try:
+        return list_inputs()
+    except SoundUnavailable:
+        return []
+
+
 @pytest.fixture(
     params=[
         "generated",
         pytest.param("microphone", marks=pytest.mark.desktop),
         pytest.param("desktop sound", marks=pytest.mark.desktop),
         pytest.param("by name", marks=pytest.mark.desktop),
+        pytest.param("application", marks=pytest.mark.desktop),
+        pytest.param("portaudio", marks=pytest.mark.desktop),
     ]
 )
 def source(request):
@@ -40,10 +66,16 @@ def source(request):
         made = GeneratedSound("mic")
     else:
         request.getfixturevalue("desktop")
+        if request.param == "application":
+            request.getfixturevalue("player")
+        if request.param == "portaudio" and not portaudio_inputs():
+            pytest.skip("PortAudio sees no input; install libasound2-plugins")
         made = {
             "microphone": lambda: PulseSource("mic"),
             "desktop sound": lambda: PulseSource("desktop"),
             "by name": lambda: PulseSource("desktop", "voice.monitor"),
+            "application": lambda: PulseApplication("silence"),
+            "portaudio": lambda: PortAudioSource("mic"),
         }[request.param]()
     yield made
     made.close()

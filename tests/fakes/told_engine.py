@@ -35,6 +35,7 @@ class ToldEngine:
         self.tracks_and_title: tuple[tuple[str, ...], str] = ((), "")
         self.key_events: list[tuple[bool, int, Trigger]] = []
         self.trashed_clips: list[SavedClip] = []
+        self.sounds_set: list[tuple[str, float | None, bool | None, bool | None]] = []
         self.stopped = threading.Event()
         self.state = control_pb2.Status(
             state="ready", buffered_ns=5 * SECOND_NS, session_id=CLIP.session_id, hotkey="Ctrl+Shift+F10"
@@ -61,6 +62,18 @@ class ToldEngine:
         self._changed.wait(min(timeout_s, 0.05))
         self._changed.clear()
         self.awake.wait(30)
+
+    def set_sound(
+        self,
+        name: str,
+        gain_db: float | None = None,
+        is_muted: bool | None = None,
+        is_noise_suppressed: bool | None = None,
+    ) -> control_pb2.Status:
+        if self.failure:
+            raise self.failure
+        self.sounds_set.append((name, gain_db, is_muted, is_noise_suppressed))
+        return self.state
 
     def moments(self, limit: int) -> control_pb2.ListMomentsResponse:
         return self.found

@@ -12,8 +12,8 @@ import av
 import numpy as np
 import pytest
 
-from agent.capture.choose import list_sound, open_sound
 from agent.capture.choose_screen import list_screens, open_screen
+from agent.capture.choose_sound import list_sound, open_sound
 from agent.capture.clock import SessionClock
 from agent.capture.pulse import PulseSource
 from agent.capture.watch import SoundWatch

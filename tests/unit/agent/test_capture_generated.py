@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from agent.capture import barcode
-from agent.capture.choose import open_sound
 from agent.capture.choose_screen import open_screen
+from agent.capture.choose_sound import open_sound
 from agent.capture.generated import GeneratedScreen, GeneratedSound
 from agent.errors import InputUnusable, ScreenUnavailable
 from agent.model.media import SOUND_RATE_HZ

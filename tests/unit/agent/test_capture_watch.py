@@ -35,10 +35,26 @@ class SwitchedSource:
         self.is_open = False
 
 
+class ToldChanges:
+    """Says that something came when a test says so."""
+
+    def __init__(self):
+        self.is_news = False
+        self.is_closed = False
+
+    def has_changed(self):
+        is_news, self.is_news = self.is_news, False
+        return is_news
+
+    def close(self):
+        self.is_closed = True
+
+
 class Watched:
     """A watch over one switched source, on a clock that a test moves."""
 
     def __init__(self):
+        self.changes = ToldChanges()
         self.source = SwitchedSource()
         self.clock = ManualClock(0)
         self.problems = []
@@ -47,6 +63,7 @@ class Watched:
             lambda block: None,
             on_problem=self.problems.append,
             monotonic_ns=self.clock.monotonic_ns,
+            changes=self.changes,
         )
         self.watch.wait = lambda timeout_s: False
         self.watch.set_up()
@@ -88,6 +105,25 @@ def test_a_device_that_stays_away_is_tried_ever_more_rarely():
     watched.turns(120)
 
     assert watched.source.num_opens <= 10
+
+
+@pytest.mark.logs("sound_lost")
+def test_a_device_that_stayed_away_is_opened_at_once_when_something_has_come():
+    watched = Watched()
+    watched.source.is_plugged = False
+    watched.turns(120)
+    watched.source.is_plugged = True
+    watched.changes.is_news = True
+    watched.turns(1)
+
+    assert watched.source.is_open
+
+
+def test_the_end_of_the_watch_closes_what_it_listens_to():
+    watched = Watched()
+    watched.watch.tear_down()
+
+    assert watched.changes.is_closed and not watched.source.is_open
 
 
 def test_a_device_that_has_just_been_opened_may_take_its_time():

@@ -43,6 +43,22 @@ def test_a_hotkey_without_a_length_of_its_own_is_refused_by_name(text: str):
         hotkeys_of(Config(trigger=Trigger(more_hotkeys=(text,))))
 
 
+def test_a_list_and_a_table_are_written_in_a_variable_with_commas(tmp_path: Path):
+    config = load_config(
+        tmp_path / "absent.toml",
+        {
+            "CLIPPY_AGENT_CAPTURE__APPS": "Discord, game",
+            "CLIPPY_AGENT_SOUND__GAIN_DB": "mic=3, Discord=-6.5",
+            "CLIPPY_AGENT_SOUND__MUTED": "",
+            "CLIPPY_AGENT_SOUND__IS_MIC_NOISE_SUPPRESSED": "true",
+        },
+    )
+
+    assert config.capture.apps == ("Discord", "game")
+    assert config.sound.gain_db == {"mic": 3.0, "Discord": -6.5}
+    assert config.sound.muted == () and config.sound.is_mic_noise_suppressed
+
+
 @pytest.mark.parametrize(
     ("toml", "environment", "named"),
     [
@@ -61,6 +77,12 @@ def test_a_hotkey_without_a_length_of_its_own_is_refused_by_name(text: str):
             {"CLIPPY_AGENT_RING__MAX_DURATION": "60"},
             "CLIPPY_AGENT_RING__MAX_DURATION_S",
         ),  # the nearest name
+        ("[capture]\napps = ['mic']\n", {}, "'mic'"),  # a track of ours
+        ("[capture]\napps = ['Discord', 'discord']\n", {}, "'discord'"),  # two tracks of one name
+        ("[capture]\napps = [' ']\n", {}, "part of the application's name"),
+        ("[capture]\napps = ['a','b','c','d','e','f','g','h','i']\n", {}, "allowed: 8"),
+        ("[sound]\ngain_db = {mic = 21}\n", {}, "-60..20"),
+        ("[sound]\nmuted = ['Discord']\n", {}, "there are mic, desktop"),  # not recorded
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, toml: str, environment: dict[str, str], named: str):

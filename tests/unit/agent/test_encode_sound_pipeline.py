@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from agent.encode.sound_pipeline import MAX_WAIT_NS, BlockQueue, SoundPipeline
+from agent.encode.block_queue import BlockQueue
+from agent.encode.sound_pipeline import SoundPipeline
+from agent.encode.sound_source import MAX_WAIT_NS
 from agent.model.media import SoundBlock
 from protos.timebase import MILLISECOND_NS, SECOND_NS, ns_to_ticks, ticks_to_ns
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import hypothesis
 import hypothesis.strategies as st
 import numpy as np
 import pytest
 
 from agent.encode.mix import mix, to_mono
-from agent.encode.timeline import CORRECTION_SAMPLES, SoundTimeline
+from agent.encode.timeline import CORRECTION_SAMPLES, SoundTimeline, stretch
 from protos.timebase import MILLISECOND_NS, SECOND_NS, ticks_to_ns
 
 RATE = 48_000
@@ -167,3 +169,90 @@ def test_one_bad_sample_silences_one_sample():
 
 def test_mono_is_the_mean():
     assert to_mono(np.array([[0.2, 0.6]], np.float32))[0] == pytest.approx(0.4)
+
+
+def resident_bytes():
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * 4096
+
+
+class Device:
+    """A device whose crystal is off, and whose stamps come with jitter; pushed by hand, faster than time."""
+
+    def __init__(self, drift_ppm, jitter_ms):
+        self.timeline = SoundTimeline(0, max_samples=RATE)
+        self._block_ns = BLOCK * SECOND_NS / (RATE * (1 + drift_ppm / 1e6))
+        self._jitter_ns = jitter_ms * MILLISECOND_NS / 2
+        self._random = np.random.default_rng(11)
+        self._silence = np.zeros((BLOCK, 2), np.float32)
+        self._num_blocks = 0
+
+    def run(self, duration_s):
+        """The largest error meanwhile, in ms: between where a block's end is and where it was heard."""
+        worst_ns = 0.0
+        num_blocks = round(duration_s * 50)
+        jitters_ns = self._random.uniform(-self._jitter_ns, self._jitter_ns, num_blocks)
+        for jitter_ns in jitters_ns:
+            heard_ns = self._num_blocks * self._block_ns
+            self.timeline.place(round(heard_ns + jitter_ns), self._silence)
+            self._num_blocks += 1
+            worst_ns = max(worst_ns, abs(ns(self.timeline.end) - heard_ns - self._block_ns))
+            self.timeline.read(self.timeline.start, self.timeline.end - self.timeline.start)
+        return worst_ns / MILLISECOND_NS
+
+
+@pytest.mark.parametrize(("drift_ppm", "duration_s"), [(200, 1800), (-200, 600)])
+def test_half_an_hour_of_a_skewed_clock_and_jitter_leaves_no_error_that_is_heard(drift_ppm, duration_s):
+    device = Device(drift_ppm, jitter_ms=20)
+    while_settling_ms = device.run(300)
+    settled_ms = device.run(duration_s)
+
+    assert while_settling_ms < 15
+    assert settled_ms < 2
+    assert device.timeline.drift_ppm == pytest.approx(drift_ppm, abs=20)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
+def test_six_hours_of_a_skewed_clock_cost_no_memory():
+    device = Device(200, jitter_ms=20)
+    device.run(600)
+    before_bytes = resident_bytes()
+    worst_ms = device.run(6 * 3600)
+
+    assert worst_ms < 2
+    assert resident_bytes() - before_bytes < 4 * 1024**2
+
+
+def test_corrections_are_not_heard():
+    timeline = SoundTimeline(0, max_samples=120 * RATE)
+    drift = 200e-6
+    for index in range(60 * 50):
+        at = index * BLOCK + np.arange(BLOCK)
+        mono = (0.5 * np.sin(2 * np.pi * 440 * at / RATE)).astype(np.float32)
+        heard_ns = round(index * BLOCK * SECOND_NS / (RATE * (1 + drift)))
+        timeline.place(heard_ns, np.stack([mono, mono], axis=1))
+    sound = timeline.read(0, timeline.end)[:, 0]
+
+    assert timeline.num_corrected > 100
+    # a sine's steepest step; a click would be a larger one
+    assert np.max(np.abs(np.diff(sound))) < 0.5 * 2 * np.pi * 440 / RATE * 1.03
+
+
+@pytest.mark.parametrize("num_after", [BLOCK - 24, BLOCK - 1, BLOCK + 1, BLOCK + 24])
+def test_a_stretched_block_keeps_both_ends(num_after):
+    block = ramp(5000)
+    stretched = stretch(block, num_after)
+
+    assert len(stretched) == num_after
+    assert np.array_equal(stretched[[0, -1]], block[[0, -1]])
+
+
+def test_a_device_that_was_exchanged_is_mended_within_seconds():
+    device = Device(200, jitter_ms=2)
+    device.run(60)
+    # the new one's stamps are 100 ms apart from the old one's
+    device.timeline.place(ns(device.timeline.end) + 100 * MILLISECOND_NS, ramp(0))
+    device._num_blocks += 1
+    device.run(10)
+
+    assert device.run(60) < 2.5

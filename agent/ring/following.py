@@ -6,11 +6,17 @@ later. Writing the clip begins at once instead, and by the time it comes to its 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
+
+import structlog
 
 from agent.errors import NothingToClip
 from agent.model.media import EncodedPacket, TrackParams
 from agent.ring.span import HeldSpan
+from protos.timebase import MILLISECOND_NS
+
+log = structlog.get_logger()
 
 
 class FollowingSpan:
@@ -56,7 +62,9 @@ class FollowingSpan:
                 yield packet
 
     def _await_rest(self) -> HeldSpan | None:
+        began_ns = time.monotonic_ns()
         self._wait()
+        log.info("clip_end_awaited", waited_ms=round((time.monotonic_ns() - began_ns) / MILLISECOND_NS, 1))
         try:
             rest = self._snapshot(self._held.end_ns - 1, self.end_ns)
         except NothingToClip:

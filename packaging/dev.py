@@ -1,4 +1,4 @@
-"""Sets a machine up for Clippy, then runs what was asked: demo, test, lint, run, screenshots, doctor, exec.
+"""Sets a machine up for Clippy, then runs what was asked: demo, test, lint, bench, run, screenshots, doctor, exec.
 
 Standard library only, Python 3.11 or later; `set_up.py` says what is installed where.
 """
@@ -119,6 +119,10 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     tests = verbs.add_parser("test", help="linters and tests; further arguments go to pytest")
     tests.add_argument("--slow", action="store_true", help="the slow ones too")
     verbs.add_parser("lint", help="ruff, mypy, import contracts, stubs up to date")
+    bench = verbs.add_parser(
+        "bench", help="measure Clippy beside its rivals; without a name: which benches there are"
+    )
+    bench.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     run = verbs.add_parser("run", help="the coordinator here, for an agent on this machine")
     run.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     shots = verbs.add_parser("screenshots", help="take the README's pictures anew")
@@ -126,9 +130,9 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     verbs.add_parser("doctor", help="what is here and what is missing")
     execute = verbs.add_parser("exec", help="exec -- CMD ...: a command inside the environment")
     execute.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
-    if arguments[:1] == ["demo"]:
-        # demo has options of its own; argparse's REMAINDER would swallow --help but not leading options.
-        return argparse.Namespace(verb="demo"), arguments[1:]
+    if arguments[:1] in (["demo"], ["bench"]):
+        # They have options of their own; argparse's REMAINDER would swallow --help but not leading options.
+        return argparse.Namespace(verb=arguments[0]), arguments[1:]
     known, unknown = parser.parse_known_args(arguments)
     if unknown and known.verb not in ("test",):
         parser.error(f"unknown arguments: {' '.join(unknown)}")
@@ -172,6 +176,8 @@ def main() -> int:
         return test(arguments, rest)
     if arguments.verb == "lint":
         return lint()
+    if arguments.verb == "bench":
+        return call(in_venv("python", "-m", "tests.bench.run", *rest))
     if arguments.verb == "run":
         return call(in_venv("clippy-coordinator", "all", *rest))
     if arguments.verb == "screenshots":

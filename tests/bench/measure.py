@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gc
+import math
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -108,6 +111,13 @@ def rss_mib(pid: int) -> float:
     return kib / 1024
 
 
+def own_rss_mib() -> float:
+    """Resident memory of this process, its children left out; after what is garbage was given back."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1024**2
+
+
 def _stat(pid: int) -> list[str]:
     """/proc/PID/stat from the state on: the name before it may hold anything."""
     return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
@@ -118,9 +128,11 @@ def running(
     command: Sequence[str], *, environment: dict[str, str], log: Path, has_input: bool = False
 ) -> Iterator[subprocess.Popen[str]]:
     """A child that is ended with the block: by its input's end, SIGTERM, SIGKILL, whichever it heeds."""
+    # A bench that is itself killed leaves nothing running, where util-linux can tell the kernel.
+    dying = ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
     with log.open("ab") as out:
         child = subprocess.Popen(
-            command,
+            [*dying, *command],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.PIPE if has_input else subprocess.DEVNULL,
@@ -175,8 +187,7 @@ def last_words(log: Path, num_lines: int = 3) -> str:
 
 def percentile(values: Sequence[float], share: float) -> float:
     """The nearest-rank percentile: of 50 values p95 is the third largest."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, max(0, -(-int(share * len(ordered) * 1000) // 1000) - 1))]
+    return sorted(values)[max(0, math.ceil(share * len(values) - 1e-9) - 1)]
 
 
 def median(values: Sequence[float], digits: int = 3) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import signal
 import sys
 import time
 from typing import Any, Protocol, cast
@@ -16,7 +17,11 @@ from tests.bench.measure import CannotMeasure, Result, commit, machine
 
 
 class Bench(Protocol):
-    """A module of this folder. `run` fills the result with the figures of the parts."""
+    """A module of this folder. `run` fills the result with the figures of the parts.
+
+    Attributes:
+        PARTS: what is measured when nobody asks for less.
+    """
 
     PARTS: tuple[str, ...]
 
@@ -29,6 +34,12 @@ BENCHES = {
     "ring": "what the buffer costs, and what a kill -9 loses, beside a buffer in memory",
     "sync": "six hours with a sound device whose clock runs off",
 }
+
+
+def all_parts(name: str) -> tuple[str, ...]:
+    """Every part of a bench, those too that only run when they are named (`MORE_PARTS`)."""
+    bench = load(name)
+    return (*bench.PARTS, *getattr(bench, "MORE_PARTS", ()))
 
 
 def load(name: str) -> Bench:
@@ -68,23 +79,26 @@ def main() -> int:
     for name in arguments.names:
         if name not in BENCHES:
             parser.error(f"there is no bench {name!r}; there are: {', '.join(BENCHES)}")
-        unknown = set(arguments.part) - set(load(name).PARTS)
-        if unknown:
-            parser.error(
-                f"{name} has no part {', '.join(sorted(unknown))}; it has: {', '.join(load(name).PARTS)}"
-            )
+        if unknown := sorted(set(arguments.part) - set(all_parts(name))):
+            parser.error(f"{name} has no part {', '.join(unknown)}; it has: {', '.join(all_parts(name))}")
     if not arguments.names:
-        rows = {name: {"about": about, "parts": load(name).PARTS} for name, about in BENCHES.items()}
-        text = "\n".join(
-            f"{name:10}{about}\n{'':10}--part {' | '.join(load(name).PARTS)}"
-            for name, about in BENCHES.items()
-        )
-        print(json.dumps({"benches": rows}) if arguments.json else text)
+        print(_list(is_json=arguments.json))
         return 0
+    # As Ctrl+C does: what was started is ended on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     for name in arguments.names:
         found = measure(name, tuple(arguments.part), scale=arguments.scale)
         print(json.dumps(found) if arguments.json else _text(found), flush=True)
     return 0
+
+
+def _list(*, is_json: bool) -> str:
+    if is_json:
+        rows = {name: {"about": about, "parts": all_parts(name)} for name, about in BENCHES.items()}
+        return json.dumps({"benches": rows})
+    return "\n".join(
+        f"{name:10}{about}\n{'':10}--part {' | '.join(all_parts(name))}" for name, about in BENCHES.items()
+    )
 
 
 def _text(found: dict[str, Any]) -> str:

@@ -93,6 +93,9 @@ def _presses(running: Engine, length_s: int, num_presses: int) -> Iterator[Saved
     for number in range(num_presses):
         time.sleep(chance.uniform(0.05, 0.3))
         clip = running.client.save_clip(last_ns=length_s * SECOND_NS)
+        saved_s = (clip.end_ns - clip.start_ns) / SECOND_NS
+        if abs(saved_s - length_s) > 0.5:
+            raise CannotMeasure(f"a press on {length_s} s saved {saved_s:.1f} s")
         if number not in (0, num_presses - 1):
             Path(clip.path).unlink()
         yield clip

@@ -95,6 +95,12 @@ def parallel(rest: list[str]) -> list[str]:
     return ["-n", str(min(num_cores, MAX_TEST_PROCESSES)), "--dist", "loadfile"]
 
 
+def bench(arguments: argparse.Namespace) -> int:
+    """The benches themselves live beside the tests; they know their names and parts."""
+    options = [f"--part={part}" for part in arguments.part] + (["--json"] if arguments.json else [])
+    return call(in_venv("python", "-m", "tests.bench.run", *options, *arguments.names))
+
+
 def doctor() -> int:
     """What is here and what is missing, without changing anything."""
     say(f"Python {sys.version.split()[0]} on {sys.platform}")
@@ -122,7 +128,9 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     bench = verbs.add_parser(
         "bench", help="measure Clippy beside its rivals; without a name: which benches there are"
     )
-    bench.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    bench.add_argument("names", nargs="*", metavar="NAME", help="a bench; none: list them and their parts")
+    bench.add_argument("--part", action="append", default=[], help="only this part; may be given again")
+    bench.add_argument("--json", action="store_true", help="print one JSON object a bench")
     run = verbs.add_parser("run", help="the coordinator here, for an agent on this machine")
     run.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     shots = verbs.add_parser("screenshots", help="take the README's pictures anew")
@@ -130,9 +138,9 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     verbs.add_parser("doctor", help="what is here and what is missing")
     execute = verbs.add_parser("exec", help="exec -- CMD ...: a command inside the environment")
     execute.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
-    if arguments[:1] in (["demo"], ["bench"]):
-        # They have options of their own; argparse's REMAINDER would swallow --help but not leading options.
-        return argparse.Namespace(verb=arguments[0]), arguments[1:]
+    if arguments[:1] == ["demo"]:
+        # demo has options of its own; argparse's REMAINDER would swallow --help but not leading options.
+        return argparse.Namespace(verb="demo"), arguments[1:]
     known, unknown = parser.parse_known_args(arguments)
     if unknown and known.verb not in ("test",):
         parser.error(f"unknown arguments: {' '.join(unknown)}")
@@ -177,7 +185,7 @@ def main() -> int:
     if arguments.verb == "lint":
         return lint()
     if arguments.verb == "bench":
-        return call(in_venv("python", "-m", "tests.bench.run", *rest))
+        return bench(arguments)
     if arguments.verb == "run":
         return call(in_venv("clippy-coordinator", "all", *rest))
     if arguments.verb == "screenshots":

@@ -13,7 +13,7 @@ PROMISED = {
     ("capture", "60"): {"cpu_ratio_ffmpeg_60", "unique_loss_pct_60"},
     ("capture", "picture"): {"cpu_ratio_picture_30", "cpu_ratio_picture_60"},
     ("capture", "obs"): {"cpu_ratio_obs_30", "cpu_ratio_obs_30_per_frame"},
-    ("capture", "rss"): {"rss_mib_300s"},
+    ("capture", "rss"): {"rss_mib_300s", "cpu_s_per_s_300s"},
     ("clip", "30"): {"p95_ms_30s", "p95_ms_30s_with_wait", "av_offset_ms_max"},
     ("clip", "300"): {"p95_ms_300s", "ffmpeg_copy_ms_300s"},
     ("clip", "300live"): {"p95_ms_300s_live", "p95_ms_300s_live_with_wait"},
@@ -36,7 +36,8 @@ PROMISED = {
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("name", "part"), PROMISED)
 def test_a_bench_measures_what_it_promises_or_says_why_not(name: str, part: str) -> None:
-    found = measure(name, (part,), scale=0.04)
+    # Six hours are long, even when hurried.
+    found = measure(name, (part,), scale=0.01 if name == "sync" else 0.04)
 
     assert set(found["figures"]) == PROMISED[name, part]
     missing = {figure for figure, value in found["figures"].items() if value is None}

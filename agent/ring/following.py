@@ -14,9 +14,6 @@ import structlog
 from agent.errors import NothingToClip
 from agent.model.media import EncodedPacket, TrackParams
 from agent.ring.span import HeldSpan
-from protos.timebase import MILLISECOND_NS
-
-log = structlog.get_logger()
 
 
 class FollowingSpan:
@@ -64,7 +61,8 @@ class FollowingSpan:
     def _await_rest(self) -> HeldSpan | None:
         began_ns = time.monotonic_ns()
         self._wait()
-        log.info("clip_end_awaited", waited_ms=round((time.monotonic_ns() - began_ns) / MILLISECOND_NS, 1))
+        waited_ms = (time.monotonic_ns() - began_ns) / 1e6
+        structlog.get_logger().info("clip_end_awaited", waited_ms=round(waited_ms, 1))
         try:
             rest = self._snapshot(self._held.end_ns - 1, self.end_ns)
         except NothingToClip:

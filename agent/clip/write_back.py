@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 # Steps of 8 to 64 MiB measured alike.
-_STEP_BYTES = 16 * 1024 * 1024
+_STEP_BYTES = 32 * 1024 * 1024
 _LOOK_S = 0.02
 
 

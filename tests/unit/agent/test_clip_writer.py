@@ -115,7 +115,7 @@ def test_a_write_that_fails_on_its_way_to_the_disk_fails_the_clip(tmp_path, monk
     monkeypatch.setattr("agent.clip.write_back.os.fdatasync", no_sync)
 
     with pytest.raises(OSError, match="Input/output"), WriteBack(path):
-        path.write_bytes(bytes(32 * 1024 * 1024))
+        path.write_bytes(bytes(40 * 1024 * 1024))
         assert asked.wait(10)
 
 
@@ -131,10 +131,10 @@ def test_the_disk_is_given_what_was_written_so_far(tmp_path, monkeypatch):
     monkeypatch.setattr("agent.clip.write_back.os.fdatasync", note, raising=False)
 
     with WriteBack(path):
-        path.write_bytes(bytes(20 * 1024 * 1024))
+        path.write_bytes(bytes(40 * 1024 * 1024))
         assert came.wait(10)
 
-    assert sizes[0] >= 16 * 1024 * 1024
+    assert sizes[0] >= 32 * 1024 * 1024
 
 
 def test_what_a_killed_engine_left_half_written_is_removed(tmp_path):

@@ -1,4 +1,4 @@
-"""Sets a machine up for Clippy, then runs what was asked: demo, test, lint, run, screenshots, doctor, exec.
+"""Sets a machine up for Clippy, then runs what was asked: demo, test, lint, bench, run, screenshots, doctor, exec.
 
 Standard library only, Python 3.11 or later; `set_up.py` says what is installed where.
 """
@@ -95,6 +95,12 @@ def parallel(rest: list[str]) -> list[str]:
     return ["-n", str(min(num_cores, MAX_TEST_PROCESSES)), "--dist", "loadfile"]
 
 
+def bench(arguments: argparse.Namespace) -> int:
+    """The benches themselves live beside the tests; they know their names and parts."""
+    options = [f"--part={part}" for part in arguments.part] + (["--json"] if arguments.json else [])
+    return call(in_venv("python", "-m", "tests.bench.run", *options, *arguments.names))
+
+
 def doctor() -> int:
     """What is here and what is missing, without changing anything."""
     say(f"Python {sys.version.split()[0]} on {sys.platform}")
@@ -119,6 +125,12 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     tests = verbs.add_parser("test", help="linters and tests; further arguments go to pytest")
     tests.add_argument("--slow", action="store_true", help="the slow ones too")
     verbs.add_parser("lint", help="ruff, mypy, import contracts, stubs up to date")
+    bench = verbs.add_parser(
+        "bench", help="measure Clippy beside its rivals; without a name: which benches there are"
+    )
+    bench.add_argument("names", nargs="*", metavar="NAME", help="a bench; none: list them and their parts")
+    bench.add_argument("--part", action="append", default=[], help="only this part; may be given again")
+    bench.add_argument("--json", action="store_true", help="print one JSON object a bench")
     run = verbs.add_parser("run", help="the coordinator here, for an agent on this machine")
     run.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     shots = verbs.add_parser("screenshots", help="take the README's pictures anew")
@@ -172,6 +184,8 @@ def main() -> int:
         return test(arguments, rest)
     if arguments.verb == "lint":
         return lint()
+    if arguments.verb == "bench":
+        return bench(arguments)
     if arguments.verb == "run":
         return call(in_venv("clippy-coordinator", "all", *rest))
     if arguments.verb == "screenshots":

@@ -38,16 +38,20 @@ libxcb-xfixes0 libxcb-render0 libdbus-1-3 libfontconfig1 libpulse0 fonts-dejavu-
 VIRTUAL_DESKTOP = "xvfb xauth xdotool pulseaudio pulseaudio-utils espeak-ng".split()
 # libatomic1: the browser driver's Node. x11-xserver-utils: xset and xmodmap.
 TEST_ONLY = "x11-xserver-utils ffmpeg chromium libatomic1 procps".split()
+# The rivals. obs-studio: 6 MB to fetch, 61 MB on disk.
+BENCH_ONLY = "ffmpeg obs-studio".split()
 NEEDS = {
     "demo": LIBRARIES + VIRTUAL_DESKTOP,
     "screenshots": LIBRARIES + VIRTUAL_DESKTOP,
     "test": LIBRARIES + VIRTUAL_DESKTOP + TEST_ONLY,
+    "bench": LIBRARIES + VIRTUAL_DESKTOP + BENCH_ONLY,
     "run": LIBRARIES,
 }
 # Where there is no dpkg to ask: the program that tells whether a package's work can be done.
 PROGRAMS = {
     "xvfb": "Xvfb", "xauth": "xauth", "xdotool": "xdotool", "pulseaudio": "pulseaudio", "pulseaudio-utils": "pactl",
     "espeak-ng": "espeak-ng", "x11-xserver-utils": "xset", "ffmpeg": "ffmpeg", "chromium": "chromium", "procps": "ps",
+    "obs-studio": "obs",
 }  # fmt: skip
 SHARED_LIBRARIES = ["portaudio", "EGL", "GL", "xkbcommon-x11", "xcb-cursor", "pulse", "dbus-1", "fontconfig"]
 # A browser that is already here does as well; Ubuntu has no package of Chromium outside snap.

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent.clip.muxer import ClipMuxer
+import structlog
+
+from agent.clip.muxer import ClipMuxer, IndexTooLarge, index_room_bytes
 from agent.errors import NothingToClip
 from agent.ports import PacketSpan
+
+log = structlog.get_logger()
 
 
 def copy_span(span: PacketSpan, path: Path) -> None:
@@ -19,8 +23,20 @@ def copy_span(span: PacketSpan, path: Path) -> None:
         NothingToClip: The span shows no picture.
         av.FFmpegError, OSError: It cannot be written.
     """
-    with ClipMuxer(path, span.tracks, start_ns=span.start_ns, end_ns=span.end_ns) as muxer:
+    room_bytes = index_room_bytes(span.tracks, span.end_ns - span.start_ns)
+    try:
+        _copy(span, path, room_bytes)
+    except IndexTooLarge:
+        log.info("clip_written_again", reason="its index outgrew its room", room_bytes=room_bytes)
+        _copy(span, path, None)
+
+
+def _copy(span: PacketSpan, path: Path, room_bytes: int | None) -> None:
+    with ClipMuxer(
+        path, span.tracks, start_ns=span.start_ns, end_ns=span.end_ns, room_bytes=room_bytes
+    ) as muxer:
+        put = muxer.put
         for packet in span.packets():
-            muxer.put(packet)
+            put(packet)
         if muxer.num_pictures_shown == 0:
             raise NothingToClip(f"no picture lies in {span.start_ns / 1e9:.3f}..{span.end_ns / 1e9:.3f} s")

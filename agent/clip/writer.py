@@ -19,6 +19,7 @@ import structlog
 
 from agent.clip.smart_cut import cut_span
 from agent.clip.stream_copy import copy_span
+from agent.clip.write_back import WriteBack
 from agent.errors import DiskFull, EnvironmentProblem
 from agent.model.clips import ClipFile
 from agent.ports import PacketSpan
@@ -64,10 +65,11 @@ class Mp4ClipWriter:
             free = self._free_bytes(path.parent)
             if free < needed_bytes:
                 raise DiskFull(_no_room(path.parent, needed_bytes, f"{free} bytes are free"))
-            if is_exact:
-                cut_span(span, part)
-            else:
-                copy_span(span, part)
+            with WriteBack(part):
+                if is_exact:
+                    cut_span(span, part)
+                else:
+                    copy_span(span, part)
             size_bytes = _settle(part, path)
         except (av.FFmpegError, OSError) as exc:
             if exc.errno in _NO_ROOM:

@@ -6,7 +6,10 @@ later. Writing the clip begins at once instead, and by the time it comes to its 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
+
+import structlog
 
 from agent.errors import NothingToClip
 from agent.model.media import EncodedPacket, SpanLack, TrackParams
@@ -66,7 +69,10 @@ class FollowingSpan:
                 yield packet
 
     def _await_rest(self) -> HeldSpan | None:
+        began_ns = time.monotonic_ns()
         self._wait()
+        waited_ms = (time.monotonic_ns() - began_ns) / 1e6
+        structlog.get_logger().info("clip_end_awaited", waited_ms=round(waited_ms, 1))
         try:
             rest = self._snapshot(self._held.end_ns - 1, self.end_ns)
         except NothingToClip:

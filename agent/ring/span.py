@@ -40,7 +40,8 @@ class HeldGop:
         packets: list[EncodedPacket] = []
         if self.file is not None and self.num_in_file != 0:
             try:
-                packets += read_gop(self.file.path, max_packets=self.num_in_file)
+                is_counted = self.num_in_file is not None
+                packets += read_gop(self.file.path, max_packets=self.num_in_file, is_checked=not is_counted)
             except (OSError, InputUnusable) as exc:
                 raise NothingToClip(f"cannot read {self.file.path.name} of the ring: {exc}") from exc
         packets += self.packets

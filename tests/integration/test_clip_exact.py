@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from agent.clip import reencode
+from agent.clip import reencode, stream_copy
+from agent.clip.muxer import index_room_bytes
 from agent.clip.writer import Mp4ClipWriter
 from agent.errors import NothingToClip
 from agent.ring.ring import GopRing
@@ -240,8 +241,36 @@ def test_the_command_line_player_agrees(ring, match, tmp_path, is_exact):
     assert len(pictures) == len(expected_numbers(match, 1_350_000_000, 3_350_000_000))
 
 
-def test_the_index_stands_before_the_pictures(ring, tmp_path):
+@pytest.mark.parametrize("is_exact", [False, True])
+def test_the_index_stands_before_the_pictures(ring, tmp_path, is_exact):
+    save(ring, tmp_path / "clip.mp4", 1_350_000_000, 3_350_000_000, is_exact=is_exact)
+
+    data = (tmp_path / "clip.mp4").read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat")
+
+
+def test_an_index_that_outgrows_its_room_is_moved_to_the_front(ring, match, tmp_path, monkeypatch):
+    monkeypatch.setattr(stream_copy, "index_room_bytes", lambda _tracks, _duration_ns: 1000)
+
     save(ring, tmp_path / "clip.mp4", 1_350_000_000, 3_350_000_000, is_exact=False)
 
     data = (tmp_path / "clip.mp4").read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")
+    assert see(tmp_path / "clip.mp4").numbers == expected_numbers(match, 1_350_000_000, 3_350_000_000)
+
+
+@pytest.mark.parametrize("num_sounds", [0, 1, 3])
+def test_the_room_that_is_left_holds_the_index_of_a_live_source(tmp_path, num_sounds):
+    ring = fill(tmp_path / "ring", encode_match(num_sounds=num_sounds, jitter_ns=JITTER_NS))
+    with ring.snapshot(990_000_000, 7_990_000_000) as span:
+        stream_copy.copy_span(span, tmp_path / "clip.mp4")
+        room_bytes = index_room_bytes(span.tracks, span.end_ns - span.start_ns)
+    ring.close()
+
+    data = (tmp_path / "clip.mp4").read_bytes()
+    at = data.index(b"moov") - 4
+    index_bytes = int.from_bytes(data[at : at + 4], "big")
+    # What is left over is the margin: at least what a track needs, whatever its packets.
+    assert 0 < index_bytes < room_bytes - 4096 * (1 + num_sounds)
+    # Moved to the front, the media would begin right behind it.
+    assert data[at + index_bytes + 4 : at + index_bytes + 8] == b"free"

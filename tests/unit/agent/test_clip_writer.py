@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import threading
+
 import av
 import numpy as np
 import pytest
 
 from agent.clip.thumbnail import write_thumbnail
+from agent.clip.write_back import WriteBack
 from agent.clip.writer import Mp4ClipWriter, remove_parts
 from agent.errors import DiskFull, EnvironmentProblem, InputUnusable, NothingToClip
 from agent.ring.ring import GopRing
@@ -96,6 +101,40 @@ def test_an_older_clip_stays_whole_when_the_new_one_fails(span, tmp_path, monkey
     with pytest.raises(DiskFull):
         Mp4ClipWriter().write(span, path, is_exact=False)
     assert ([item.name for item in tmp_path.iterdir()], path.read_bytes()) == (["clip.mp4"], b"the old one")
+
+
+@pytest.mark.skipif(not hasattr(os, "fdatasync"), reason="this system writes back by itself")
+def test_a_write_that_fails_on_its_way_to_the_disk_fails_the_clip(tmp_path, monkeypatch):
+    path = tmp_path / "growing"
+    asked = threading.Event()
+
+    def no_sync(_fd):
+        asked.set()
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("agent.clip.write_back.os.fdatasync", no_sync)
+
+    with pytest.raises(OSError, match="Input/output"), WriteBack(path):
+        path.write_bytes(bytes(40 * 1024 * 1024))
+        assert asked.wait(10)
+
+
+def test_the_disk_is_given_what_was_written_so_far(tmp_path, monkeypatch):
+    path = tmp_path / "growing"
+    sizes = []
+    came = threading.Event()
+
+    def note(fd):
+        sizes.append(os.fstat(fd).st_size)
+        came.set()
+
+    monkeypatch.setattr("agent.clip.write_back.os.fdatasync", note, raising=False)
+
+    with WriteBack(path):
+        path.write_bytes(bytes(40 * 1024 * 1024))
+        assert came.wait(10)
+
+    assert sizes[0] >= 32 * 1024 * 1024
 
 
 def test_what_a_killed_engine_left_half_written_is_removed(tmp_path):

@@ -218,3 +218,17 @@ def test_the_whole_suite_alone_runs_in_several_processes(set_up, monkeypatch, re
     dev = __import__("dev")
 
     assert bool(dev.parallel(rest)) == is_parallel
+
+
+def test_a_bench_is_told_which_parts_and_how_to_answer(set_up, monkeypatch):
+    dev = __import__("dev")
+    called: list[list[str]] = []
+    monkeypatch.setattr(dev, "call", lambda command: called.append(command[1:]) or 0)
+    arguments, rest = dev.parse(["bench", "capture", "--part", "30", "--part", "60", "--json"])
+
+    assert (dev.bench(arguments), rest) == (0, [])
+    assert called == [["-m", "tests.bench.run", "--part=30", "--part=60", "--json", "capture"]]
+
+
+def test_a_bench_installs_its_rivals(set_up):
+    assert {"ffmpeg", "obs-studio", "xvfb", "pulseaudio"} <= set(set_up.NEEDS["bench"])

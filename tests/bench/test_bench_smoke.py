@@ -1,0 +1,45 @@
+"""Every bench runs from end to end, shortened to a few seconds; what it would measure is not looked at."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.bench.run import measure
+
+PROMISED = {
+    ("capture", "30"): {"cpu_ratio_ffmpeg_30", "unique_loss_pct_30"},
+    ("capture", "60"): {"cpu_ratio_ffmpeg_60", "unique_loss_pct_60"},
+    ("capture", "picture"): {"cpu_ratio_picture_30", "cpu_ratio_picture_60"},
+    ("capture", "obs"): {"cpu_ratio_obs_30", "cpu_ratio_obs_30_per_frame"},
+    ("capture", "rss"): {"rss_mib_300s", "cpu_s_per_s_300s"},
+    ("clip", "30"): {"p95_ms_30s", "p95_ms_30s_with_wait", "av_offset_ms_max"},
+    ("clip", "300"): {"p95_ms_300s", "ffmpeg_copy_ms_300s"},
+    ("clip", "300live"): {"p95_ms_300s_live", "p95_ms_300s_live_with_wait"},
+    ("clip", "exact"): {"frames_off_max"},
+    ("clip", "obs"): {"obs_p95_ms"},
+    ("ring", "cost"): {
+        "cpu_ms_per_s",
+        "rss_mib_per_300s",
+        "memory_cpu_ms_per_s",
+        "memory_rss_mib_per_300s",
+    },
+    ("ring", "kills"): {"kills", "frames_lost_max", "newest_ms_lost_max"},
+    ("sync", "slow"): {"drift_ms_6h", "rss_growth_mib_6h"},
+    ("sync", "fast"): {"drift_ms_6h_fast", "rss_growth_mib_6h_fast"},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.desktop
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("name", "part"), PROMISED)
+def test_a_bench_measures_what_it_promises_or_says_why_not(name: str, part: str) -> None:
+    # Six hours are long, even when hurried.
+    found = measure(name, (part,), scale=0.01 if name == "sync" else 0.04)
+
+    assert set(found["figures"]) == PROMISED[name, part]
+    missing = {figure for figure, value in found["figures"].items() if value is None}
+    assert {figure for figure in missing if not any(figure in note for note in found["notes"])} == set()
+    assert json.loads(json.dumps(found))["name"] == name

@@ -99,27 +99,26 @@ class GopRing:
             clock_unix_ms=clock_unix_ms,
             is_in_memory=is_in_memory,
         )
-        self._store = (
-            NoStore()
-            if is_in_memory
-            else self._make_store(min_free_bytes=min_free_bytes, free_bytes=free_bytes)
-        )
+        self._store = self._make_store(min_free_bytes=min_free_bytes, free_bytes=free_bytes)
         self._buffer.attach(self._store)
         self._reader = GopReader(
             folder, session_id=session_id, lock=self._lock, buffer=self._buffer, pins=self.pins
         )
+        self._pinner = self._make_pinner()
+
+    def _make_pinner(self) -> Pinner:
         forgetter = Forgetter(
-            folder,
-            session_id=session_id,
+            self.folder,
+            session_id=self.session_id,
             lock=self._lock,
             buffer=self._buffer,
             store=self._store,
             pins=self.pins,
-            is_in_memory=is_in_memory,
+            is_in_memory=self.is_in_memory,
         )
         forgetter.finish_older()
-        self._pinner = Pinner(
-            session_id=session_id,
+        return Pinner(
+            session_id=self.session_id,
             lock=self._lock,
             store=self._store,
             reader=self._reader,
@@ -128,6 +127,8 @@ class GopRing:
         )
 
     def _make_store(self, *, min_free_bytes: int, free_bytes: Callable[[Path], int]) -> GopStore:
+        if self.is_in_memory:
+            return NoStore()
         session_folder = self.folder / SESSIONS / self.session_id
         try:
             session_folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -33,12 +33,14 @@ from protos.timebase import MILLISECOND_NS, SECOND_NS
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
     pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="needs Linux's /proc"),
 ]
 
 NUM_BATCHES, NUM_KILLS = 5, 10
 MAX_LOST_NS = 150 * MILLISECOND_NS
+# Beyond this, of half a second and all its threads, the engine was kept from its work: that kill says nothing of times.
+MAX_WAITED_NS = SECOND_NS // 2
 
 ENGINE = """
     import os, struct, sys
@@ -175,7 +177,8 @@ class WaitedForCpu(threading.Thread):
         self._is_over.set()
         self.join(5)
         before = [total_ns for when_ns, total_ns in self._samples if when_ns <= at_ns]
-        return self._samples[-1][1] - (before[-1] if before else 0)
+        # A thread that ended takes its time with it, so the last sample is not the largest.
+        return max(total_ns for _, total_ns in self._samples) - max(before, default=0)
 
 
 @pytest.fixture
@@ -200,7 +203,8 @@ def test_a_kill_at_any_instant_costs_one_frame_and_150_ms_at_most_and_no_clip(
     paths = AgentPaths(data=tmp_path)
     saved: dict[Path, str] = {}
 
-    for number in range(NUM_KILLS):
+    num_timed = num_killed = 0
+    while num_timed < NUM_KILLS and num_killed < 2 * NUM_KILLS:
         engine = RunningEngine(paths)
         engines.append(engine)
         clip = Path(engine.client.save_clip(last_ns=SECOND_NS).path)
@@ -209,12 +213,17 @@ def test_a_kill_at_any_instant_costs_one_frame_and_150_ms_at_most_and_no_clip(
 
         killed = engine.kill()
 
+        num_killed += 1
         lost_ms = {name: round(lost / MILLISECOND_NS) for name, lost in killed.lost_ns.items()}
         print(  # noqa: T201 - the figures are the point
-            f"kill {number}: {killed.num_missing} of {killed.num_handed} frames missing, {lost_ms} ms lost, "
+            f"kill {num_killed}: {killed.num_missing} of {killed.num_handed} frames missing, {lost_ms} ms lost, "
             f"{killed.waited_ns / MILLISECOND_NS:.0f} ms of waiting for the processor"
         )
         assert (killed.num_missing <= 1, killed.is_gapless) == (True, True)
-        assert max(killed.lost_ns.values()) <= MAX_LOST_NS + killed.waited_ns
         assert {path: digest(path) for path in saved} == saved
-    assert len(find_orphans(paths.ring)) == NUM_KILLS
+        if killed.waited_ns <= MAX_WAITED_NS:
+            num_timed += 1
+            assert max(killed.lost_ns.values()) <= MAX_LOST_NS
+    assert len(find_orphans(paths.ring)) == num_killed
+    if num_timed < NUM_KILLS:
+        pytest.skip(f"this machine was too busy to time {NUM_KILLS - num_timed} of {NUM_KILLS} kills")

@@ -90,6 +90,13 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     are_sounds_on: bool = True
 
 
+class Health(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How often the recorded content is checked, and whether what is wrong is heard as well as shown."""
+
+    check_interval_s: float = 30.0
+    are_alarms_on: bool = True
+
+
 class Uplink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The coordinator. `address` empty: nothing leaves this PC."""
 
@@ -108,6 +115,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ring: Ring = Ring()
     clips: Clips = Clips()
     trigger: Trigger = Trigger()
+    health: Health = Health()
     uplink: Uplink = Uplink()
 
 
@@ -163,6 +171,12 @@ def _check(config: Config) -> None:
         ),
         (config.ring.max_bytes >= 64 * 1024**2, "ring.max_bytes", config.ring.max_bytes, "at least 64 MiB"),
         *_clip_rules(config.clips),
+        (
+            2 <= config.health.check_interval_s <= 600,
+            "health.check_interval_s",
+            config.health.check_interval_s,
+            "2..600",
+        ),
         (2 <= config.uplink.chunk_s <= 60, "uplink.chunk_s", config.uplink.chunk_s, "2..60"),
     ]
     for is_kept, name, value, allowed in rules:

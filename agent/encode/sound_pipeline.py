@@ -155,6 +155,11 @@ class SoundPipeline(Worker):
         """By source; from any thread."""
         return {name: source.counters for name, source in self._sources.items()}
 
+    @property
+    def errors_ms(self) -> dict[SoundName, float]:
+        """How far each source lies from where its device's stamps put it; from any thread."""
+        return {name: source.timeline.error_ms for name, source in self._sources.items()}
+
     def set_up(self) -> None:
         """The sound's line begins now."""
         self._begin()

@@ -26,11 +26,12 @@ from agent.engine.desking import Recorded, build_desk
 from agent.engine.errands import Errands
 from agent.engine.recovering import Recovering
 from agent.errors import AgentError, EnvironmentProblem, SoundUnavailable
+from agent.health.silence import SilenceMeter
 from agent.lanes.sound import SoundLane
 from agent.lanes.video import VideoLane
 from agent.library.library import Library
 from agent.model.clips import SavedClip
-from agent.model.media import LaneChunk, SignalSample, SoundName
+from agent.model.media import EpochReason, LaneChunk, SignalSample, SoundName
 from agent.paths import AgentPaths
 from agent.ports import SoundSource
 from agent.ring.sink import PacketSink
@@ -75,6 +76,7 @@ class Recording:
         self.started_unix_ms = time.time_ns() // MILLISECOND_NS
         self.warnings: list[str] = []
         self.sound_db: dict[str, float] = {}
+        self.silence = SilenceMeter()
         self.clip_folder = places.clip_folder(config)
         self._config = config
         self._on_chunk = on_chunk
@@ -200,6 +202,14 @@ class Recording:
         """Now, on the session's line."""
         return self.clock.now_ns()
 
+    def begin_epoch(self, reason: EpochReason) -> None:
+        """A clip must not jump over what happened now: the next picture begins a new epoch. Any thread."""
+        log.info("epoch_wanted", reason=reason)
+        # Until the picture's lane can begin one, a clip may jump over a machine's sleep.
+        request = getattr(self.video, "request_epoch", None)
+        if request is not None:
+            request(reason)
+
     def look_at_problems(self) -> None:
         """Tell the session what the stages say of themselves; the ticker calls it once a second."""
         self.session.report_problem("picture", self.video.problem or None)
@@ -217,6 +227,7 @@ class Recording:
     def _take_signal(self, sample: SignalSample) -> None:
         if sample.name.endswith("_loudness_db"):
             self.sound_db[sample.name.removesuffix("_loudness_db")] = sample.value
+        self.silence.feed(sample)
         self._chunker.feed(sample)
         for candidate in self._gate.feed(sample):
             self._pin_candidate(candidate)

@@ -167,3 +167,14 @@ def test_one_bad_sample_silences_one_sample():
 
 def test_mono_is_the_mean():
     assert to_mono(np.array([[0.2, 0.6]], np.float32))[0] == pytest.approx(0.4)
+
+
+def test_it_says_how_far_the_sound_is_from_its_stamps():
+    timeline = SoundTimeline(0, max_samples=RATE)
+    timeline.place(0, ramp(0))
+    assert timeline.error_ms == 0
+
+    for start in range(BLOCK, 6 * BLOCK, BLOCK):
+        timeline.place(ns(start) + 10 * MILLISECOND_NS, ramp(start))
+
+    assert 0.5 < timeline.error_ms < 10

@@ -114,6 +114,13 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     are_sounds_on: bool = True
 
 
+class Health(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How often the recorded content is checked, and whether what is wrong is heard as well as shown."""
+
+    check_interval_s: float = 30.0
+    are_alarms_on: bool = True
+
+
 class Uplink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The coordinator. `address` empty: nothing leaves this PC. `proxy` auto: a small picture of the stream goes
     there for the tiers pro and business.
@@ -136,6 +143,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ring: Ring = Ring()
     clips: Clips = Clips()
     trigger: Trigger = Trigger()
+    health: Health = Health()
     uplink: Uplink = Uplink()
 
 
@@ -209,6 +217,12 @@ def _check(config: Config) -> None:
         ),
         (config.ring.max_bytes >= 64 * 1024**2, "ring.max_bytes", config.ring.max_bytes, "at least 64 MiB"),
         *_clip_rules(config.clips),
+        (
+            2 <= config.health.check_interval_s <= 600,
+            "health.check_interval_s",
+            config.health.check_interval_s,
+            "2..600",
+        ),
         (2 <= config.uplink.chunk_s <= 60, "uplink.chunk_s", config.uplink.chunk_s, "2..60"),
     ]
     for is_kept, name, value, allowed in rules:

@@ -75,6 +75,11 @@ class AgentPaths:
         return self.data / "shared"
 
     @property
+    def forgetting(self) -> Path:
+        """What is being forgotten just now; finished at the next start if we are killed meanwhile."""
+        return self.data / "forgetting.json"
+
+    @property
     def lock(self) -> Path:
         return self.data / "engine.lock"
 

@@ -19,6 +19,7 @@ class PulseDevice:
     description: str
     is_monitor: bool
     is_default: bool
+    is_muted: bool = False
 
 
 class PulseChanges:
@@ -113,6 +114,7 @@ def _list_devices(connection: PulseConnection) -> list[PulseDevice]:
                 description=(source.description or b"").decode(errors="replace"),
                 is_monitor=source.monitor_of_sink != pulse_api.INVALID_INDEX,
                 is_default=name in defaults,
+                is_muted=bool(source.mute),
             )
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from agent.cli.answers import answer, with_numbers
 from agent.errors import EngineNotRunning
@@ -24,17 +25,20 @@ def engine(arguments: argparse.Namespace, paths: AgentPaths) -> int:
 
 def status(arguments: argparse.Namespace, paths: AgentPaths) -> int:
     """Is the buffer ready, and what does it cost?"""
-    from google.protobuf.json_format import MessageToDict
-
+    from agent.cli.redraw import Redraw
     from agent.control.client import ControlClient
-    from agent.control.words import status_lines
+    from agent.control.words import status_lines, status_value
 
     client = ControlClient(paths.control_socket)
+    redraw = Redraw(sys.stdout) if arguments.watch and not arguments.json and sys.stdout.isatty() else None
     for status in client.watch_status() if arguments.watch else [client.status()]:
-        value = MessageToDict(
-            status, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+        if redraw is not None:
+            redraw.show(status_lines(status))
+            continue
+        text = "" if arguments.json else "\n".join(status_lines(status))
+        answer(
+            with_numbers(status_value(status)) if arguments.json else None, is_json=arguments.json, text=text
         )
-        answer(with_numbers(value), is_json=arguments.json, text="\n".join(status_lines(status)))
     return 0
 
 

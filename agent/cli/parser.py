@@ -73,6 +73,9 @@ def make_parser() -> argparse.ArgumentParser:
         "--last", type=_seconds, metavar="SECONDS", help="save only its last seconds (0: everything)"
     )
     recover.add_argument("--discard", action="store_true", help="delete it instead; clips of it stay")
+    _add_forget(
+        verbs.add_parser("forget", help="take a span out of everything that holds it", parents=[common])
+    )
     verbs.add_parser("stop", help="stop the engine", parents=[common])
     return parser
 
@@ -118,6 +121,26 @@ def _shift(text: str) -> float:
     if not -1800 <= value <= 1800:
         raise argparse.ArgumentTypeError(f"{text} is out of range; -1800 to 1800")
     return value
+
+
+def _add_forget(forget: argparse.ArgumentParser) -> None:
+    forget.add_argument("--last", type=_seconds, metavar="SECONDS", help="the last so many seconds")
+    forget.add_argument(
+        "--from", dest="start", type=_time, metavar="SECONDS", help="of the session; negative: before now"
+    )
+    forget.add_argument("--to", dest="end", type=_time, metavar="SECONDS", help="likewise (now)")
+    forget.add_argument(
+        "--clips", default="", metavar="ID,ID", help="saved clips that hold part of it and go too"
+    )
+    forget.add_argument("--preview", action="store_true", help="only say what would go")
+    forget.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _time(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds") from None
 
 
 def _seconds(text: str) -> float:

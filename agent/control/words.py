@@ -1,20 +1,34 @@
-"""A status in words, for a terminal. Pure."""
+"""A status in words, for a terminal, and as JSON. Pure."""
 
 from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
 
 from protos.clippy.v1 import control_pb2
 from protos.timebase import SECOND_NS
 
+_EPOCH_WORDS = {
+    "start": "recording began",
+    "size": "the picture's size changed",
+    "encoder": "the encoder changed",
+    "rate": "the frame rate changed",
+    "suspended": "the machine slept",
+    "stopped": "the recorder stood still",
+    "screen": "the screen was away",
+}
+
 
 def status_lines(status: control_pb2.Status) -> list[str]:
     """What a person wants to know, the most important first."""
-    buffered_s = status.buffered_ns // SECOND_NS
-    lines = [
-        f"{status.state} {buffered_s // 60}:{buffered_s % 60:02} of {status.max_buffer_ns // SECOND_NS // 60} min"
-    ]
-    if status.problem:
+    lines = [_head(status)]
+    lines += [f"ALARM {alarm.code}: {alarm.message}" for alarm in status.health.alarms]
+    said = {alarm.message for alarm in status.health.alarms}
+    if status.problem and status.problem not in said:
         lines.append(f"problem: {status.problem}")
-    lines += [f"warning: {warning}" for warning in status.warnings]
+    lines += [f"warning: {warning}" for warning in status.warnings if warning not in said]
+    lines.append(_cost(status))
     lines.append(
         f"picture: {status.width}x{status.height} {status.frame_rate:g} fps by {status.screen_source}, "
         f"{status.video_encoder}; {status.frames_captured} frames, {status.frames_dropped} dropped"
@@ -23,7 +37,12 @@ def status_lines(status: control_pb2.Status) -> list[str]:
     for track in status.sound:
         state = f"{track.loudness_db:.0f} dB" if track.is_running else "not running"
         lines.append(f"sound: {track.name} from {track.device}, {state}")
-    lines.append(f"cost: {status.cpu_s_per_s:.2f} CPU s per s, {status.rss_bytes >> 20} MiB")
+    lines += _buffer(status)
+    lines += [
+        f"check: {check.name}: {check.detail}"
+        for check in status.health.checks
+        if check.detail and not check.is_ok
+    ]
     uplink = status.uplink
     if uplink.state != "off":
         lines.append(
@@ -50,4 +69,54 @@ def _picture_lines(picture: control_pb2.Picture) -> list[str]:
         lines.append(f"encoder: {picture.encoder_reason}")
     if picture.is_proxy_on:
         lines.append("proxy: a small picture of the stream goes to the coordinator")
+    return lines
+
+
+def status_value(status: control_pb2.Status) -> dict[str, Any]:
+    """The status as the JSON that readers of ours want: numbers as numbers, what is not known as null."""
+    value: dict[str, Any] = MessageToDict(
+        status, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+    for name in ("picture", "buffer", "health", "cost", "uplink"):
+        value.setdefault(name, None)
+    if value["health"] and not status.health.last_check_unix_ms:
+        value["health"] |= {"last_check_unix_ms": None, "last_check_age_s": None}
+    if value["cost"] and not status.cost.gb_per_day:
+        value["cost"] |= {"mb_per_min": None, "gb_per_day": None}
+    return value
+
+
+def _head(status: control_pb2.Status) -> str:
+    """`ready 4:58, last check 12 s ago`."""
+    buffered_s = status.buffered_ns // SECOND_NS
+    head = f"{status.state} {buffered_s // 60}:{buffered_s % 60:02}"
+    if not status.health.last_check_unix_ms:
+        return f"{head}, not checked yet"
+    return f"{head}, last check {status.health.last_check_age_s:.0f} s ago"
+
+
+def _cost(status: control_pb2.Status) -> str:
+    cost = status.cost
+    words = f"costs {cost.cpu_s_per_s:.2f} CPU cores, {cost.rss_bytes >> 20} MiB, {cost.dropped_pct:.1f} % dropped"
+    if cost.gb_per_day:
+        words += f", {cost.mb_per_min:.0f} MB/min, {cost.gb_per_day:.0f} GB/day if it ran all day"
+    return words
+
+
+def _buffer(status: control_pb2.Status) -> list[str]:
+    buffer = status.buffer
+    place = "in memory" if buffer.is_in_memory or not buffer.folder else f"in {buffer.folder}"
+    lines = [
+        f"buffer: {status.buffered_bytes / 1e6:.0f} MB of {buffer.max_bytes / 1e6:.0f} {place}, "
+        f"up to {status.max_buffer_ns // SECOND_NS // 60} min; {buffer.pinned_bytes / 1e6:.0f} MB pinned, "
+        f"{buffer.free_bytes / 1e9:.1f} GB free"
+    ]
+    # A clip never crosses from one epoch to the next: that is what a user must know of them.
+    for epoch in buffer.epochs[1:]:
+        ago_s = (status.now_ns - epoch.start_ns) // SECOND_NS
+        lines.append(
+            f"buffer: cut {ago_s // 60}:{ago_s % 60:02} ago ({_EPOCH_WORDS.get(epoch.reason, epoch.reason)})"
+        )
+    if buffer.num_recoverable:
+        lines.append(f"buffer: {buffer.num_recoverable} recordings of a killed engine can still be saved")
     return lines

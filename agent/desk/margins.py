@@ -93,6 +93,9 @@ class Margins:
             elif clip.session_id == self._session_id and not self._pin(clip, max(0, start_ns), end_ns):
                 # A new epoch began within the margin: only what is of the clip's own can be held.
                 self._pin(clip, max(0, start_ns), clip.end_ns)
+        except NothingToClip as exc:
+            # Forgotten, or overtaken by the ring: there is nothing left to move its ends over.
+            log.info("clip_not_pinned", problem=str(exc))
         except AgentError as exc:
             # The file is written; without its pin only its ends can no longer be moved.
             log.warning("clip_not_pinned", problem=str(exc))

@@ -106,6 +106,7 @@ class Presses:
         self._tracks = tracks
         self._hooks = hooks
         self._lock = threading.Lock()
+        self._idle = threading.Condition(self._lock)
         self._sources: dict[str, _Source] = {}
         self._last: _Chain | None = None
         self._num_queued = 0
@@ -157,6 +158,11 @@ class Presses:
                 return None
             self._apply(found.chain, step)
             return self._submit(found.chain)
+
+    def finish(self, timeout_s: float) -> bool:
+        """Wait until every clip that was asked for is written or has failed; False at the deadline. Any thread."""
+        with self._idle:
+            return self._idle.wait_for(lambda: self._num_queued == 0, timeout_s)
 
     def stop(self) -> None:
         """Finish the presses that were heard, then take no more. Twice is once."""
@@ -227,6 +233,7 @@ class Presses:
                 if not waiting:
                     chain.is_queued = False
                     self._num_queued -= 1
+                    self._idle.notify_all()
                     return
             try:
                 clip = self._write(chain, window, old)

@@ -136,6 +136,11 @@ class SoundPipeline(Worker):
         return {name: source.counters for name, source in self._sources.items()}
 
     @property
+    def errors_ms(self) -> dict[SoundName, float]:
+        """How far each source lies from where its device's stamps put it; from any thread."""
+        return {name: source.error_ms for name, source in self._sources.items()}
+
+    @property
     def drift_ppm(self) -> dict[SoundName, float]:
         """How much faster than ours each source's clock runs; from any thread."""
         return {name: source.drift_ppm for name, source in self._sources.items()}

@@ -91,6 +91,12 @@ class Source:
         parts = list(self._parts.values())
         return parts[0].timeline.drift_ppm if parts else 0.0
 
+    @property
+    def error_ms(self) -> float:
+        """How far it lies from its device's own stamps; of an application the first stream. Any thread."""
+        parts = list(self._parts.values())
+        return parts[0].timeline.error_ms if parts else 0.0
+
     def begin(self, position: int) -> None:
         """Its line starts here."""
         self._read_to = position

@@ -66,6 +66,11 @@ class SoundTimeline:
         """How much faster than the session's the device's clock runs, as far as it is known. Any thread."""
         return -self._drift * 1e6
 
+    @property
+    def error_ms(self) -> float:
+        """How far behind (negative: ahead of) its device's own stamps the sound lies, smoothed over a second."""
+        return self._error * 1000 / SOUND_RATE_HZ
+
     def place(self, time_ns: int, samples: Stereo) -> None:
         """Append a block whose first sample was heard at `time_ns` of the session."""
         error = ns_to_ticks(time_ns, SOUND_RATE_HZ) - self.end

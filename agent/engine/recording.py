@@ -26,6 +26,7 @@ from agent.engine.picture import BatteryWatch, build_picture
 from agent.engine.recovering import Recovering
 from agent.engine.sounds import SoundOutputs, Sounds
 from agent.errors import AgentError, EnvironmentProblem
+from agent.health.silence import SilenceMeter
 from agent.library.library import Library
 from agent.model.clips import SavedClip
 from agent.model.media import EpochReason, LaneChunk, SignalSample, TrackParams
@@ -71,6 +72,7 @@ class Recording:
         self.session_id = uuid.uuid4().hex
         self.started_unix_ms = time.time_ns() // MILLISECOND_NS
         self.warnings: list[str] = []
+        self.silence = SilenceMeter()
         self.clip_folder = places.clip_folder(config)
         self._config = config
         self._on_chunk = on_chunk
@@ -176,6 +178,11 @@ class Recording:
         """Now, on the session's line."""
         return self.clock.now_ns()
 
+    def begin_epoch(self, reason: EpochReason) -> None:
+        """A clip must not jump over what happened now: the next picture begins a new epoch. Any thread."""
+        log.info("epoch_wanted", reason=reason)
+        self.video.request_epoch(reason)
+
     def look_at_problems(self) -> None:
         """Tell the session what the stages say of themselves; the ticker calls it once a second."""
         self.session.report_problem("picture", self.video.problem or None)
@@ -197,6 +204,7 @@ class Recording:
             self.errands.put(lambda: keep(chunk))
 
     def _take_signal(self, sample: SignalSample) -> None:
+        self.silence.feed(sample)
         self._chunker.feed(sample)
         for candidate in self._gate.feed(sample):
             self._pin_candidate(candidate)

@@ -20,9 +20,11 @@ import structlog
 from agent.config import Config, load_config
 from agent.control.server import ControlServer, Desks
 from agent.engine.desking import listen
+from agent.engine.forgetting_parts import SessionForgetter, finish_forgetting, make_forgetter
 from agent.engine.recording import Recording
 from agent.engine.sending import Sending
 from agent.engine.serving import RunningEngine
+from agent.engine.watching import Watching
 from agent.errors import AlreadyRunning, DiskFull, EnvironmentProblem
 from agent.library.library import Library
 from agent.log import configure_log
@@ -90,8 +92,12 @@ def _start(
         on_change=on_change,
     )
     libraries.append(recording.library)
+    watching = Watching(recording, config, on_change=on_change, on_sound=lambda: chime.play("alarm"))
+    forgetter = make_forgetter(paths, recording, sending, watching)
+    # Before anything is sent or recorded.
+    finish_forgetting(forgetter, recording)
     sending.start(recording)
-    engine = RunningEngine(paths, config, recording, sending, stop)
+    engine = RunningEngine(paths, config, recording, sending, watching, stop)
     changed.append(engine)
 
     def finish() -> None:
@@ -103,17 +109,25 @@ def _start(
     recording.start()
     engine.ticker.start()
     stack.callback(engine.ticker.stop)
+    watching.start()
+    stack.callback(watching.stop)
     if not is_generated:
         engine.hotkey = listen(config, recording.desk.presses, stack, warn=recording.warnings.append)
-    control = ControlServer(
-        engine,
-        recording.desk,
-        paths.control_socket,
-        desks=Desks(sound=recording.sounds.desk, recovery=recording.recovering),
-    )
+    _serve(paths, engine, recording, SessionForgetter(forgetter, recording, on_change), stack)
+    return engine
+
+
+def _serve(
+    paths: AgentPaths,
+    engine: RunningEngine,
+    recording: Recording,
+    forgetter: SessionForgetter,
+    stack: contextlib.ExitStack,
+) -> None:
+    desks = Desks(sound=recording.sounds.desk, recovery=recording.recovering, forgetter=forgetter)
+    control = ControlServer(engine, recording.desk, paths.control_socket, desks=desks)
     control.start()
     stack.callback(control.stop)
-    return engine
 
 
 @contextlib.contextmanager

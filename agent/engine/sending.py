@@ -15,6 +15,7 @@ import structlog
 
 from agent import __version__
 from agent.config import Config
+from agent.engine.forgetting import ForgottenSpans
 from agent.engine.recording import Recording
 from agent.errors import AgentError, InputUnusable
 from agent.library.library import Library
@@ -26,6 +27,7 @@ from agent.uplink.channel import Coordinator
 from agent.uplink.link import LinkClient
 from agent.uplink.link_stream import LinkHooks
 from agent.uplink.outbox import Outbox
+from agent.uplink.outbox_forgetting import OutboxForgetting
 from agent.uplink.source_fulfiller import SourceFulfiller, SourceHooks
 from agent.uplink.wishes import WishBook
 from protos.clippy.v1 import control_pb2, link_pb2
@@ -53,6 +55,8 @@ class Sending:
         self.address = uplink.address
         self.meter = Meter(paths.meter)
         self.source_bytes = 0
+        # Of these spans nothing is sent any more, not even what is still being made.
+        self.forgotten = ForgottenSpans()
         self._on_change = on_change
         self._uploads = _emptied(paths.uploads)
         self._recording: Recording | None = None
@@ -88,7 +92,11 @@ class Sending:
 
     def take_chunk(self, chunk: LaneChunk) -> None:
         """Keep a chunk for sending; thread `keeper`. Raises AgentError."""
-        if self._outbox is not None:
+        if self._outbox is None:
+            return
+        if self.forgotten.overlap(chunk.start_ns, chunk.end_ns):
+            OutboxForgetting(self._outbox).put_forgotten(self._session_id, chunk)
+        else:
             self._outbox.put(self._session_id, chunk)
 
     def take_press(self, clip: SavedClip, at_ns: int) -> None:
@@ -106,6 +114,14 @@ class Sending:
             self._outbox.put_event(clip.session_id, "pressed", link_pb2.AgentMessage(pressed=pressed))
         except AgentError as exc:
             log.warning("press_not_told", problem=str(exc))
+
+    def outbox_forgetting(self) -> OutboxForgetting | None:
+        """The outbox's side of forgetting; None where nothing is sent."""
+        return None if self._outbox is None else OutboxForgetting(self._outbox)
+
+    def end_requests(self, session_id: str, start_ns: int, end_ns: int) -> int:
+        """End what is being made or sent of a span for the coordinator; returns how many requests. Any thread."""
+        return 0 if self._fulfiller is None else self._fulfiller.forget(session_id, start_ns, end_ns)
 
     def start(self, recording: Recording) -> None:
         """Begin the session and start the threads.

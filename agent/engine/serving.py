@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
-import time
-from pathlib import Path
 
 import structlog
 
@@ -17,44 +14,29 @@ from agent.engine.picture import picture_status
 from agent.engine.recording import Recording
 from agent.engine.sending import Sending
 from agent.engine.surveying import list_devices
+from agent.engine.ticking import Ticker, rss_bytes
+from agent.engine.watching import Watching
 from agent.paths import AgentPaths
-from agent.worker import Worker
 from protos.clippy.v1 import control_pb2
 from protos.timebase import SECOND_NS
 
 log = structlog.get_logger()
-
-_COST_WINDOW_S = 10.0
-
-
-class Ticker(Worker):
-    """Thread `ticker`: once a second asks the stages how they are, and measures what we cost."""
-
-    def __init__(self, recording: Recording) -> None:
-        super().__init__("ticker")
-        self._recording = recording
-        self._samples: list[tuple[float, float]] = []
-        self.cpu_s_per_s = 0.0
-
-    def step(self) -> None:
-        """One look."""
-        now, cpu_s = time.monotonic(), time.process_time()
-        self._samples = [sample for sample in self._samples if now - sample[0] <= _COST_WINDOW_S]
-        self._samples.append((now, cpu_s))
-        oldest, cpu_before_s = self._samples[0]
-        if now > oldest:
-            self.cpu_s_per_s = (cpu_s - cpu_before_s) / (now - oldest)
-        self._recording.look_at_problems()
-        self.wait(1.0)
 
 
 class RunningEngine:
     """Answers from any thread."""
 
     def __init__(
-        self, paths: AgentPaths, config: Config, recording: Recording, sending: Sending, stop: threading.Event
+        self,
+        paths: AgentPaths,
+        config: Config,
+        recording: Recording,
+        sending: Sending,
+        watching: Watching,
+        stop: threading.Event,
     ) -> None:
-        self.ticker = Ticker(recording)
+        self.watching = watching
+        self.ticker = Ticker(recording, watching)
         self.hotkey = ""
         self._paths = paths
         self._config = config
@@ -88,7 +70,7 @@ class RunningEngine:
             buffered_bytes=recording.ring.buffered_bytes,
             max_buffer_ns=self._config.ring.max_duration_s * SECOND_NS,
             cpu_s_per_s=round(self.ticker.cpu_s_per_s, 3),
-            rss_bytes=_rss_bytes(),
+            rss_bytes=rss_bytes(),
             frames_captured=video.counters.num_captured,
             frames_dropped=video.counters.num_dropped + video.counters.num_skipped,
             screen_source=video.source.name,
@@ -110,6 +92,8 @@ class RunningEngine:
                 recording.ring, self._config.ring, num_recoverable=recording.recovering.num_left
             ),
             picture=picture_status(video, self._config),
+            health=self.watching.health(),
+            cost=self.ticker.cost(),
         )
         status.sound.extend(recording.sounds.tracks())
         return status
@@ -141,19 +125,3 @@ class RunningEngine:
         """As the port says."""
         self._stop.set()
         self.note_change()
-
-
-def _rss_bytes() -> int:
-    """Memory that this process holds."""
-    try:
-        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf(
-            "SC_PAGE_SIZE"
-        )
-    except (OSError, AttributeError):
-        pass
-    if sys.platform == "win32":
-        return 0
-    import resource
-
-    # macOS counts the peak, in bytes.
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -114,6 +114,11 @@ class SoundLane:
         return self._pipeline.drift_ppm
 
     @property
+    def errors_ms(self) -> dict[SoundName, float]:
+        """How far each source is from the picture: from where its device's stamps put it. Any thread."""
+        return self._pipeline.errors_ms
+
+    @property
     def is_running(self) -> bool:
         """Are both threads alive? Any thread."""
         return self._pipeline.is_running and self._watch.is_running

@@ -82,6 +82,8 @@ class ThreadedDatabase:
         database = Database(connection, execute_plugins=False)
         database.execute("pragma journal_mode=wal")
         database.execute("pragma synchronous=normal")
+        # What is deleted is overwritten: a forgotten title must not stay in free pages.
+        database.execute("pragma secure_delete=on")
         self._local.database = database
         return database
 

@@ -49,6 +49,11 @@ class Library:
         """Close it for all threads. Twice is once."""
         self._database.close()
 
+    @property
+    def database(self) -> ThreadedDatabase:
+        """The open file, for queries that have a module of their own."""
+        return self._database
+
     # -- clips --
 
     def add_clip(self, clip: SavedClip) -> None:

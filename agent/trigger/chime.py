@@ -1,4 +1,4 @@
-"""What the streamer hears of a press: heard, saved and failed sound different.
+"""What the streamer hears: a press that was heard, saved or failed, and an alarm, each different.
 
 Each sound is a few short sine tones, made here. `play` returns at once; the thread `chime` plays them in turn, but
 "heard" cuts short what sounds: it answers a key that is down now. A sound is dropped when three wait already. A
@@ -27,12 +27,13 @@ _LATENCY_S = 0.04
 _MAX_TURN_S = 2.0
 # Silence behind each sound: one shorter than the output's buffer would never begin, and its end would be cut off.
 _TAIL = np.zeros(_RATE_HZ // 5, np.float32)
-Sound = Literal["heard", "saved", "failed"]
-# (frequency in Hz, length in s): a tick, a rising pair, a low falling pair.
+Sound = Literal["heard", "saved", "failed", "alarm"]
+# (frequency in Hz, length in s): a tick, a rising pair, a low falling pair, a high pair three times.
 _TONES: dict[Sound, list[tuple[float, float]]] = {
     "heard": [(1400.0, 0.03)],
     "saved": [(880.0, 0.08), (1320.0, 0.12)],
     "failed": [(330.0, 0.15), (220.0, 0.25)],
+    "alarm": [(1760.0, 0.09), (1175.0, 0.09)] * 3,
 }
 
 

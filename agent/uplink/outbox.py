@@ -27,6 +27,7 @@ from agent.uplink.outbox_rows import (
     close_session,
     drop,
     purge_sessions,
+    remember_stored,
     time_covered_ns,
 )
 from agent.uplink.ranges import Range, from_wire, holds, holes, merge, to_ranges
@@ -80,6 +81,11 @@ class Outbox:
     def nudge(self) -> None:
         """Tell the listener that there is something new to send."""
         self._on_change()
+
+    def note_freed(self, num_bytes: int) -> None:
+        """So much was deleted by a query that is not of this module."""
+        with self._lock:
+            self._held_bytes -= num_bytes
 
     def start_session(self, session_id: str, started_unix_ms: int) -> None:
         """Begin the live session; one that a crash left open is ended with what it has.
@@ -219,6 +225,7 @@ class Outbox:
         with self._lock, self.file.transaction() as db:
             for item in held:
                 for first, last in from_wire(item.stored):
+                    remember_stored(db, item.session_id, item.lane, first, last)
                     deleted += self._delete(db, item.session_id, item.lane, first, last)
             purge_sessions(db)
         return deleted
@@ -281,7 +288,9 @@ class Outbox:
     def gap_lines(self) -> list[str]:
         """What will never be uploaded, for people: `23 s of mic not uploaded: outbox full`."""
         rows = self.file.rows(
-            "select lane, reason, sum(duration_ns) from events where kind = 'gap' group by lane, reason"
+            "select lane, reason, sum(duration_ns) from events where kind = 'gap'"
+            # What was sent and then forgotten did not fail to be uploaded.
+            " and not (reason = 'forgotten' and duration_ns = 0) group by lane, reason"
         )
         return [
             f"{duration_ns / SECOND_NS:.0f} s of {segment.LANE_NAMES.get(lane, lane)} not uploaded: "
@@ -379,6 +388,7 @@ class Outbox:
                 [session_id, lane, first, last],
             )
         for first, last in stored:
+            remember_stored(db, session_id, lane, first, last)
             self._delete(db, session_id, lane, first, last)
         gaps = db.execute(
             "select first, last from events where kind = 'gap' and session_id = ? and lane = ?",

@@ -62,6 +62,22 @@ def first(db: Any) -> None:
         db.execute(statement)
 
 
+@migrations()
+def what_the_coordinator_has(db: Any) -> None:
+    """The spans of what left this PC and is here no more, so that it can be told to forget them."""
+    db.execute(
+        """create table stored_chunks (
+            session_id text not null, lane integer not null, seq integer not null,
+            start_ns integer not null, end_ns integer not null,
+            primary key (session_id, lane, seq)) without rowid"""
+    )
+    db.execute(
+        """create table sent_sources (
+            request_id text primary key, session_id text not null, start_ns integer not null,
+            end_ns integer not null, size_bytes integer not null) without rowid"""
+    )
+
+
 class OutboxMovedAside(EnvironmentProblem):
     """The file was damaged; it was renamed and a new one begun. What was in it is not uploaded."""
 
@@ -106,6 +122,13 @@ class OutboxFile:
             values = dict(parameters) if isinstance(parameters, Mapping) else list(parameters)
             return list(self._current().execute(sql, values).fetchall())
 
+    def scrub(self) -> None:
+        """Let nothing of what was deleted stay in the write-ahead log either."""
+        with self._lock, self._translated():
+            connection = self._current().conn
+            if not connection.in_transaction:
+                connection.execute("pragma wal_checkpoint(truncate)")
+
     def close(self) -> None:
         """Close the file. Twice is once."""
         with self._lock:
@@ -130,6 +153,8 @@ class OutboxFile:
                     raise damage
             db.enable_wal()
             connection.execute("pragma synchronous=full")
+            # What is deleted is overwritten with zeros: forgotten sound must not stay in free pages.
+            connection.execute("pragma secure_delete=on")
             connection.execute("pragma wal_autocheckpoint=1000")
             connection.execute("pragma journal_size_limit=16777216")
             migrations.apply(db)

@@ -84,6 +84,15 @@ def add_gap(db: Database, session_id: str, lane: int, span: Range, reason: str, 
     )
 
 
+def remember_stored(db: Database, session_id: str, lane: int, first: int, last: int) -> None:
+    """The coordinator has these in its object store: keep only what they span."""
+    db.execute(
+        "insert or ignore into stored_chunks select session_id, lane, seq, start_ns, end_ns"
+        f" from chunks where {IN_SPAN}",
+        [session_id, lane, first, last],
+    )
+
+
 def time_covered_ns(db: Database, session_id: str, lane: int, first: int, last: int) -> int:
     """How much time the chunks of a span of numbers cover."""
     row = db.execute(
@@ -102,7 +111,7 @@ def purge_sessions(db: Database) -> None:
         " and not exists (select 1 from wishes w where w.session_id = s.session_id)"
     ).fetchall()
     for (session_id,) in done:
-        for table in ("sessions", "lanes", "events"):
+        for table in ("sessions", "lanes", "events", "stored_chunks", "sent_sources"):
             db.execute(f"delete from {table} where session_id = ?", [session_id])
     if done:
         log.info("sessions_fully_stored", num_sessions=len(done))

@@ -55,6 +55,10 @@ class SourceFulfiller:
         self._to_pin = threading.Event()
         self._to_upload = threading.Event()
         self._threads: list[threading.Thread] = []
+        # The wish that is being fulfilled, and what ends it.
+        self._busy = threading.Condition()
+        self._current: SourceWish | None = None
+        self._stop_current = threading.Event()
 
     def start(self) -> None:
         """Start both threads; wishes from before a crash are taken up again."""
@@ -66,6 +70,8 @@ class SourceFulfiller:
     def stop(self) -> None:
         """Stop within 2 s; what was not answered stays in the outbox. Twice is once."""
         self._stopping.set()
+        with self._busy:
+            self._stop_current.set()
         self._to_pin.set()
         self._to_upload.set()
         deadline_s = time.monotonic() + _STOP_S
@@ -82,6 +88,30 @@ class SourceFulfiller:
             self._to_pin.set()
             # A renewed URL may be what a waiting upload needs.
             self._to_upload.set()
+
+    def forget(self, session_id: str, start_ns: int, end_ns: int, *, timeout_s: float = 5.0) -> int:
+        """Answer every open wish for part of this span with UNAVAILABLE, and end an upload of it; returns how many.
+
+        Waits until nobody writes or sends such a file any more, at most `timeout_s`. Raises as `Outbox`.
+        """
+
+        def is_meant(wish: SourceWish | None) -> bool:
+            return (
+                wish is not None
+                and wish.session_id == session_id
+                and wish.start_ns < end_ns
+                and wish.end_ns > start_ns
+            )
+
+        meant = [item.wish for item in self._book.open() if is_meant(item.wish)]
+        for wish in meant:
+            self._answer(wish, link_pb2.SourceReply.UNAVAILABLE, "the user had this span forgotten", None)
+        with self._busy:
+            if is_meant(self._current):
+                self._stop_current.set()
+            if not self._busy.wait_for(lambda: not is_meant(self._current), timeout_s):
+                log.warning("source_request_still_running", timeout_s=timeout_s)
+        return len(meant)
 
     def _pin_all(self) -> None:
         self._loop(self._to_pin, self._pin_new)
@@ -115,7 +145,18 @@ class SourceFulfiller:
     def _upload_pinned(self) -> None:
         for item in self._book.open():
             if item.is_pinned and not self._stopping.is_set():
-                self._fulfil(item.wish)
+                with self._busy:
+                    if self._stopping.is_set():
+                        return
+                    self._current, self._stop_current = item.wish, threading.Event()
+                try:
+                    # Read again: it may have been answered since the list was made.
+                    if any(other.wish.request_id == item.wish.request_id for other in self._book.open()):
+                        self._fulfil(item.wish)
+                finally:
+                    with self._busy:
+                        self._current = None
+                        self._busy.notify_all()
 
     def _fulfil(self, wish: SourceWish) -> None:
         clip: ClipFile | None = None
@@ -136,12 +177,14 @@ class SourceFulfiller:
                 wish.upload_url,
                 headers=wish.headers,
                 expires_unix_ms=wish.expires_unix_ms,
-                stopping=self._stopping,
+                stopping=self._stop_current,
                 on_bytes=self._hooks.on_bytes,
                 ca_path=self._ca_path,
             )
         except UploadStopped:
-            # Not answered: taken up again at the next start.
+            # We stop: not answered, taken up again at the next start. Or forgotten: answered already.
+            if not self._stopping.is_set():
+                self._release(wish, clip)
             return
         except Exception as exc:  # noqa: BLE001  a wish's outermost frame: what fails becomes its answer
             self._give_up(wish, exc, clip)

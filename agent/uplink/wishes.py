@@ -75,6 +75,11 @@ class WishBook:
         """Done, one way or the other: the answer is sent until the coordinator has committed it."""
         with self._outbox.file.transaction() as db:
             db.execute("delete from wishes where request_id = ?", [wish.request_id])
+            if reply.state == link_pb2.SourceReply.UPLOADED:
+                db.execute(
+                    "insert or replace into sent_sources values (?, ?, ?, ?, ?)",
+                    [wish.request_id, wish.session_id, reply.start_ns, reply.end_ns, reply.size_bytes],
+                )
             add_event(db, wish.session_id, "reply", link_pb2.AgentMessage(source_reply=reply))
         self._outbox.nudge()
 

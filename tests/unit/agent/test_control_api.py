@@ -12,7 +12,7 @@ import pytest
 from agent.control.client import ControlClient
 from agent.control.server import ControlServer, Desks
 from agent.control.wire import clip_from_wire, clip_to_wire
-from agent.control.words import status_lines
+from agent.control.words import status_lines, status_value
 from agent.errors import AgentError, DiskFull, EngineNotRunning, InputUnusable, NothingToClip
 from agent.model.clips import SavedClip
 from agent.paths import AgentPaths
@@ -218,18 +218,30 @@ def test_a_long_data_directory_gets_a_short_socket_path(tmp_path: Path):
     assert len(str(paths.control_socket)) < 100
 
 
-def test_a_status_reads_as_words():
+def test_a_status_reads_as_words_the_state_first_then_alarms_then_the_cost():
     lines = status_lines(
         control_pb2.Status(
             state="ready",
             buffered_ns=298 * SECOND_NS,
             max_buffer_ns=300 * SECOND_NS,
             warnings=["no microphone"],
+            health=control_pb2.Health(
+                last_check_unix_ms=1,
+                last_check_age_s=12.3,
+                alarms=[control_pb2.Alarm(code="silent_mic", message="the microphone is dead")],
+            ),
+            cost=control_pb2.Cost(
+                cpu_s_per_s=0.31, rss_bytes=142 << 20, mb_per_min=61.2, gb_per_day=88.1, written_bytes=9
+            ),
         )
     )
 
-    assert lines[0] == "ready 4:58 of 5 min"
-    assert "warning: no microphone" in lines
+    assert lines[:4] == [
+        "ready 4:58, last check 12 s ago",
+        "ALARM silent_mic: the microphone is dead",
+        "warning: no microphone",
+        "costs 0.31 CPU cores, 142 MiB, 0.0 % dropped, 61 MB/min, 88 GB/day if it ran all day",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -258,3 +270,30 @@ def test_what_is_out_of_the_ordinary_with_the_picture_has_a_line(picture: contro
     lines = status_lines(control_pb2.Status(picture=picture))
 
     assert [text for text in lines if text not in usual] == [line]
+
+
+def test_a_gap_in_the_buffer_is_said_with_its_reason():
+    epochs = [
+        control_pb2.Epoch(start_ns=0, end_ns=60 * SECOND_NS, reason="start"),
+        control_pb2.Epoch(start_ns=70 * SECOND_NS, end_ns=135 * SECOND_NS, reason="suspended"),
+    ]
+
+    lines = status_lines(
+        control_pb2.Status(now_ns=135 * SECOND_NS, buffer=control_pb2.Buffer(folder="/r", epochs=epochs))
+    )
+
+    assert "buffer: cut 1:05 ago (the machine slept)" in lines
+
+
+def test_what_is_not_known_yet_is_null_in_json():
+    before = status_value(control_pb2.Status(health=control_pb2.Health(), cost=control_pb2.Cost()))
+    after = status_value(
+        control_pb2.Status(
+            health=control_pb2.Health(last_check_unix_ms=5), cost=control_pb2.Cost(gb_per_day=1.5)
+        )
+    )
+
+    assert before["picture"] is None
+    assert before["health"]["last_check_unix_ms"] is None and before["health"]["last_check_age_s"] is None
+    assert before["cost"]["gb_per_day"] is None and before["cost"]["cpu_s_per_s"] == 0
+    assert after["health"]["last_check_age_s"] == 0 and after["cost"]["gb_per_day"] == 1.5

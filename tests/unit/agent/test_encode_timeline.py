@@ -256,3 +256,14 @@ def test_a_device_that_was_exchanged_is_mended_within_seconds():
     device.run(10)
 
     assert device.run(60) < 2.5
+
+
+def test_it_says_how_far_the_sound_is_from_its_stamps():
+    timeline = SoundTimeline(0, max_samples=RATE)
+    timeline.place(0, ramp(0))
+    assert timeline.error_ms == 0
+
+    for start in range(BLOCK, 6 * BLOCK, BLOCK):
+        timeline.place(ns(start) + 10 * MILLISECOND_NS, ramp(start))
+
+    assert 0.5 < timeline.error_ms < 10

@@ -1,0 +1,196 @@
+"""Forgetting reaches everything on this PC that holds a span, and says what it does not reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.engine.forgetting import asked_span
+from agent.engine.forgetting_journal import ForgetOrder, ForgettingJournal
+from agent.errors import DiskFull, InputUnusable
+from protos.clippy.v1 import control_pb2, media_pb2
+from protos.timebase import SECOND_NS
+from tests.fakes.forgettable import NOW_NS, SESSION, Forgettable
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Iterator[Forgettable]:
+    made = Forgettable(tmp_path)
+    made.fill()
+    yield made
+    made.close()
+
+
+def ask(
+    there: Forgettable, start_s: int, end_s: int, *clip_ids: str, is_preview: bool = False
+) -> control_pb2.ForgetReceipt:
+    request = control_pb2.ForgetRequest(
+        start_ns=start_s * SECOND_NS,
+        end_ns=end_s * SECOND_NS,
+        is_preview=is_preview,
+        clip_ids=clip_ids,
+    )
+    return there.forgetter.forget(request, session_id=SESSION, now_ns=NOW_NS)
+
+
+def counts(things: list[control_pb2.ForgottenThing]) -> dict[str, int]:
+    return {thing.what: thing.count for thing in things}
+
+
+def test_a_span_goes_from_everything_and_nothing_else_does(there: Forgettable):
+    receipt = ask(there, 22, 38)
+
+    assert there.holds(20, 40) == ["media 20", "media 21", "media 38", "media 39"]
+    assert there.outbox.unacked(SESSION, media_pb2.LANE_MIC) == [0, 1, 4, 5]
+    assert counts(receipt.gone) == {"ring": 16, "outbox": 2, "moments": 1}
+    assert not receipt.is_preview
+
+
+def test_the_receipt_says_how_far_it_went(there: Forgettable):
+    receipt = ask(there, 22, 38)
+
+    assert (receipt.start_ns, receipt.end_ns) == (20 * SECOND_NS, 40 * SECOND_NS)
+
+
+def test_a_preview_says_the_same_and_changes_nothing(there: Forgettable):
+    preview = ask(there, 22, 38, "middle", is_preview=True)
+    before = there.holds(0, 60, ("first", "middle", "last"))
+
+    receipt = ask(there, 22, 38, "middle")
+
+    assert len(before) == 60 + 6 + 3 + 9
+    assert preview.is_preview and counts(preview.gone) == counts(receipt.gone)
+    assert (preview.start_ns, preview.end_ns) == (receipt.start_ns, receipt.end_ns)
+
+
+def test_saved_clips_that_overlap_are_listed_and_stay_unless_ticked(there: Forgettable):
+    receipt = ask(there, 22, 55, "middle")
+
+    assert [clip.clip_id for clip in receipt.overlapping_clips] == ["last"]
+    assert counts(receipt.remaining) == {"clips": 1}
+    assert there.holds(22, 50, ("middle",)) == []
+    assert there.library.clip("last") is not None and (there.data / "last.mp4").exists()
+
+
+def test_a_ticked_clip_that_does_not_overlap_stays(there: Forgettable):
+    ask(there, 22, 38, "first")
+
+    assert there.library.clip("first") is not None and (there.data / "first.mp4").exists()
+
+
+def test_a_locked_clip_stays_even_when_it_is_ticked(there: Forgettable):
+    there.library.set_locked("middle", True)
+
+    receipt = ask(there, 22, 38, "middle")
+
+    (remaining,) = receipt.remaining
+    assert (remaining.what, remaining.count) == ("clips", 1) and "unlock" in remaining.reason
+    assert there.library.clip("middle") is not None and (there.data / "middle.mp4").exists()
+
+
+def test_a_clip_in_the_trash_is_a_clip_that_holds_it(there: Forgettable):
+    there.library.set_trashed("middle", path=str(there.data / "middle.mp4"), original_path="x", at_unix_ms=9)
+
+    receipt = ask(there, 22, 38)
+
+    assert [clip.clip_id for clip in receipt.overlapping_clips] == ["middle"]
+
+
+def test_files_that_were_made_for_handing_on_go_with_the_span(there: Forgettable):
+    shared = there.data / "shared" / "middle"
+    shared.mkdir(parents=True)
+    (shared / "middle.mp4").write_bytes(b"to be handed on")
+
+    receipt = ask(there, 22, 38)
+
+    assert counts(receipt.gone)["shares"] == 1
+    assert list(shared.iterdir()) == []
+
+
+def test_what_the_coordinator_has_is_said_to_remain_there(there: Forgettable):
+    ranges = media_pb2.LaneRanges(
+        session_id=SESSION, lane=media_pb2.LANE_MIC, fsynced=[media_pb2.SeqRange(first=0, last=3)]
+    )
+    there.outbox.mark_fsynced([ranges])
+
+    receipt = ask(there, 22, 25)
+
+    (remaining,) = [thing for thing in receipt.remaining if thing.what == "coordinator"]
+    assert remaining.count == 1 and "until they are deleted there" in remaining.reason
+    assert there.tombstones() == [(2, 2)]
+
+
+def test_a_chunk_that_is_still_being_made_is_refused_from_then_on(there: Forgettable):
+    ask(there, 40, 60)
+
+    assert there.spans.overlap(59 * SECOND_NS, 69 * SECOND_NS)
+    assert not there.spans.overlap(60 * SECOND_NS, 70 * SECOND_NS)
+
+
+def test_files_of_requests_that_were_ended_go(there: Forgettable):
+    there.num_requests = 1
+
+    receipt = ask(there, 0, 10)
+
+    assert list(there.uploads.iterdir()) == []
+    assert counts(receipt.gone)["uploads"] == 1
+
+
+def test_a_full_disk_forgets_nothing_and_says_so(there: Forgettable):
+    blocked = there.data / "forgetting.part"
+    blocked.mkdir()
+
+    with pytest.raises(DiskFull, match="nothing was forgotten"):
+        ask(there, 0, 60)
+
+    assert len(there.holds(0, 60)) == 60 + 6 + 3
+
+
+def test_what_a_kill_interrupted_is_finished(there: Forgettable):
+    journal = ForgettingJournal(there.data / "forgetting.json")
+    journal.write(ForgetOrder(session_id=SESSION, start_ns=0, end_ns=30 * SECOND_NS, clip_ids=("first",)))
+
+    receipt = there.forgetter.finish()
+
+    assert receipt is not None and there.holds(0, 30, ("first",)) == []
+    assert journal.read() is None
+    assert there.forgetter.finish() is None
+
+
+@pytest.mark.logs("forgetting_journal_unreadable")
+def test_a_damaged_journal_stops_nobody(there: Forgettable):
+    (there.data / "forgetting.json").write_bytes(b"{")
+
+    assert there.forgetter.finish() is None
+
+
+@pytest.mark.parametrize(
+    ("request_", "span_s"),
+    [
+        (control_pb2.ForgetRequest(last_ns=20 * SECOND_NS), (40, 60)),
+        # more than there is: everything
+        (control_pb2.ForgetRequest(last_ns=900 * SECOND_NS), (0, 60)),
+        (control_pb2.ForgetRequest(start_ns=5 * SECOND_NS, end_ns=9 * SECOND_NS), (5, 9)),
+        (control_pb2.ForgetRequest(start_ns=5 * SECOND_NS), (5, 60)),
+        # the future cannot be forgotten
+        (control_pb2.ForgetRequest(start_ns=5 * SECOND_NS, end_ns=99 * SECOND_NS), (5, 60)),
+    ],
+)
+def test_spans(request_: control_pb2.ForgetRequest, span_s: tuple[int, int]):
+    assert asked_span(request_, now_ns=NOW_NS) == tuple(second * SECOND_NS for second in span_s)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        control_pb2.ForgetRequest(start_ns=9, end_ns=9),
+        control_pb2.ForgetRequest(start_ns=NOW_NS),
+        control_pb2.ForgetRequest(last_ns=-1),
+        control_pb2.ForgetRequest(start_ns=-5),
+    ],
+)
+def test_what_is_no_span_is_refused(request_: control_pb2.ForgetRequest):
+    with pytest.raises(InputUnusable):
+        asked_span(request_, now_ns=NOW_NS)

@@ -767,11 +767,14 @@ class Recoverable(_message.Message):
     DURATION_NS_FIELD_NUMBER: _builtins.int
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
     CREATED_UNIX_MS_FIELD_NUMBER: _builtins.int
+    ENDED_UNIX_MS_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     duration_ns: _builtins.int
     """of its epochs together"""
     size_bytes: _builtins.int
     created_unix_ms: _builtins.int
+    ended_unix_ms: _builtins.int
+    """when its newest packet was written; 0: not known"""
     def __init__(
         self,
         *,
@@ -779,10 +782,11 @@ class Recoverable(_message.Message):
         duration_ns: _builtins.int = ...,
         size_bytes: _builtins.int = ...,
         created_unix_ms: _builtins.int = ...,
+        ended_unix_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_unix_ms", b"created_unix_ms", "duration_ns", b"duration_ns", "session_id", b"session_id", "size_bytes", b"size_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_unix_ms", b"created_unix_ms", "duration_ns", b"duration_ns", "ended_unix_ms", b"ended_unix_ms", "session_id", b"session_id", "size_bytes", b"size_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

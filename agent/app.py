@@ -51,6 +51,10 @@ def run_app(paths: AgentPaths, engine_command: Sequence[str] | None = None) -> i
         window.raise_()
         window.activateWindow()
 
+    def open_forget() -> None:
+        open_window()
+        window.forget.ask()
+
     def start_engine() -> None:
         try:
             engine.start()
@@ -60,6 +64,9 @@ def run_app(paths: AgentPaths, engine_command: Sequence[str] | None = None) -> i
             window.state_panel.show_starting()
 
     tray.open_wanted.connect(open_window)
+    tray.forget_wanted.connect(open_forget)
+    # Where there is no tray, the taskbar's entry asks for attention.
+    tray.alarm_raised.connect(lambda _alarm: application.alert(window))
     tray.quit_wanted.connect(application.quit)
     # Only once the engine has heard it: quitting at once would take the call back.
     tray.stop_wanted.connect(bridge.stop_engine)

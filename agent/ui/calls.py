@@ -1,10 +1,12 @@
 """Calls of the engine that run beside the main thread, and say there how they ended.
 
-A `CallPool` belongs to the main thread; its threads touch nothing but the work they were given.
+A `CallPool` and its calls belong to the main thread; its threads touch nothing but the work they were given, and
+know a call by its number alone: a QObject whose last reference goes in another thread is deleted there.
 """
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -35,7 +37,7 @@ class CallPool(QObject):
         max_calls: how many may run and wait; more fail at once, with words.
     """
 
-    _ended = Signal(object, bool, object)
+    _ended = Signal(int, bool, object)
 
     def __init__(self, name: str, *, num_threads: int, max_calls: int) -> None:
         super().__init__()
@@ -43,6 +45,8 @@ class CallPool(QObject):
         self._max_calls = max_calls
         self._free = threading.BoundedSemaphore(max_calls)
         self._stopping = threading.Event()
+        self._numbers = itertools.count()
+        self._under_way: dict[int, Call] = {}
         self._ended.connect(self._tell, Qt.ConnectionType.QueuedConnection)
 
     def run(self, work: Callable[[], object], *, refusal: str = "") -> Call:
@@ -50,19 +54,22 @@ class CallPool(QObject):
         call = Call()
         if self._stopping.is_set():
             return call
+        number = next(self._numbers)
+        self._under_way[number] = call
         if not self._free.acquire(blocking=False):
             words = refusal or f"{self._max_calls} requests are under way already; wait for the first of them"
-            self._ended.emit(call, False, words)
+            self._ended.emit(number, False, words)
             return call
-        self._threads.submit(self._guarded, call, work)
+        self._threads.submit(self._guarded, number, work)
         return call
 
     def stop(self) -> None:
         """Take nothing more, and tell of nothing more. Twice is once."""
         self._stopping.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._under_way.clear()
 
-    def _guarded(self, call: Call, work: Callable[[], object]) -> None:
+    def _guarded(self, number: int, work: Callable[[], object]) -> None:
         is_done, answer = False, None
         try:
             answer = work()
@@ -77,10 +84,11 @@ class CallPool(QObject):
         finally:
             self._free.release()
         if not self._stopping.is_set():
-            self._ended.emit(call, is_done, answer)
+            self._ended.emit(number, is_done, answer)
 
-    def _tell(self, call: Call, is_done: bool, answer: object) -> None:
-        if self._stopping.is_set():
+    def _tell(self, number: int, is_done: bool, answer: object) -> None:
+        call = self._under_way.pop(number, None)
+        if call is None or self._stopping.is_set():
             return
         if is_done:
             call.done.emit(answer)

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from agent.ui.texts import clock, text_label
+from agent.ui.texts import clock, sentence, text_label
 from protos.clippy.v1 import clips_pb2, control_pb2
 
 
@@ -46,7 +46,7 @@ class MomentsPage(QScrollArea):
         if answer.moments:
             layout.addStretch(1)
         else:
-            empty = text_label("empty", f"No moments yet.\n{_sentence(answer.reason)}")
+            empty = text_label("empty", f"No moments yet.\n{sentence(answer.reason)}")
             empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
             layout.addWidget(empty, 1)
         self.setWidget(inside)
@@ -60,7 +60,7 @@ class MomentsPage(QScrollArea):
         card.setObjectName("card")
         layout = QVBoxLayout(card)
         layout.setContentsMargins(14, 12, 14, 12)
-        title = moment.title or _sentence(moment.kind)
+        title = moment.title or sentence(moment.kind)
         layout.addWidget(text_label("title", title))
         span = f"{clock(moment.start_ns)}–{clock(moment.end_ns)}"
         layout.addWidget(text_label("facts", f"{span} · {moment.kind} · score {moment.score:.2f}"))
@@ -100,7 +100,3 @@ def _evidence_row(evidence: clips_pb2.Evidence) -> QHBoxLayout:
     row.addWidget(bar, 0, Qt.AlignmentFlag.AlignTop)
     row.addWidget(text_label("facts", f"{evidence.lane}: {evidence.note}"), 1)
     return row
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]

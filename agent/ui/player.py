@@ -24,7 +24,7 @@ class Picture(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._image = QImage()
-        self.setMinimumSize(QSize(320, 180))
+        self.setMinimumSize(QSize(240, 48))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Picture")
 
@@ -55,6 +55,7 @@ class Player(QWidget):
         super().__init__()
         self.picture = Picture()
         self.title = ElidedLabel("title")
+        self.title.hide()
         self._player = QMediaPlayer(self)
         self._sound = QAudioOutput(self)
         self._sink = QVideoSink(self)
@@ -113,6 +114,12 @@ class Player(QWidget):
         self._button.setEnabled(False)
         self._slider.setEnabled(False)
 
+    def look_at(self, path: str, position_ms: int) -> None:
+        """Stand still at a place of a file; outside of it at its nearest end. Nothing if another file is loaded."""
+        if self._player.source() == QUrl.fromLocalFile(path) and self._player.duration() > 0:
+            self._player.pause()
+            self._player.setPosition(min(max(0, position_ms), self._player.duration()))
+
     def position_ms(self) -> int:
         """How far it is."""
         return self._player.position()
@@ -142,3 +149,4 @@ class Player(QWidget):
         self.title.setObjectName(look)
         self.title.style().polish(self.title)
         self.title.show_text(text)
+        self.title.setVisible(bool(text))

@@ -5,6 +5,7 @@ What comes from outside is shown as plain text, never as HTML.
 
 from __future__ import annotations
 
+import datetime
 import html
 from pathlib import Path
 
@@ -20,6 +21,38 @@ def clock(time_ns: int) -> str:
     minutes, seconds = divmod(time_ns // SECOND_NS, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def length_words(time_ns: int) -> str:
+    """A length as a person says it: `0.5 s`, `30 s`, `4:32`."""
+    if time_ns >= 60 * SECOND_NS:
+        return clock(time_ns)
+    seconds = time_ns / SECOND_NS
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+
+
+def size_words(size_bytes: int) -> str:
+    """A size as `812 kB`, `12.3 MB` or `1.2 GB`."""
+    if size_bytes < 1e6:
+        return f"{size_bytes / 1e3:.0f} kB"
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes < 1e9 else f"{size_bytes / 1e9:.1f} GB"
+
+
+def time_of_day(unix_ms: int, now_unix_ms: int) -> str:
+    """`21:14`, with the day where it was not within the last 18 hours."""
+    moment = datetime.datetime.fromtimestamp(unix_ms / 1000).astimezone()
+    is_near = abs(now_unix_ms - unix_ms) < 18 * 3_600_000
+    return f"{moment:%H:%M}" if is_near else f"{moment:%H:%M on %d %b}"
+
+
+def sentence(text: str) -> str:
+    """With a capital letter."""
+    return text[:1].upper() + text[1:]
+
+
+def clip_name(title: str, path: str) -> str:
+    """What a clip is called: its title, or its file's name."""
+    return title or Path(path).stem
 
 
 def shown_path(path: str) -> str:

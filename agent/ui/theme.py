@@ -11,6 +11,8 @@ TEXT_COLOUR = "#eceef4"
 QUIET_COLOUR = "#a3a8b8"
 LINE_COLOUR = "#5b6072"
 PROBLEM_COLOUR = "#ff7a70"
+NOTE_COLOUR = "#ffb74d"
+ACCENT_COLOUR = "#7c5cff"
 STATE_COLOURS = {
     "ready": "#3ddc84",
     "starting": "#ffb74d",

@@ -78,7 +78,7 @@ def app_picture(stage: Stage, stack: contextlib.ExitStack, path: Path) -> None:
     time.sleep(3)
     # The first card's button lies below its evidence.
     subprocess.run(
-        ["xdotool", "mousemove", "88", "337", "click", "1"], env=environment, check=True, timeout=10
+        ["xdotool", "mousemove", "88", "402", "click", "1"], env=environment, check=True, timeout=10
     )
     time.sleep(6)
     desktop.screenshot(path)

@@ -10,14 +10,24 @@ import pytest
 from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible
-from PySide6.QtWidgets import QLabel, QPushButton, QTabWidget, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QLabel,
+    QPushButton,
+    QScrollBar,
+    QTabBar,
+    QTabWidget,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from agent.control.server import ControlServer
 from agent.errors import DiskFull
 from agent.paths import AgentPaths
 from agent.ui.bridge import Bridge, ShownClip
-from agent.ui.clips_page import ClipsPage
+from agent.ui.clip_list import ClipList
 from agent.ui.moments_page import MomentsPage
 from agent.ui.state_panel import StatePanel
 from agent.ui.texts import ElidedLabel, shown_path
@@ -177,18 +187,19 @@ def test_clips_are_listed_with_their_pictures(
     here = dataclasses.replace(CLIP, clip_id="c2", path=str(file), thumbnail_path=str(thumbnail))
     engine.saved_clips = [here, CLIP]
 
-    qtbot.waitUntil(lambda: window.clips.count() == 2)
+    shown = window.clips.list
+    qtbot.waitUntil(lambda: shown.count() == 2)
 
-    assert "goal" in window.clips.item(0).text()
-    assert "the file is gone" in window.clips.item(1).text()
+    assert "goal" in shown.item(0).text()
+    assert "the file is gone" in shown.item(1).text()
     settle(qtbot, window)
-    first = window.clips.visualItemRect(window.clips.item(0))
-    colour = window.clips.viewport().grab().toImage().pixelColor(first.left() + 60, first.center().y())
+    first = shown.visualItemRect(shown.item(0))
+    colour = shown.viewport().grab().toImage().pixelColor(first.left() + 60, first.center().y())
     assert colour.red() > 150 > colour.green()
 
 
 def test_the_list_keeps_selection_and_place_when_a_clip_is_added(qtbot: QtBot):
-    page = ClipsPage()
+    page = ClipList("Clips", "No clips yet.")
     qtbot.addWidget(page)
     page.resize(400, 300)
     page.show()
@@ -206,7 +217,7 @@ def test_the_list_keeps_selection_and_place_when_a_clip_is_added(qtbot: QtBot):
 
 
 def test_a_name_of_any_length_never_makes_the_list_scroll_sideways(qtbot: QtBot):
-    page = ClipsPage()
+    page = ClipList("Clips", "No clips yet.")
     qtbot.addWidget(page)
     page.resize(360, 300)
     page.show()
@@ -305,7 +316,16 @@ def test_number_keys_switch_between_the_pages(qtbot: QtBot, window: MainWindow):
 
 def test_everything_that_can_be_used_has_a_name(qtbot: QtBot, window: MainWindow):
     nameless = []
-    for widget in (window.clips, window.moments, *window.findChildren(QPushButton), window.player.picture):
+    usable = [
+        *window.findChildren(QAbstractButton),
+        *window.findChildren(QAbstractSlider),
+        *window.findChildren(QAbstractItemView),
+    ]
+    pages = (window.clips, window.moments, window.sound, window.player.picture, window.state_panel.buffer)
+    for widget in (*pages, *usable):
+        # Qt's own: scroll bars, and the tab bar's arrows.
+        if isinstance(widget, QScrollBar) or isinstance(widget.parent(), QTabBar):
+            continue
         interface = QAccessible.queryAccessibleInterface(widget)
         if not interface.text(QAccessible.Text.Name):
             nameless.append(widget)

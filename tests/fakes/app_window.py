@@ -1,0 +1,58 @@
+"""The app's window over a real control server, and what a person sees in it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from PySide6.QtWidgets import QAbstractButton, QLabel, QWidget
+from pytestqt.qtbot import QtBot
+
+from agent.control.server import ControlServer
+from agent.paths import AgentPaths
+from agent.ports import Engine
+from agent.ui.bridge import Bridge
+from agent.ui.theme import stylesheet
+from agent.ui.window import MainWindow
+
+
+@contextlib.contextmanager
+def served_bridge(engine: Engine, folder: Path) -> Iterator[Bridge]:
+    """A bridge, not started, to `engine` behind a control server."""
+    socket_path = AgentPaths(data=folder).control_socket
+    server = ControlServer(engine, socket_path)
+    server.start()
+    bridge = Bridge(socket_path)
+    yield bridge
+    bridge.stop()
+    server.stop()
+
+
+def shown_window(qtbot: QtBot, bridge: Bridge) -> MainWindow:
+    """A window on a started bridge."""
+    window = MainWindow(bridge)
+    window.setStyleSheet(stylesheet())
+    qtbot.addWidget(window)
+    bridge.start()
+    window.show()
+    return window
+
+
+def texts(widget: QWidget) -> str:
+    """Everything a person can read in it."""
+    parts: list[QLabel | QAbstractButton] = [
+        *widget.findChildren(QLabel),
+        *widget.findChildren(QAbstractButton),
+    ]
+    return "\n".join(part.text() for part in parts if part.isVisible())
+
+
+def says(widget: QWidget, *words: str) -> Callable[[], bool]:
+    """Does it show all of these?"""
+    return lambda: all(word in texts(widget) for word in words)
+
+
+def button(widget: QWidget, text: str) -> QAbstractButton:
+    """The button with this text."""
+    return next(found for found in widget.findChildren(QAbstractButton) if found.text() == text)

@@ -6,7 +6,7 @@ import datetime
 import html
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QColor, QImage, QImageReader, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QImage, QImageReader, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem
 
 from agent.model.clips import SavedClip
@@ -57,6 +57,7 @@ class ClipList(QListWidget):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         self._shown: list[ShownClip] = []
         self._by_id: dict[str, ShownClip] = {}
+        self._is_dragging = False
         # A picture is decoded once, not at each change of the list.
         self._pictures: dict[tuple[object, ...], QImage] = {}
         self.itemActivated.connect(self._choose)
@@ -106,8 +107,18 @@ class ClipList(QListWidget):
 
     def startDrag(self, _actions: Qt.DropAction) -> None:  # noqa: N802 - Qt's own naming
         """What is dragged out is never the clip's own file: who listens makes one that may leave."""
+        self._is_dragging = True
         if shown := self.current():
             self.drag_wanted.emit(shown)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's own naming
+        self._is_dragging = False
+        super().mousePressEvent(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's own naming
+        # Qt would select what the pointer passes while the file of the dragged clip is made.
+        if not (self._is_dragging and event.buttons()):
+            super().mouseMoveEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's own naming
         super().paintEvent(event)

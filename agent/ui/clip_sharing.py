@@ -50,7 +50,7 @@ class ClipSharing(QObject):
         self._hand_over(shown.clip, "copy")
 
     def drag(self, shown: ShownClip) -> None:
-        """Begin to drag the file. One that must be made first is dragged by the next move after that."""
+        """Begin to drag the file; one that must be made first, as soon as it is, if the button is still held then."""
         self._hand_over(shown.clip, "drag")
 
     def _hand_over(self, clip: SavedClip, way: _Way) -> None:
@@ -70,10 +70,11 @@ class ClipSharing(QObject):
     def _finish(self, clip: SavedClip, path: Path) -> None:
         key = (clip.clip_id, clip.start_ns, clip.end_ns)
         self._made[key] = path
-        if self._under_way.pop(key) == "copy":
-            self._use(clip, path, "copy")
-        else:
-            self.ended.emit("The file is ready: go on dragging, or drag it again")
+        way = self._under_way.pop(key)
+        if way == "drag" and not QGuiApplication.mouseButtons() & Qt.MouseButton.LeftButton:
+            self.ended.emit("The file is ready: drag the clip again")
+            return
+        self._use(clip, path, way)
 
     def _fail(self, clip: SavedClip, why: str) -> None:
         self._under_way.pop((clip.clip_id, clip.start_ns, clip.end_ns))
@@ -88,6 +89,7 @@ class ClipSharing(QObject):
                 f"Copied “{clip_name(clip.title, clip.path)}” as a file: paste it where it shall go"
             )
         else:
+            self.ended.emit("The file is ready: drop it where it shall go")
             self._start_drag(content, clip)
 
     def _drag_pointer(self, content: QMimeData, clip: SavedClip) -> None:

@@ -67,6 +67,7 @@ class Recovering:
                 duration_ns=orphan.duration_ns,
                 size_bytes=orphan.size_bytes,
                 created_unix_ms=orphan.created_unix_ms,
+                ended_unix_ms=_ended_unix_ms(orphan),
             )
             for orphan in orphans
         ]
@@ -146,3 +147,9 @@ class Recovering:
                 f"no session {session_id!r} was left behind by a killed engine; `clippy recover` lists those that were"
             )
         return orphan
+
+
+def _ended_unix_ms(orphan: OrphanSession) -> int:
+    """When its newest picture was recorded, by the wall clock at the beginning of that epoch."""
+    newest = orphan.epochs[-1]
+    return newest.info.created_unix_ms + (newest.end_ns - newest.info.start_ns) // MILLISECOND_NS

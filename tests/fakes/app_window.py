@@ -5,23 +5,24 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtWidgets import QAbstractButton, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
-from agent.control.server import ControlServer
+from agent.control.server import ControlServer, Desks
 from agent.paths import AgentPaths
-from agent.ports import Engine
 from agent.ui.bridge import Bridge
 from agent.ui.theme import stylesheet
 from agent.ui.window import MainWindow
 
 
 @contextlib.contextmanager
-def served_bridge(engine: Engine, folder: Path) -> Iterator[Bridge]:
-    """A bridge, not started, to `engine` behind a control server."""
+def served_bridge(engine: Any, folder: Path) -> Iterator[Bridge]:
+    """A bridge, not started, to `engine` (all of its ports in one) behind a control server."""
     socket_path = AgentPaths(data=folder).control_socket
-    server = ControlServer(engine, socket_path)
+    desks = Desks(sound=engine, recovery=engine, forgetter=engine)
+    server = ControlServer(engine, engine, socket_path, desks=desks)
     server.start()
     bridge = Bridge(socket_path)
     yield bridge

@@ -24,9 +24,9 @@ class SlowEngine(ToldEngine):
         super().__init__()
         self.may_save = threading.Event()
 
-    def save_clip(self, **wanted: object) -> object:
+    def save(self, **wanted: object) -> object:
         self.may_save.wait(20)
-        return super().save_clip(**wanted)
+        return super().save(**wanted)
 
 
 @pytest.fixture

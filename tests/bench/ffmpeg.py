@@ -35,8 +35,7 @@ def record_command(on: Stage, path: Path, *, has_sound: bool) -> list[str]:
     """The same picture, tracks, encoder settings and threads as ours; the cheaper of its scalers, as ours."""
     rate = str(on.frame_rate)
     command = ["ffmpeg", "-nostdin", "-hide_banner", "-y", "-f", "x11grab", "-framerate", rate]
-    command += ["-video_size", "{}x{}".format(*SIZE_PX), "-thread_queue_size", "64"]
-    command += ["-i", on.environment["DISPLAY"]]
+    command += ["-video_size", "{}x{}".format(*SIZE_PX), "-i", on.environment["DISPLAY"]]
     if has_sound:
         for source in ("voice.monitor", "game.monitor"):
             command += ["-f", "pulse", "-thread_queue_size", "1024", "-i", source]

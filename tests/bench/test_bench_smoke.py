@@ -15,7 +15,7 @@ PROMISED = {
     ("capture", "obs"): {"cpu_ratio_obs_30", "cpu_ratio_obs_30_per_frame"},
     ("capture", "rss"): {"rss_mib_300s", "cpu_s_per_s_300s"},
     ("clip", "30"): {"p95_ms_30s", "p95_ms_30s_with_wait", "av_offset_ms_max"},
-    ("clip", "300"): {"p95_ms_300s", "ffmpeg_copy_ms_300s"},
+    ("clip", "300"): {"p95_ms_300s", "cpu_ms_300s", "ffmpeg_copy_ms_300s", "cpu_ratio_ffmpeg_copy"},
     ("clip", "300live"): {"p95_ms_300s_live", "p95_ms_300s_live_with_wait"},
     ("clip", "exact"): {"frames_off_max"},
     ("clip", "obs"): {"obs_p95_ms"},

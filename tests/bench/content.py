@@ -24,7 +24,8 @@ SIZE_PX = (1920, 1080)
 VIDEO_RATE_BPS = 8_000_000
 BEEP_HZ = 1000
 NUM_PICTURES = 30
-_CELL_PX = 4
+_PATCH_PX = 11
+_GRAIN = 70
 _STEP_PX = 9  # how far the picture moves from frame to frame: not a whole number of cells
 # Of 1080 rows.
 _FLASH_ROWS = (60, 300)
@@ -39,10 +40,7 @@ class Scenery:
     def __init__(self, frame_rate: int, size_px: tuple[int, int] = SIZE_PX) -> None:
         self._frame_rate = frame_rate
         self._width, self._height = size_px
-        random = np.random.default_rng(7)
-        columns = self._width + _STEP_PX * NUM_PICTURES
-        cells = random.integers(40, 200, (self._height // _CELL_PX + 1, columns // _CELL_PX + 1), np.uint8)
-        self._texture = cells.repeat(_CELL_PX, axis=0).repeat(_CELL_PX, axis=1)
+        self._texture = _texture(self._height, self._width + _STEP_PX * NUM_PICTURES)
         self._shade = np.linspace(50, 180, self._width).astype(np.uint8)
         self.flash_rows = flash_rows(self._height)
 
@@ -50,15 +48,17 @@ class Scenery:
         """Picture `index` of the session: a new array, uint8, shape (height, width)."""
         turn = index % NUM_PICTURES
         height, width = self._height, self._width
-        # Below, a shade that slides; in the middle a texture that slides; at the bottom new noise each time.
+        # Below, a shade that slides; in the middle a texture that slides; at the bottom a strip of it that jumps.
         luma = np.tile(np.roll(self._shade, turn * 4), (height, 1))
         texture = self._rows(*_TEXTURE_ROWS)
         shift = turn * _STEP_PX
         luma[texture] = self._texture[: texture.stop - texture.start, shift : shift + width]
         fresh = self._rows(*_FRESH_ROWS)
         num_rows = fresh.stop - fresh.start
-        noise = np.random.default_rng(turn).integers(60, 180, (num_rows // 8 + 1, width // 8 + 1), np.uint8)
-        luma[fresh] = noise.repeat(8, axis=0).repeat(8, axis=1)[:num_rows, :width]
+        left, top = np.random.default_rng(turn).integers(
+            0, (_STEP_PX * NUM_PICTURES, self._height - num_rows)
+        )
+        luma[fresh] = self._texture[top : top + num_rows, left : left + width]
         luma[self.flash_rows] = self.level(index)
         return luma
 
@@ -70,8 +70,19 @@ class Scenery:
         return _WHITE if index % self._frame_rate * 10 < self._frame_rate else _GREY
 
 
+def _texture(height: int, width: int) -> npt.NDArray[np.uint8]:
+    """Leaves, roughly: patches of light and dark with a grain on them, aligned to no encoder's blocks."""
+    random = np.random.default_rng(7)
+    patches = random.normal(0.0, 1.0, (height // _PATCH_PX + 2, width // _PATCH_PX + 2))
+    patches = patches.repeat(_PATCH_PX, axis=0).repeat(_PATCH_PX, axis=1)[:height, :width]
+    field = 40 * patches + _GRAIN * random.normal(0.0, 1.0, (height, width))
+    for axis in (0, 1, 0, 1):
+        field = (field + np.roll(field, 1, axis) + np.roll(field, 2, axis)) / 3
+    return np.clip(field + 115, 20, 230).astype(np.uint8)
+
+
 def flash_rows(height_px: int) -> slice:
-    """Where it flashes: below the barcode, above the noise."""
+    """Where it flashes: below the barcode, above the texture."""
     return slice(_FLASH_ROWS[0] * height_px // SIZE_PX[1], _FLASH_ROWS[1] * height_px // SIZE_PX[1])
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import collections
 import dataclasses
 import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -20,12 +22,20 @@ from agent.ports import ScreenSource
 from agent.worker import OnProblem, Worker, ignore_problem
 from protos.timebase import SECOND_NS
 
+if TYPE_CHECKING:
+    import av
+
 log = structlog.get_logger()
-MAX_QUEUED_FRAMES = 3  # 25 MB of raw 1080p
+MAX_QUEUED_FRAMES = 3  # 9 MB of 1080p in 4:2:0, 25 as most screens give it
 _MAX_WAIT_S = 0.5
 _MAX_BACKOFF_S = 2.0
 # No grab takes so long: this process was stopped, or the machine slept.
 _MIN_SLEEP_S = 2
+
+
+def as_it_is(picture: av.VideoFrame) -> av.VideoFrame:
+    """For a queue that holds pictures as they were grabbed."""
+    return picture
 
 
 @dataclasses.dataclass(slots=True)
@@ -64,6 +74,11 @@ class FrameQueue:
             self._changed.notify()
             return True
 
+    @property
+    def has_room(self) -> bool:
+        """Would a frame be taken now?"""
+        return len(self._frames) < self._max_frames
+
     def get(self, timeout_s: float) -> CapturedFrame | None:
         """The oldest frame; None at the deadline, or when closed and empty."""
         with self._changed:
@@ -87,6 +102,7 @@ class CaptureWorker(Worker):
         queue: where frames go.
         frame_rate: ticks a second.
         counters: counts here.
+        prepare: makes of a grabbed picture what shall wait in the queue; in this thread.
         on_problem: told once of each outage.
     """
 
@@ -98,6 +114,7 @@ class CaptureWorker(Worker):
         clock: SessionClock,
         frame_rate: int,
         counters: VideoCounters,
+        prepare: Callable[[av.VideoFrame], av.VideoFrame] = as_it_is,
         on_problem: OnProblem = ignore_problem,
     ) -> None:
         super().__init__("capture-video", on_problem=on_problem)
@@ -107,6 +124,7 @@ class CaptureWorker(Worker):
         self._frame_rate = frame_rate
         self._pacer = Pacer(frame_rate, clock.monotonic_ns())
         self._counters = counters
+        self._prepare = prepare
         self._is_open = False
         self._num_failures = 0
         self._problem = ""
@@ -142,10 +160,13 @@ class CaptureWorker(Worker):
             return
         self._num_failures = 0
         self._problem = ""
-        if self._queue.put(frame):
+        if self._queue.has_room and self._queue.put(self._prepared(frame)):
             self._counters.num_captured += 1
         else:
             self._counters.num_dropped += 1
+
+    def _prepared(self, frame: CapturedFrame) -> CapturedFrame:
+        return dataclasses.replace(frame, picture=self._prepare(frame.picture))
 
     def tear_down(self) -> None:
         """Close the source; the encoder takes what is queued."""

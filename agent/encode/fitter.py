@@ -12,11 +12,15 @@ class PictureFitter:
     Args:
         width_px, height_px: even; the shape is the caller's business (`quality.fitted_size`).
         pixel_format: FFmpeg's name.
+
+    Attributes:
+        size_px: width and height.
     """
 
     def __init__(self, width_px: int, height_px: int, pixel_format: str = "yuv420p") -> None:
         self._width_px = width_px
         self._height_px = height_px
+        self.size_px = (width_px, height_px)
         self._pixel_format = pixel_format
         self._reformatter = VideoReformatter()
 

@@ -79,6 +79,11 @@ class VideoEncoder:
             frame_rate=frame_rate,
         )
 
+    def new_fitter(self) -> PictureFitter:
+        """Another fitter to what this encoder takes, for a thread of its own."""
+        track = self.track
+        return PictureFitter(track.width_px, track.height_px, pixel_format(track.encoder))
+
     def fit(self, picture: av.VideoFrame) -> av.VideoFrame:
         """The picture in the track's size and pixel format; the same object where it fits already."""
         return self._picture.fit(picture)

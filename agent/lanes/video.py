@@ -13,6 +13,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+import av
+
 from agent.capture.clock import SessionClock
 from agent.capture.video import CaptureWorker, FrameQueue, VideoCounters
 from agent.encode.choose import Encoders
@@ -104,6 +106,7 @@ class VideoLane:
             clock=clock,
             frame_rate=quality.frame_rate,
             counters=self.counters,
+            prepare=self._fit_ahead,
             on_problem=on_problem,
         )
         self._stepper = Stepper(
@@ -180,6 +183,10 @@ class VideoLane:
         """Stop capture, encode what is queued; False when a thread hangs. Twice is once."""
         is_captured = self._capture.stop(deadline_s / 2)
         return self._encode.stop(deadline_s / 2) and is_captured
+
+    def _fit_ahead(self, picture: av.VideoFrame) -> av.VideoFrame:
+        """In the thread `capture-video`, which runs only once there is a stream."""
+        return self._stream.fit_ahead(picture)
 
     def _tally(self) -> Tally:
         """What a lighter load could mend: frames the encoder had no time for, ticks the grab was too slow for."""

@@ -44,7 +44,8 @@ def configure_log(
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.PrintLoggerFactory(out),
-        cache_logger_on_first_use=True,
+        # A logger that were bound for good would go on writing to this stream when another is configured.
+        cache_logger_on_first_use=False,
     )
     logging.basicConfig(
         stream=out, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s", force=True

@@ -24,7 +24,7 @@ def main(place: str) -> None:
     player.play(place, "a clip")
     positions_ms: list[int] = []
     ends = time.monotonic() + 20
-    while time.monotonic() < ends and not (positions_ms and positions_ms[-1] > 1_000):
+    while time.monotonic() < ends and not (len(positions_ms) > 3 and positions_ms[-1] > 1_000):
         application.processEvents()
         time.sleep(0.02)
         if player.position_ms() > (positions_ms[-1] if positions_ms else 0):

@@ -38,7 +38,7 @@ class Recorded:
             recording.video.request_epoch("suspended")
             assert wait_until(lambda: recording.now_ns > 7 * SECOND_NS, 30)
             self.status = picture_status(recording.video, self.config)
-            self.clip = recording.session.press(
+            self.clip = recording.desk.presses.save(
                 monotonic_ns=time.monotonic_ns(), last_ns=6 * SECOND_NS, trigger="command"
             ).result(timeout=10)
             self.seen = see(self.clip.path)

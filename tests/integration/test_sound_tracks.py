@@ -66,7 +66,7 @@ def test_a_clip_has_each_application_on_its_own_track_and_once_in_the_mix(server
     assert wait_until(are_all_loud), recording.sounds.tracks()
     heard_ns = recording.now_ns
     assert wait_until(lambda: recording.ring.newest_ns > heard_ns + 2 * SECOND_NS)
-    clip = recording.session.press(
+    clip = recording.desk.presses.save(
         monotonic_ns=time.monotonic_ns(), last_ns=2 * SECOND_NS, trigger="command"
     ).result(timeout=20)
     tracks = tracks_of(Path(clip.path))

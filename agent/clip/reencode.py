@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
 import av
+import msgspec
 import structlog
 from av.codec.context import Flags
 
@@ -77,7 +77,7 @@ class PictureEncoder:
             self._num_pictures += 1
         for item in self._context.encode(picture):
             origin = self._by_pts.pop(item.pts)
-            yield dataclasses.replace(
+            yield msgspec.structs.replace(
                 origin,
                 track=self._track_number,
                 dts_ns=origin.pts_ns,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Sequence
+
+import msgspec
 
 from agent.errors import InputUnusable
 from agent.model.media import EncodedPacket, SpanLack, TrackParams
@@ -56,7 +57,7 @@ class ChosenTracks:
         for packet in self._span.packets():
             number = self._new_number.get(packet.track)
             if number is not None:
-                yield packet if number == packet.track else dataclasses.replace(packet, track=number)
+                yield packet if number == packet.track else msgspec.structs.replace(packet, track=number)
 
     def close(self) -> None:
         """Close the span below."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
+
 if TYPE_CHECKING:
     import av
     import numpy as np
@@ -92,9 +94,12 @@ class TrackParams:
         return "libdav1d" if self.codec == "av1" else self.codec
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class EncodedPacket:
-    """One encoded picture or audio block as it left the encoder. `track` indexes the epoch's tracks."""
+class EncodedPacket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One encoded picture or audio block as it left the encoder. `track` indexes the epoch's tracks.
+
+    Not a dataclass, because there are 170 a second and 50,000 in a clip of five minutes: this is made in a fifth of
+    the time, and the garbage collector, for which it holds nothing, passes it over.
+    """
 
     track: int
     pts_ns: int

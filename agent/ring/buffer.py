@@ -17,6 +17,8 @@ from agent.ring.store import GopStore, NoStore
 # How far in the future of the newest picture a span may be forgotten: what is on its way, and not what is to come.
 _MAX_AHEAD_NS = 10_000_000_000
 _MAX_FORGOTTEN = 4096
+# 6 s at 8.5 Mbit/s. Read from the page cache a press of 30 s takes no longer, and 10 MiB more would be held all day.
+_MAX_WRITTEN_BYTES = 6 * 1024 * 1024
 
 
 class GopBuffer:
@@ -27,12 +29,13 @@ class GopBuffer:
     ) -> None:
         """Args:
         max_duration_ns: at least so much is kept, at most one GOP more.
-        max_memory_bytes: what may be in memory beside the files.
+        max_memory_bytes: what may be in memory while the disk does not take it; what it has taken, at most 6 MiB.
         is_in_memory: there are no files; `max_bytes` bounds what is in memory, with all its overhead.
         """
         self._max_duration_ns = max_duration_ns
         self._max_bytes = max_bytes
         self._max_memory_bytes = max_bytes if is_in_memory else max_memory_bytes
+        self._max_written_bytes = max_bytes if is_in_memory else min(_MAX_WRITTEN_BYTES, max_memory_bytes)
         self._is_in_memory = is_in_memory
         self._gops: deque[Gop] = deque()
         self._tail: deque[Gop] = deque()  # those with packets in memory
@@ -122,6 +125,13 @@ class GopBuffer:
             self._drop(self._gops[0])
 
     def _keep_memory_bound(self) -> None:
+        # Kept a while although the disk has it: the newest seconds are what a press asks for first.
+        for gop in self._tail:
+            if self.memory_bytes <= self._max_written_bytes:
+                break
+            self.memory_bytes -= gop.forget_written()
+        while self._tail and not self._tail[0].packets and self._tail[0] is not self._current:
+            self._tail.popleft()
         while self.memory_bytes > self._max_memory_bytes and self._tail:
             gop = self._tail[0]
             self.memory_bytes -= gop.forget_written()

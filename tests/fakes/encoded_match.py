@@ -11,6 +11,7 @@ import functools
 from fractions import Fraction
 
 import av
+import msgspec
 import numpy as np
 from av.codec.context import Flags
 
@@ -74,7 +75,7 @@ def encode_match(
             for number in range(num_sounds)
         ),
     )
-    sounds = [dataclasses.replace(packet, track=1 + n) for n in range(num_sounds) for packet in sound]
+    sounds = [msgspec.structs.replace(packet, track=1 + n) for n in range(num_sounds) for packet in sound]
     packets = sorted([*video, *sounds], key=lambda packet: packet.dts_ns)
     return EncodedMatch(tracks=tracks, packets=tuple(packets), frame_rate=frame_rate)
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from agent.config import Clips
@@ -336,7 +337,7 @@ def go_on_with_another_size(desk: DeskHere) -> None:
     for packet in desk.match.packets:
         if packet.pts_ns < 5 * SECOND_NS:
             moved = {"pts_ns": packet.pts_ns + began_ns, "dts_ns": packet.dts_ns + began_ns}
-            desk.ring.push(dataclasses.replace(packet, **moved))
+            desk.ring.push(msgspec.structs.replace(packet, **moved))
 
 
 def test_a_clip_never_crosses_an_epoch_and_says_why_it_is_short(desk: DeskHere):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,7 +24,7 @@ def arrivals(draw):
         ):
             dts_ns += step_ms * MS_NS
             now_ns = max(now_ns, dts_ns + late_ms * MS_NS)
-            items.append((now_ns, dataclasses.replace(sound(dts_ns), track=track)))
+            items.append((now_ns, msgspec.structs.replace(sound(dts_ns), track=track)))
     return sorted(items, key=lambda item: item[0])
 
 
@@ -67,7 +66,7 @@ def test_tracks_within_the_wait_come_out_by_dts_however_they_interleave(first_st
         dts_ms, row = 0, []
         for step in steps:
             dts_ms += step
-            row.append(dataclasses.replace(sound(dts_ms * MS_NS), track=track))
+            row.append(msgspec.structs.replace(sound(dts_ms * MS_NS), track=track))
         rows.append(row)
     items = []
     while rows[0] or rows[1]:

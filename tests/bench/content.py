@@ -11,6 +11,7 @@ import dataclasses
 import functools
 
 import av
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -113,7 +114,7 @@ class Recording:
     def repeated(self, num_times: int) -> list[EncodedPacket]:
         """The packets again and again, each time later by the whole length; numbers count round."""
         return [
-            dataclasses.replace(
+            msgspec.structs.replace(
                 packet,
                 pts_ns=packet.pts_ns + turn * self.duration_ns,
                 dts_ns=packet.dts_ns + turn * self.duration_ns,

@@ -6,7 +6,6 @@ python -m tests.bench.ring_process feed FILE FOLDER                         -> e
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import pickle
@@ -14,6 +13,8 @@ import sys
 import time
 from collections import deque
 from pathlib import Path
+
+import msgspec
 
 from agent.model.media import EncodedPacket
 from agent.ring.ring import GopRing
@@ -47,7 +48,7 @@ def fresh(recording: Recording, second: int) -> list[EncodedPacket]:
     turn, within = divmod(second * SECOND_NS, recording.duration_ns)
     shift_ns = turn * recording.duration_ns
     return [
-        dataclasses.replace(
+        msgspec.structs.replace(
             packet,
             pts_ns=packet.pts_ns + shift_ns,
             dts_ns=packet.dts_ns + shift_ns,

@@ -6,6 +6,7 @@ a day or more than the ring may take.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import threading
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import structlog
 
+from agent.clip.tracks import sound_names
 from agent.errors import AgentError, NothingToClip
 from agent.library.library import Library
 from agent.model.clips import ClipFile, SavedClip
@@ -22,9 +24,16 @@ from agent.ports import ClipWriter
 from agent.ring.recovery import OrphanSession, delete_orphan, find_orphan, find_orphans, open_orphan
 from agent.ring.ring import GopRing
 from protos.clippy.v1 import control_pb2
-from protos.timebase import MILLISECOND_NS
+from protos.timebase import MILLISECOND_NS, SECOND_NS
 
 log = structlog.get_logger()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    file: ClipFile
+    tracks: tuple[str, ...]
+    note: str
 
 
 class Recovering:
@@ -93,10 +102,13 @@ class Recovering:
                 at = datetime.datetime.fromtimestamp(recorded_unix_ms / 1000).astimezone()
                 path = self._name_clip(at)
                 file = self._writer.write(span, path, is_exact=False)
-            return self._keep(orphan, file, recorded_unix_ms, began_ns)
+                tracks = sound_names(span)
+            found = _Found(file=file, tracks=tracks, note=_note(orphan, file, last_ns))
+            return self._keep(orphan, found, recorded_unix_ms, began_ns)
 
-    def _keep(self, orphan: OrphanSession, file: ClipFile, recorded_unix_ms: int, began_ns: int) -> SavedClip:
+    def _keep(self, orphan: OrphanSession, found: _Found, recorded_unix_ms: int, began_ns: int) -> SavedClip:
         clip_id = uuid.uuid4().hex
+        file = found.file
         clip = SavedClip(
             clip_id=clip_id,
             session_id=orphan.session_id,
@@ -105,6 +117,8 @@ class Recovering:
             end_ns=file.end_ns,
             latency_ms=(time.monotonic_ns() - began_ns) // MILLISECOND_NS,
             trigger="recovered",
+            tracks=found.tracks,
+            note=found.note,
             size_bytes=file.size_bytes,
             created_unix_ms=recorded_unix_ms,
             thumbnail_path=self._thumbnail(clip_id, Path(file.path)),
@@ -153,3 +167,18 @@ def _ended_unix_ms(orphan: OrphanSession) -> int:
     """When its newest picture was recorded, by the wall clock at the beginning of that epoch."""
     newest = orphan.epochs[-1]
     return newest.info.created_unix_ms + (newest.end_ns - newest.info.start_ns) // MILLISECOND_NS
+
+
+def _note(orphan: OrphanSession, file: ClipFile, last_ns: int) -> str:
+    """What the clip lacks of what was asked for; empty when it is whole."""
+    notes = []
+    got_ns = file.end_ns - file.start_ns
+    if last_ns - got_ns > 100 * MILLISECOND_NS:
+        notes.append(
+            f"{got_ns / SECOND_NS:.1f} of {last_ns / SECOND_NS:.1f} s: the killed engine left no more"
+        )
+    if not last_ns and len(orphan.epochs) > 1:
+        notes.append(
+            f"the newest of {len(orphan.epochs)} parts; a clip does not run across the gaps between them"
+        )
+    return "; ".join(notes)

@@ -5,25 +5,23 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import av
-import grpc
 import pytest
 
 from agent.cli import main
 from agent.clip.names import ClipNamer
 from agent.clip.thumbnail import write_thumbnail
 from agent.clip.writer import Mp4ClipWriter
-from agent.control.wire import clip_to_wire
+from agent.control.server import ControlServer, Desks
 from agent.engine.recovering import Recovering
 from agent.errors import NothingToClip
 from agent.library.library import Library
 from agent.paths import AgentPaths, make_private
 from agent.ring.ring import GopRing
-from protos.clippy.v1 import control_pb2, control_pb2_grpc
 from tests.fakes.encoded_match import SECOND_NS, encode_match
+from tests.fakes.told_engine import ToldEngine
 
 RECORDED_UNIX_MS = 1_700_000_000_000
 
@@ -37,23 +35,6 @@ def leave_behind(folder: Path, session_id: str, *, unix_ms: int = RECORDED_UNIX_
     ring.begin_epoch(match.tracks)
     ring.push_all(match.packets)
     ring.close(is_kept=True)
-
-
-class Servicer(control_pb2_grpc.ControlServicer):
-    """The control API's part, straight to `Recovering`."""
-
-    def __init__(self, recovering: Recovering) -> None:
-        self._recovering = recovering
-
-    def ListRecoverable(self, _request, _context):  # noqa: N802
-        return control_pb2.ListRecoverableResponse(sessions=self._recovering.sessions())
-
-    def RecoverClip(self, request, _context):  # noqa: N802
-        return clip_to_wire(self._recovering.recover(request.session_id, last_ns=request.last_ns))
-
-    def DiscardRecoverable(self, request, _context):  # noqa: N802
-        self._recovering.discard(request.session_id)
-        return control_pb2.DiscardRecoverableResponse()
 
 
 @pytest.fixture
@@ -93,13 +74,11 @@ def recovering(paths: AgentPaths, ring: GopRing, library: Library, tmp_path: Pat
 
 @pytest.fixture
 def served(paths: AgentPaths, recovering: Recovering) -> Iterator[AgentPaths]:
-    make_private(paths.control_socket.parent)
-    server = grpc.server(ThreadPoolExecutor(2))
-    control_pb2_grpc.add_ControlServicer_to_server(Servicer(recovering), server)
-    server.add_insecure_port(f"unix:{paths.control_socket}")
+    told = ToldEngine()
+    server = ControlServer(told, told, paths.control_socket, desks=Desks(recovery=recovering))
     server.start()
     yield paths
-    server.stop(grace=1).wait(3)
+    server.stop()
 
 
 def duration_s(path: str) -> float:
@@ -122,7 +101,8 @@ def test_a_session_becomes_a_clip_of_the_library_dated_when_it_was_recorded(
     clip = recovering.recover("old")
 
     assert library.clips() == [clip]
-    assert (clip.trigger, clip.session_id) == ("recovered", "old")
+    assert (clip.trigger, clip.session_id, clip.note) == ("recovered", "old", "")
+    assert clip.tracks == tuple(track.name for track in encode_match().tracks if track.kind == "audio")
     assert clip.created_unix_ms == pytest.approx(RECORDED_UNIX_MS + 8_000, abs=1)
     at = datetime.datetime.fromtimestamp(clip.created_unix_ms / 1000).astimezone()
     assert Path(clip.path).name == f"{at:%Y-%m-%d_%H-%M-%S}_recovered.mp4"
@@ -135,6 +115,12 @@ def test_its_last_seconds_alone(recovering: Recovering) -> None:
 
     assert (clip.start_ns, clip.end_ns) == pytest.approx((5 * SECOND_NS, 8 * SECOND_NS), abs=2)
     assert duration_s(clip.path) == pytest.approx(3.0, abs=0.05)
+
+
+def test_a_clip_that_is_shorter_than_asked_says_so(recovering: Recovering) -> None:
+    clip = recovering.recover("old", last_ns=30 * SECOND_NS)
+
+    assert clip.note == "8.0 of 30.0 s: the killed engine left no more"
 
 
 def test_recovering_deletes_nothing_and_the_clip_outlives_what_was_left(

@@ -91,11 +91,7 @@ class VideoLane:
         size = source.open()
         source.close()
         encoders = encoders or Encoders(encoder=SOFTWARE_ENCODER)
-        if on_chunk is None:
-            quality = dataclasses.replace(quality, has_proxy=False)
-        if encoders.name != SOFTWARE_ENCODER:
-            # Only x264's preset costs anything; and should the hardware fail, its cheapest is the safest.
-            quality = dataclasses.replace(quality, preset=PRESETS[0])
+        quality = _suited(quality, encoders, has_proxy=on_chunk is not None)
         self.source = source
         self.counters = VideoCounters()
         self._clock = clock
@@ -199,3 +195,13 @@ class VideoLane:
         """Was the screen away since that session time, or did everything stand still? In the `encode` thread."""
         lost_ns = self.counters.last_outage_ns
         return "screen" if lost_ns and self._clock.to_session_ns(lost_ns) >= since_ns else "stopped"
+
+
+def _suited(quality: Quality, encoders: Encoders, *, has_proxy: bool) -> Quality:
+    """The quality without what cannot be had here."""
+    if not has_proxy:
+        quality = dataclasses.replace(quality, has_proxy=False)
+    if encoders.name != SOFTWARE_ENCODER:
+        # Only x264's preset costs anything; and should the hardware fail, its cheapest is the safest.
+        quality = dataclasses.replace(quality, preset=PRESETS[0])
+    return quality

@@ -36,7 +36,8 @@ def status_lines(status: control_pb2.Status) -> list[str]:
     lines += _picture_lines(status.picture)
     for track in status.sound:
         state = f"{track.loudness_db:.0f} dB" if track.is_running else "not running"
-        lines.append(f"sound: {track.name} from {track.device}, {state}")
+        source = f" from {track.device}" if track.device else ""
+        lines.append(f"sound: {track.name}{source}, {state}")
     lines += _buffer(status)
     lines += [
         f"check: {check.name}: {check.detail}"

@@ -138,7 +138,7 @@ class SpanLack:
 
     Attributes:
         reason: why it begins later; None when it lacks nothing at its start.
-        is_end_missing: no picture came from `end_ns` to `asked_end_ns`.
+        is_end_missing: there is no picture from `end_ns` to `asked_end_ns`: none came, or it was forgotten.
     """
 
     asked_start_ns: int
@@ -158,7 +158,7 @@ class SpanLack:
             parts.append(_LACK_WORDS[self.reason].format(f"{held_s:.1f} s before its end"))
         if self.is_end_missing:
             missing_s = (self.asked_end_ns - self.end_ns) / 1e9
-            parts.append(f"no picture came in the last {missing_s:.1f} s")
+            parts.append(f"there is no picture of its last {missing_s:.1f} s")
         return parts[0] + ": " + "; ".join(parts[1:])
 
 

@@ -263,7 +263,7 @@ def test_a_span_whose_end_did_not_come_says_so(ring):
         list(span.packets())
 
     assert span.lack is not None
-    assert span.lack.words() == "1.0 s of 4.0 s: no picture came in the last 3.0 s"
+    assert span.lack.words() == "1.0 s of 4.0 s: there is no picture of its last 3.0 s"
 
 
 def test_waiting_ends_when_the_picture_is_there(ring):

@@ -241,7 +241,7 @@ def test_a_clip_says_what_it_lacks_of_what_was_asked_for(desk: DeskHere):
     ).result(timeout=10)
 
     assert early.note.startswith("3.0 s of 4.0 s")
-    assert "no picture came in the last 2.0 s" in late.note
+    assert "there is no picture of its last 2.0 s" in late.note
     assert desk.library.clip(early.clip_id) == early
 
 

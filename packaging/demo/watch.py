@@ -185,7 +185,7 @@ class Watch:
     def _is_settled(self, *, is_over: bool) -> bool:
         """Is nothing under way? `is_over`: and will nothing come any more?"""
         session = self.session
-        if is_over and (session["is_live"] or session["jobs"]["waiting"]):
+        if is_over and (session["is_live"] or session["jobs"]["waiting"] or not _is_all_stored(session)):
             return False
         if session["jobs"]["running"] or self._heard_s() < self._ended_s:
             return False
@@ -222,3 +222,8 @@ class Watch:
         except OSError:
             return None
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _is_all_stored(session: dict[str, Any]) -> bool:
+    """Is every chunk in the object store, so that the agent need not keep it any more?"""
+    return all(lane["num_stored"] == lane["num"] for lane in session.get("chunks", {}).values())

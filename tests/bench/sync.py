@@ -1,6 +1,6 @@
 """Bench `sync`: six hours with a sound device whose clock runs off, in some minutes.
 
-The agent's own sound path (timeline, mix, AAC, Opus) is turned by hand on a clock that is moved: a device that counts
+The agent's own sound path (timeline, mix, AAC) is turned by hand on a clock that is moved: a device that counts
 200 ppm too slowly stamps its blocks with 20 ms of jitter either way. At the end a clip is saved from a real ring and
 decoded: the beep must be where the flash is.
 """
@@ -70,7 +70,8 @@ class _Device:
             to_session_ns=lambda monotonic_ns: monotonic_ns,
             chunk_s=10.0,
             on_packet=self._keep,
-            on_chunk=lambda _chunk: None,
+            # Without Opus, as where nothing leaves: it takes a third of the time, and the samples that AAC gets.
+            on_chunk=None,
         )
 
     @property

@@ -32,7 +32,7 @@ _JITTER_NS = 20 * MILLISECOND_NS
 _BLOCK_SAMPLES = 960
 _KEPT_S = 30  # of packets, of which the clip is made
 _CLIP_S = 20
-_MAX_WALL_S = 570.0
+_MAX_WALL_S = 1500.0
 
 
 def run(result: Result, parts: tuple[str, ...], *, scale: float = 1.0) -> None:

@@ -12,7 +12,9 @@ import contextlib
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
@@ -42,6 +44,7 @@ def main() -> int:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="clippy-pictures-")))
             stage = Stage(arguments, folder, [], stack)
             stage.set_up()
+            stack.enter_context(room_noise(stage))
             watch = Watch(stage, is_engine_stopped=False)
             watch.run()
             app_picture(stage, stack, out / "app.png")
@@ -52,6 +55,28 @@ def main() -> int:
         return exc.exit_code
     say(f"pictures are in {out}")
     return 0
+
+
+@contextlib.contextmanager
+def room_noise(stage: Stage) -> Iterator[None]:
+    """The noise of a microphone, faintly: without it the app rightly tells of a dead one when the match is over."""
+    import numpy as np
+
+    noise = np.random.default_rng(7).normal(0, 20, 2 * 48_000).astype("<i2").tobytes()
+    command = ["pacat", "--playback", "--device=voice", "--format=s16le", "--rate=48000", "--channels=2"]
+    player = subprocess.Popen(command, stdin=subprocess.PIPE, env=stage.engine_environment())
+
+    def feed() -> None:
+        assert player.stdin is not None
+        with contextlib.suppress(OSError, ValueError):
+            while True:
+                player.stdin.write(noise)
+
+    threading.Thread(target=feed, daemon=True).start()
+    try:
+        yield
+    finally:
+        stop(player)
 
 
 def app_picture(stage: Stage, stack: contextlib.ExitStack, path: Path) -> None:

@@ -51,7 +51,7 @@ def run(result: Result, parts: tuple[str, ...], *, scale: float = 1.0) -> None:
             result.notes.append(
                 f"{hours:.1f} h, {device.skew_ppm:+d} ppm, +-20 ms: its own count is {device.behind_s:+.2f} s "
                 f"off; beep after flash in the clip {' '.join(f'{offset:+.0f}' for offset in offsets_ms)} ms; "
-                f"{device.num_corrected} corrections of 0.5 ms"
+                f"{device.num_corrected} corrections"
             )
 
 

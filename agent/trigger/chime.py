@@ -122,7 +122,10 @@ class _Player:
             # fails here is told by `play`.
             import sounddevice
 
-            sounddevice.play(_TAIL, _RATE_HZ, latency=_LATENCY_S, blocking=True)
+            sounddevice.play(_TAIL, _RATE_HZ, latency=_LATENCY_S)
+            # Not `blocking`: a device that hangs would hold PortAudio, and every microphone with it, for good.
+            time.sleep(len(_TAIL) / _RATE_HZ + 2 * _LATENCY_S)
+            sounddevice.stop()
 
     def rest(self) -> None:
         """The sound is over: close its stream and let others have PortAudio. Twice is once."""

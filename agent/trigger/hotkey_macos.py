@@ -18,6 +18,7 @@ import structlog
 from agent.errors import EnvironmentProblem, InputUnusable
 from agent.ports import ignore_release
 from agent.trigger.combination import Combination
+from agent.trigger.reporting import report
 
 log = structlog.get_logger()
 
@@ -167,19 +168,12 @@ class MacHotkey:
             if kind == quartz.kCGEventKeyUp and held:
                 # Whatever modifiers are still down by then.
                 held.clear()
-                _report(on_release, now_ns)
+                report(on_release, now_ns)
             elif kind == quartz.kCGEventKeyDown and not held:
                 is_repeat = quartz.CGEventGetIntegerValueField(event, quartz.kCGKeyboardEventAutorepeat)
                 if not is_repeat and quartz.CGEventGetFlags(event) & all_flags == ours:
                     held.append(True)
-                    _report(on_press, now_ns)
+                    report(on_press, now_ns)
             return event
 
         return callback
-
-
-def _report(on_event: Callable[[int], None], at_ns: int) -> None:
-    try:
-        on_event(at_ns)
-    except Exception:
-        log.exception("press_failed")

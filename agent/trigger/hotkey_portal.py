@@ -21,6 +21,7 @@ from agent.errors import EnvironmentProblem
 from agent.ports import ignore_release
 from agent.trigger.autorepeat import press_time_ns
 from agent.trigger.combination import Combination
+from agent.trigger.reporting import report
 
 log = structlog.get_logger()
 
@@ -159,7 +160,7 @@ class PortalHotkey:
                     message = self._connection.recv_until_filtered(signals)
                     member = message.header.fields.get(HeaderFields.member)
                     if member in callbacks and message.body[:2] == (self._session_path, _SHORTCUT_ID):
-                        _report(callbacks[member], _when_ns(message.body[2]))
+                        report(callbacks[member], _when_ns(message.body[2]))
         except (OSError, EOFError, TimeoutError) as exc:
             if not self._stopping.is_set():
                 log.error("hotkey_lost", problem=repr(exc))
@@ -199,10 +200,3 @@ class _Refused(Exception):
 def _when_ns(timestamp_ms: int) -> int:
     """Most desktops stamp with the monotonic clock's milliseconds; another clock shows in its age."""
     return press_time_ns(int(timestamp_ms) % (1 << 32), time.monotonic_ns())
-
-
-def _report(on_event: Callable[[int], None], at_ns: int) -> None:
-    try:
-        on_event(at_ns)
-    except Exception:
-        log.exception("press_failed")

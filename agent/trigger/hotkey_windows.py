@@ -20,6 +20,7 @@ from agent.errors import EnvironmentProblem, HotkeyTaken, InputUnusable
 from agent.ports import ignore_release
 from agent.trigger.autorepeat import press_time_ns
 from agent.trigger.combination import Combination
+from agent.trigger.reporting import report
 
 log = structlog.get_logger()
 
@@ -145,15 +146,15 @@ class WindowsHotkey:
                 if message.message == _WM_HOTKEY and message.wParam == _HOTKEY_ID:
                     if is_held:
                         # It came up and went down again between two looks.
-                        _report(on_release, time.monotonic_ns())
+                        report(on_release, time.monotonic_ns())
                     is_held = True
                     age_ms = (kernel32.GetTickCount() - message.time) % (1 << 32)
                     now_ns = time.monotonic_ns()
-                    _report(on_press, press_time_ns((now_ns // 1_000_000 - age_ms) % (1 << 32), now_ns))
+                    report(on_press, press_time_ns((now_ns // 1_000_000 - age_ms) % (1 << 32), now_ns))
             # The highest bit: the key is down now.
             if is_held and not user32.GetAsyncKeyState(self._key) & 0x8000:
                 is_held = False
-                _report(on_release, time.monotonic_ns())
+                report(on_release, time.monotonic_ns())
 
     def _refusal(self, error: int) -> EnvironmentProblem:
         if error == _ERROR_HOTKEY_ALREADY_REGISTERED:
@@ -171,10 +172,3 @@ def _user32() -> Any:
 
 def _kernel32() -> Any:
     return ctypes.WinDLL("kernel32", use_last_error=True)  # type: ignore[attr-defined]
-
-
-def _report(on_event: Callable[[int], None], at_ns: int) -> None:
-    try:
-        on_event(at_ns)
-    except Exception:
-        log.exception("press_failed")

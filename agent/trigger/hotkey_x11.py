@@ -21,6 +21,7 @@ from agent.errors import EnvironmentProblem, HotkeyTaken, InputUnusable
 from agent.ports import ignore_release
 from agent.trigger.autorepeat import AutorepeatFilter, press_time_ns
 from agent.trigger.combination import Combination
+from agent.trigger.reporting import report
 
 log = structlog.get_logger()
 _STOP_S = 2.0
@@ -138,7 +139,7 @@ class X11Hotkey:
 
         def tell_release() -> None:
             if (released_ms := repeats.take_release()) is not None:
-                _report(on_release, press_time_ns(released_ms, time.monotonic_ns()))
+                report(on_release, press_time_ns(released_ms, time.monotonic_ns()))
 
         try:
             while not stopping.is_set():
@@ -151,7 +152,7 @@ class X11Hotkey:
                     if not repeats.is_repeat(event.time):
                         tell_release()
                         repeats.press(event.time)
-                        _report(on_press, press_time_ns(event.time, time.monotonic_ns()))
+                        report(on_press, press_time_ns(event.time, time.monotonic_ns()))
                 elif event.type == X.KeyRelease and event.detail == self._keycode:
                     repeats.release(event.time)
         except (error.ConnectionClosedError, OSError) as exc:
@@ -193,11 +194,3 @@ class X11Hotkey:
         # close() flushes, which a server that is gone answers with an error.
         with contextlib.suppress(error.ConnectionClosedError, OSError):
             self._display.close()
-
-
-def _report(on_event: Callable[[int], None], at_ns: int) -> None:
-    """One event; what goes wrong in the callback must not cost the next one."""
-    try:
-        on_event(at_ns)
-    except Exception:
-        log.exception("press_failed")

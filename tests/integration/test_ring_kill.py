@@ -52,7 +52,7 @@ def start(source, argument):
 
 
 def kill_after(child, num_lines, *, prefix=""):
-    """Kill the child after so many lines of ours; return the last line that it still said."""
+    """Kill the child after so many lines of ours; return the last whole line that it still said."""
     lines = []
     while len(lines) < num_lines:
         line = child.stdout.readline()
@@ -60,7 +60,9 @@ def kill_after(child, num_lines, *, prefix=""):
         if line.startswith(prefix):
             lines.append(line)
     child.send_signal(signal.SIGKILL)
-    lines += [line for line in child.stdout.read().splitlines() if line.startswith(prefix)]
+    # The kill may come in the middle of a line.
+    said = child.stdout.read().splitlines(keepends=True)
+    lines += [line for line in said if line.startswith(prefix) and line.endswith("\n")]
     child.stdin.close()
     child.stdout.close()
     assert child.wait(10) == -signal.SIGKILL

@@ -20,13 +20,19 @@ class LoggedProblems(logging.Handler):
         super().__init__(logging.WARNING)
         self.events: list[str] = []
 
+    @property
+    def names(self) -> list[str]:
+        """The events alone, without what they say."""
+        return [event.split(" ", 1)[0] for event in self.events]
+
     def emit(self, record: logging.LogRecord) -> None:
         self.events.append(f"{record.name}: {record.getMessage()}")
 
     def take(self, _logger: Any, method: str, event: dict[str, Any]) -> Any:
         """As a structlog processor: note it, print nothing."""
         if method in ("warning", "warn", "error", "exception", "critical"):
-            self.events.append(str(event.get("event")))
+            details = {key: value for key, value in event.items() if key not in ("event", "exc_info")}
+            self.events.append(f"{event.get('event')} {details}" if details else str(event.get("event")))
         raise structlog.DropEvent
 
 

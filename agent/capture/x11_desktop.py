@@ -52,7 +52,7 @@ class X11Desktop:
             raise ScreenUnavailable(f"python-xlib is missing: {exc}; install clippy's extra `agent`") from exc
         try:
             self._display: Any = display.Display(name)
-        except (error.DisplayError, error.XauthError, OSError) as exc:
+        except (error.DisplayError, error.XauthError, error.ConnectionClosedError, OSError) as exc:
             raise ScreenUnavailable(
                 f"cannot connect to X11 display {name}: {exc}; is it running, and may this user see it?"
             ) from exc

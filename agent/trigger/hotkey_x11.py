@@ -89,7 +89,7 @@ class X11Hotkey:
 
         try:
             return display.Display(self._display_name)
-        except (error.DisplayError, error.XauthError, OSError) as exc:
+        except (error.DisplayError, error.XauthError, error.ConnectionClosedError, OSError) as exc:
             raise EnvironmentProblem(
                 f"no X display for the hotkey: {exc}; `clippy clip` saves without one"
             ) from exc

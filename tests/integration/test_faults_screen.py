@@ -30,6 +30,8 @@ def recorded_screen() -> Iterator[OwnXvfb]:
         yield screen
 
 
+# python-xlib leaves its socket to the garbage collector where a server dies while it connects.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_screen_that_dies_is_told_and_recorded_again_when_it_is_back(
     recorded_screen: OwnXvfb, tmp_path: Path
 ):

@@ -59,7 +59,7 @@ def test_a_key_that_the_user_does_not_grant_is_told(bus: str, no_unannounced_war
         hotkey.start(lambda _at_ns: None)
         assert desktop.bound.wait(10)
 
-        assert wait_until(lambda: no_unannounced_warning.events == ["hotkey_refused"])
+        assert wait_until(lambda: no_unannounced_warning.names == ["hotkey_refused"])
         hotkey.stop()
 
 
@@ -71,7 +71,7 @@ def test_a_desktop_that_goes_away_is_told(tmp_path: Path, no_unannounced_warning
         hotkey.start(lambda _at_ns: None)
         assert desktop.bound.wait(10)
 
-    assert wait_until(lambda: no_unannounced_warning.events == ["hotkey_lost"])
+    assert wait_until(lambda: no_unannounced_warning.names == ["hotkey_lost"])
     hotkey.stop()
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from coordinator.app.installation import Installation
 
 FAILED, USAGE, TRY_LATER = 1, 2, 75
-# As coordinator.config.STAGES; repeated here so that --help needs no configuration.
+# As coordinator.settings.STAGES; repeated here so that --help needs no configuration.
 STAGES = ("media", "transcribe", "ai", "clip", "export", "maintenance")
 # These configure their own logs.
 _PROCESSES = ("all", "serve", "worker")

@@ -8,144 +8,22 @@ by a composition root.
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import os
 import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from coordinator.errors import InputUnusable
+from coordinator.settings import STAGES, Config, Workers
 
 ENV_PREFIX = "CLIPPY_COORDINATOR_"
-STAGES = ("media", "transcribe", "ai", "clip", "export", "maintenance")
 # Read before there is a configuration, to find it; and the pipe of a supervisor (ops/lifeline.py).
 _ENV_ELSEWHERE = {f"{ENV_PREFIX}DATA", f"{ENV_PREFIX}CONFIG", f"{ENV_PREFIX}LIFELINE"}
 _SECRETS = {"database.url", "objects.secret_access_key", "objects.access_key_id"}
-
-
-class Endpoint(msgspec.Struct, frozen=True):
-    """Where we listen."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-class Listen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`host:port` of the agents' link and of the pages. Loopback only, until there are identities."""
-
-    grpc: str = "127.0.0.1:7843"
-    web: str = "127.0.0.1:7844"
-
-    @property
-    def grpc_endpoint(self) -> Endpoint:
-        return parse_endpoint("listen.grpc", self.grpc)
-
-    @property
-    def web_endpoint(self) -> Endpoint:
-        return parse_endpoint("listen.web", self.web)
-
-
-class Database(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """PostgreSQL. `url` empty: an embedded server in the data directory."""
-
-    url: str = ""
-    max_connections: int = 5
-
-
-class Objects(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where objects go. `kind` local: a folder in the data directory."""
-
-    kind: Literal["local", "s3"] = "local"
-    bucket: str = ""
-    endpoint: str = ""
-    region: str = "auto"
-    access_key_id: str = ""
-    secret_access_key: str = ""
-
-
-class Asr(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Speech recognition. `model_dir` empty: `models` in the data directory."""
-
-    engine: Literal["auto", "faster-whisper", "pocketsphinx"] = "auto"
-    model: str = "base"
-    grammar_file: str = ""
-    allow_download: bool = True
-    model_dir: str = ""
-
-
-class AutoExport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which moments become posts by themselves: from `min_score` on, at most `per_hour` a session.
-
-    `are_presses_exported`: every press's clip becomes a post too; else only those of a session without a moment.
-    """
-
-    min_score: float = 0.5
-    preset: str = "vertical"
-    per_hour: int = 12
-    are_presses_exported: bool = True
-
-
-class Workers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How many jobs of each stage one worker process runs at once, and how jobs are held.
-
-    Attributes:
-        lease_s: a job whose worker was not heard of for so long is taken by another.
-        grace_s: how long a worker that is asked to stop may finish what it runs.
-    """
-
-    media: int = 1
-    transcribe: int = 1
-    ai: int = 2
-    clip: int = 2
-    export: int = 1
-    maintenance: int = 1
-    transcription_batch: int = 16
-    lease_s: float = 30.0
-    grace_s: float = 20.0
-    reconcile_s: float = 30.0
-    cleanup_s: float = 60.0
-
-    def concurrency(self, stage: str) -> int:
-        """Jobs at once in one process of a stage."""
-        return int(getattr(self, stage))
-
-
-class Retention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Hours until what was not kept expires, by tier; 0 is never. The one account `owner` never expires."""
-
-    free_hours: float = 12
-    pro_hours: float = 48
-    business_hours: float = 168
-
-
-class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`format` auto: console on a terminal, else JSON. `keep_personal_data`: `pii_` keys stay in."""
-
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["auto", "json", "console"] = "auto"
-    keep_personal_data: bool = False
-
-
-class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All of it. `node` names this machine in chunks' places; `roll_up_s` is one object's share of a session."""
-
-    node: str = "local"
-    roll_up_s: float = 300.0
-    listen: Listen = Listen()
-    database: Database = Database()
-    objects: Objects = Objects()
-    asr: Asr = Asr()
-    auto_export: AutoExport = AutoExport()
-    workers: Workers = Workers()
-    retention: Retention = Retention()
-    log: Log = Log()
 
 
 def find_data(data: Path | None = None, environment: Mapping[str, str] = os.environ) -> Path:
@@ -195,33 +73,6 @@ def describe(config: Config) -> dict[str, Any]:
         if plain[section][name]:
             plain[section][name] = "(set)"
     return plain
-
-
-def parse_endpoint(name: str, text: str) -> Endpoint:
-    """Read `host:port`.
-
-    Raises:
-        InputUnusable: It is not one, or not on this machine alone.
-    """
-    host, _, port = text.rpartition(":")
-    host = host.strip("[]")
-    if not host or not port.isdecimal() or not 0 <= int(port) <= 65535:
-        raise InputUnusable(f"{name} = {text!r} is not host:port, e.g. 127.0.0.1:7843")
-    if not _is_loopback(host):
-        raise InputUnusable(
-            f"{name} = {text!r} is open to other machines; without accounts this version listens on "
-            f"127.0.0.1, ::1 or localhost only"
-        )
-    return Endpoint("127.0.0.1" if host == "localhost" else host, int(port))
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _read_toml(path: Path, *, is_required: bool) -> dict[str, Any]:
@@ -274,59 +125,59 @@ def _set_from_environment(values: dict[str, Any], name: str, text: str, known: s
     target[inner] = text
 
 
+# Whether a value may stay, its name, the value, and what is allowed.
+_Rule = tuple[bool, str, object, str]
+
+
 def _check(config: Config) -> None:
-    workers = config.workers
-    rules: list[tuple[bool, str, object, str]] = [
-        (
-            config.node.replace("-", "").isalnum() and len(config.node) <= 64,
-            "node",
-            config.node,
-            "letters, digits and -",
-        ),
+    for is_kept, name, value, allowed in (*_rules(config), *_worker_rules(config.workers)):
+        if not is_kept:
+            raise InputUnusable(f"{name} = {value!r} is not {allowed}")
+    # All are parsed here so that a wrong address is told before anything starts.
+    grpc, web = config.listen.grpc_endpoint, config.listen.web_endpoint
+    if grpc == web and grpc.port != 0:
+        raise InputUnusable(f"listen.grpc and listen.web are both {grpc}; give them different ports")
+    files = config.listen.files_endpoint
+    if files is not None and files in (grpc, web) and files.port != 0:
+        raise InputUnusable(f"listen.files is {files}, which is taken; give it a port of its own")
+    if bool(config.tls.certificate_file) != bool(config.tls.key_file):
+        raise InputUnusable("tls.certificate_file and tls.key_file belong together; set both or neither")
+
+
+def _rules(config: Config) -> list[_Rule]:
+    identity, serve, age_s = config.identity, config.serve, config.serve.max_connection_age_s
+    is_node = config.node.replace("-", "").isalnum() and len(config.node) <= 64
+    has_bucket = config.objects.kind == "local" or len(config.objects.bucket) >= 3
+    bucket = "a bucket's name, at least 3 characters, when objects.kind is s3"
+    max_connections, export = config.database.max_connections, config.auto_export
+    limits = msgspec.structs.asdict(config.limits)
+    return [
+        (is_node, "node", config.node, "letters, digits and -"),
         (1 <= config.roll_up_s <= 3600, "roll_up_s", config.roll_up_s, "1..3600"),
-        (
-            2 <= config.database.max_connections <= 100,
-            "database.max_connections",
-            config.database.max_connections,
-            "2..100",
-        ),
-        (
-            config.objects.kind == "local" or len(config.objects.bucket) >= 3,
-            "objects.bucket",
-            config.objects.bucket,
-            "a bucket's name, at least 3 characters, when objects.kind is s3",
-        ),
-        (
-            0 <= config.auto_export.min_score <= 1,
-            "auto_export.min_score",
-            config.auto_export.min_score,
-            "0..1",
-        ),
-        (
-            config.auto_export.per_hour >= 0,
-            "auto_export.per_hour",
-            config.auto_export.per_hour,
-            "at least 0",
-        ),
+        (2 <= max_connections <= 100, "database.max_connections", max_connections, "2..100"),
+        (has_bucket, "objects.bucket", config.objects.bucket, bucket),
+        (0 <= export.min_score <= 1, "auto_export.min_score", export.min_score, "0..1"),
+        (export.per_hour >= 0, "auto_export.per_hour", export.per_hour, "at least 0"),
+        (1 <= identity.access_minutes <= 60, "identity.access_minutes", identity.access_minutes, "1..60"),
+        (1 <= identity.code_minutes <= 60, "identity.code_minutes", identity.code_minutes, "1..60"),
+        (0 <= serve.processes <= 64, "serve.processes", serve.processes, "0..64"),
+        (0 <= serve.drain_s <= 600, "serve.drain_s", serve.drain_s, "0..600"),
+        (5 <= serve.dead_peer_s <= 600, "serve.dead_peer_s", serve.dead_peer_s, "5..600"),
+        (age_s == 0 or age_s >= 10, "serve.max_connection_age_s", age_s, "0, or at least 10"),
+        *((value >= 0, f"limits.{name}", value, "at least 0") for name, value in limits.items()),
+    ]
+
+
+def _worker_rules(workers: Workers) -> list[_Rule]:
+    batch = workers.transcription_batch
+    return [
         (2 <= workers.lease_s <= 600, "workers.lease_s", workers.lease_s, "2..600"),
         (0 <= workers.grace_s <= 600, "workers.grace_s", workers.grace_s, "0..600"),
         (1 <= workers.reconcile_s <= 600, "workers.reconcile_s", workers.reconcile_s, "1..600"),
         (5 <= workers.cleanup_s <= 3600, "workers.cleanup_s", workers.cleanup_s, "5..3600"),
-        (
-            1 <= workers.transcription_batch <= 64,
-            "workers.transcription_batch",
-            workers.transcription_batch,
-            "1..64",
+        (1 <= batch <= 64, "workers.transcription_batch", batch, "1..64"),
+        *(
+            (1 <= workers.concurrency(stage) <= 64, f"workers.{stage}", workers.concurrency(stage), "1..64")
+            for stage in STAGES
         ),
     ]
-    rules += [
-        (1 <= workers.concurrency(stage) <= 64, f"workers.{stage}", workers.concurrency(stage), "1..64")
-        for stage in STAGES
-    ]
-    for is_kept, name, value, allowed in rules:
-        if not is_kept:
-            raise InputUnusable(f"{name} = {value!r} is not {allowed}")
-    # Both are parsed here so that a wrong address is told before anything starts.
-    grpc, web = config.listen.grpc_endpoint, config.listen.web_endpoint
-    if grpc == web and grpc.port != 0:
-        raise InputUnusable(f"listen.grpc and listen.web are both {grpc}; give them different ports")

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from coordinator.model.accounts import Principal
 from coordinator.model.chunks import ChunkRow
 from coordinator.model.jobs import NewJob
 from coordinator.model.media import ExportResult, MediaFile
@@ -95,6 +96,22 @@ class Media(Protocol):
 
         Raises:
             AudioUnusable: It cannot be decoded.
+        """
+        ...
+
+
+class Authenticator(Protocol):
+    """Says who speaks."""
+
+    async def authenticate(self, token: str) -> Principal | None:
+        """Whose token this is, or None: forged, expired, of a revoked device or a closed account."""
+        ...
+
+    async def revoked(self, principals: Sequence[Principal]) -> set[Principal]:
+        """Which of these may no longer speak, or have another tier or role by now. One question for all.
+
+        Raises:
+            DatabaseUnavailable: Nobody knows now; ask again.
         """
         ...
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import structlog
 
 from coordinator.app.installation import URL_FILE, Installation
-from coordinator.config import STAGES
 from coordinator.ops.private_files import write_private
+from coordinator.settings import STAGES
 
 log = structlog.get_logger(__name__)
 

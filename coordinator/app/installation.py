@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from coordinator.config import Config
 from coordinator.errors import DatabaseUnavailable, InputUnusable
 from coordinator.log import configure_logs
+from coordinator.settings import Config
 
 if TYPE_CHECKING:
     import asyncpg

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coordinator.app.installation import Installation
-from coordinator.config import STAGES
 from coordinator.errors import DatabaseUnavailable, InputUnusable
 from coordinator.model.jobs import NewJob
 from coordinator.model.sessions import MarkerRow
 from coordinator.ops import lifeline
 from coordinator.pipeline import steps
+from coordinator.settings import STAGES
 
 if TYPE_CHECKING:
     import asyncpg
@@ -63,6 +63,7 @@ async def _serve(installation: Installation) -> int:
 
 def _link(installation: Installation, pool: asyncpg.Pool) -> LinkServer:
     """The agents' side, with what follows from what they send."""
+    from coordinator.identity.owner import OwnerOnly
     from coordinator.ingest.events import FollowUps
     from coordinator.ingest.roll_up import RollUpSettings
     from coordinator.ingest.server import IngestSettings, LinkServer, LinkTls
@@ -73,14 +74,11 @@ def _link(installation: Installation, pool: asyncpg.Pool) -> LinkServer:
     config, certificates = installation.config, load_certificates(installation.data)
     token = load_token(installation.data)
 
-    async def authenticate(given: str) -> str | None:
-        return "owner" if token.is_valid(given) else None
-
     return LinkServer(
         pool=pool,
         store=installation.objects(),
         jobs=PgQueuerQueue(),
-        authenticate=authenticate,
+        identity=OwnerOnly(token.is_valid),
         settings=IngestSettings(
             node=config.node,
             spool_folder=installation.spool,

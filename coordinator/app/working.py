@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from coordinator.app.installation import Installation
-from coordinator.config import Config
 from coordinator.model.jobs import Queue
 from coordinator.ops import lifeline
+from coordinator.settings import Config
 
 if TYPE_CHECKING:
     import asyncpg

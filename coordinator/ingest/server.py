@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import dataclasses
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from pathlib import Path
 
 import asyncpg
@@ -30,14 +30,14 @@ from coordinator.ingest.recovery import RecoveryReport, recover
 from coordinator.ingest.roll_up import RollUp, RollUpSettings
 from coordinator.ingest.spool import SEGMENT_BYTES, Spool
 from coordinator.ingest.stream import AgentStream, Context, StreamParts, StreamSettings
-from coordinator.ports import JobQueue, ObjectStore
+from coordinator.model.accounts import Principal
+from coordinator.ports import Authenticator, JobQueue, ObjectStore
 from protos.clippy.v1 import link_pb2, link_pb2_grpc
 from protos.segment import MAX_MESSAGE_BYTES
 
 log = structlog.get_logger(__name__)
 
 SERVICE = "clippy.v1.Link"
-Authenticate = Callable[[str], Awaitable[str | None]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class IngestSettings:
         node: this process's name; unique among all that serve, part of every place in its spool.
         max_user_pending_bytes, max_total_pending_bytes: received and not yet durable; beyond: RetryLater.
         dead_peer_s: a stream that says nothing (agents send heartbeats every 5 s) is ended after this long.
-        recheck_s: how often the token of an open stream is checked again.
+        recheck_s: how often it is asked whether those that are connected still may be.
     """
 
     node: str
@@ -66,7 +66,7 @@ class IngestSettings:
     max_total_pending_bytes: int = 256 * 1024 * 1024
     max_source_bytes: int = 2 * 1024 * 1024 * 1024
     dead_peer_s: float = 30.0
-    recheck_s: float = 600.0
+    recheck_s: float = 30.0
     poll_s: float = 5.0
     drain_s: float = 5.0
     is_port_shared: bool = False
@@ -112,7 +112,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         pool: asyncpg.Pool,
         store: ObjectStore,
         jobs: JobQueue,
-        authenticate: Authenticate,
+        identity: Authenticator,
         settings: IngestSettings,
         follow_ups: FollowUps | None = None,
         living_nodes: Callable[[], Collection[str]] | None = None,
@@ -122,14 +122,14 @@ class LinkServer(link_pb2_grpc.LinkServicer):
 
         Args:
             pool: asyncpg, at least 3 connections; one is held for notifications.
-            authenticate: token -> user_id, or None where it is not (any more) valid.
+            identity: says whose token it is.
             living_nodes: names of the nodes whose spools can still be read; None: this one alone.
             tls: None: plaintext, for tests on loopback only.
         """
         follow_ups = follow_ups or FollowUps()
         self._settings = settings
         self._pool = pool
-        self._authenticate = authenticate
+        self._identity = identity
         self._tls = tls
         self.spool = Spool(settings.spool_folder, settings.node, max_segment_bytes=settings.max_segment_bytes)
         alive = living_nodes or (lambda: ())
@@ -148,7 +148,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             living_nodes=self._rows.living_nodes,
             on_session=lambda stream, session_id: self._by_session.setdefault(session_id, set()).add(stream),
         )
-        self._streams: dict[AgentStream, tuple[str, float]] = {}
+        self._streams: set[AgentStream] = set()
         self._by_session: dict[str, set[AgentStream]] = {}
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
         self._server: grpc.aio.Server | None = None
@@ -239,15 +239,15 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             await context.write(link_pb2.CoordinatorMessage(retry_later=later))
             return
         token = bearer_token(context.invocation_metadata() or ())
-        user_id = await self._user_of(token) if token else None
-        if user_id is None:
+        principal = await self._principal_of(token) if token else None
+        if principal is None:
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no valid token; pair this agent again")
-        stream = AgentStream(self._parts, context, user_id)
-        self._streams[stream] = (token, time.monotonic())
+        stream = AgentStream(self._parts, context, principal)
+        self._streams.add(stream)
         try:
             await stream.run(request_iterator)
         finally:
-            del self._streams[stream]
+            self._streams.discard(stream)
             for session_id in stream.sessions:
                 self._by_session[session_id].discard(stream)
                 if not self._by_session[session_id]:
@@ -274,9 +274,9 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         await self._health.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
         return port
 
-    async def _user_of(self, token: str) -> str | None:
+    async def _principal_of(self, token: str) -> Principal | None:
         try:
-            return await self._authenticate(token)
+            return await self._identity.authenticate(token)
         except CoordinatorError as exc:
             log.warning("authentication_delayed", problem=str(exc))
             return None
@@ -290,18 +290,33 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             stream.look_again()
 
     async def _sweep(self) -> None:
-        """End streams that fell silent or whose token is no longer valid."""
+        """End streams that fell silent or whose account or device may no longer speak."""
+        checked_s = time.monotonic()
         while True:
             await asyncio.sleep(min(5.0, self._settings.dead_peer_s / 3, self._settings.recheck_s))
             now_s = time.monotonic()
-            for stream, (token, checked_s) in list(self._streams.items()):
+            for stream in list(self._streams):
                 if now_s - stream.heard_s > self._settings.dead_peer_s:
                     stream.end(grpc.StatusCode.DEADLINE_EXCEEDED, "nothing was heard from the agent")
-                elif now_s - checked_s > self._settings.recheck_s and stream in self._streams:
-                    self._streams[stream] = (token, now_s)
-                    with contextlib.suppress(Exception):
-                        if await self._authenticate(token) != stream.user_id:
-                            stream.end(grpc.StatusCode.UNAUTHENTICATED, "the token is no longer valid")
+            if now_s - checked_s >= self._settings.recheck_s:
+                checked_s = now_s
+                await self._recheck()
+
+    async def _recheck(self) -> None:
+        """A token that has run out is the agent's to renew: it is asked to come back, and comes with a new one."""
+        now_s = time.time()
+        for stream in list(self._streams):
+            expires_at_s = stream.principal.expires_at_s
+            if expires_at_s is not None and expires_at_s <= now_s:
+                stream.retry_later("the access token has expired")
+        try:
+            revoked = await self._identity.revoked([stream.principal for stream in self._streams])
+        except CoordinatorError as exc:
+            log.warning("recheck_delayed", problem=str(exc))
+            return
+        for stream in list(self._streams):
+            if stream.principal in revoked:
+                stream.end(grpc.StatusCode.UNAUTHENTICATED, "this device may no longer speak; pair it again")
 
 
 def bearer_token(metadata: Collection[tuple[str, str | bytes]]) -> str:

@@ -25,6 +25,7 @@ from coordinator.ingest.downlink import Downlink, Held
 from coordinator.ingest.events import MAX_SEQ, EventRows
 from coordinator.ingest.group_commit import GroupCommit
 from coordinator.ingest.records import MAX_CONTENT_TYPE_BYTES
+from coordinator.model.accounts import Principal
 from protos.clippy.v1 import link_pb2, media_pb2
 from protos.segment import PROTOCOL_VERSION, SegmentInvalid, check_chunk
 
@@ -63,10 +64,11 @@ class StreamParts:
 class AgentStream:
     """One stream. `run` is the whole of its life; everything else may be called from the loop meanwhile."""
 
-    def __init__(self, parts: StreamParts, context: Context, user_id: str) -> None:
+    def __init__(self, parts: StreamParts, context: Context, principal: Principal) -> None:
         self._parts = parts
         self._context = context
-        self.user_id = user_id
+        self.principal = principal
+        self.user_id = principal.user_id
         self.agent_id = ""
         self.sessions: set[str] = set()
         self.heard_s = time.monotonic()

@@ -28,6 +28,7 @@ from coordinator.ingest.group_commit import GroupSettings
 from coordinator.ingest.roll_up import RollUpSettings
 from coordinator.ingest.server import IngestSettings, LinkServer, LinkTls
 from coordinator.ingest.stream import StreamSettings
+from coordinator.model.accounts import Principal
 from coordinator.model.chunks import ChunkRow
 from coordinator.model.jobs import NewJob, Queue
 from coordinator.store.objects import LocalObjects
@@ -109,9 +110,23 @@ def prepare(request_id: str, is_press: bool) -> Sequence[NewJob]:
     return [NewJob(queue=Queue.VIDEO_PROCESSING, key=f"prep:{request_id}:{is_press}", payload={})]
 
 
-async def authenticate(token: str) -> str | None:
-    """One account, one token."""
-    return "owner" if token == TOKEN else None
+class OneToken:
+    """Port `Authenticator`: one account, one token, until it is revoked."""
+
+    def __init__(self, token: str = TOKEN, *, expires_at_s: float | None = None) -> None:
+        self.is_revoked = False
+        self._token = token
+        self._expires_at_s = expires_at_s
+
+    async def authenticate(self, token: str) -> Principal | None:
+        """As the port says."""
+        if self.is_revoked or token != self._token:
+            return None
+        return Principal(user_id="owner", tier="business", expires_at_s=self._expires_at_s)
+
+    async def revoked(self, principals: Sequence[Principal]) -> set[Principal]:
+        """As the port says."""
+        return set(principals) if self.is_revoked else set()
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -123,6 +138,7 @@ class Site:
     certificates: Certificates
     objects: LocalObjects
     port: int = 0
+    identity: OneToken = dataclasses.field(default_factory=OneToken)
 
     def settings(self, **changes: Any) -> IngestSettings:
         """Quick ones: chunks are rolled up only when a test says so."""
@@ -142,7 +158,7 @@ class Site:
             pool=self.pool,
             store=self.objects,
             jobs=JobTable(),
-            authenticate=authenticate,
+            identity=self.identity,
             settings=self.settings(**changes),
             follow_ups=follow_ups or FollowUps(after_chunk=hear, after_upload=prepare),
             tls=self.certificates.tls,

@@ -16,7 +16,7 @@ from coordinator.ingest.server import IngestSettings, LinkServer, LinkTls
 from coordinator.ingest.stream import StreamSettings
 from coordinator.store.connect import connect
 from coordinator.store.objects import LocalObjects
-from tests.fakes.link_parts import JobTable, authenticate, hear, prepare
+from tests.fakes.link_parts import JobTable, OneToken, hear, prepare
 
 
 async def serve(folder: Path, database_url: str, port: int) -> None:
@@ -27,7 +27,7 @@ async def serve(folder: Path, database_url: str, port: int) -> None:
         pool=pool,
         store=objects,
         jobs=JobTable(),
-        authenticate=authenticate,
+        identity=OneToken(),
         settings=IngestSettings(
             node="n1",
             spool_folder=folder / "spool",

@@ -26,7 +26,7 @@ from protos.clippy.v1 import media_pb2 as protos_dot_clippy_dot_v1_dot_media__pb
 from protos.clippy.v1 import clips_pb2 as protos_dot_clippy_dot_v1_dot_clips__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bprotos/clippy/v1/link.proto\x12\tclippy.v1\x1a\x1cprotos/clippy/v1/media.proto\x1a\x1cprotos/clippy/v1/clips.proto\"\xe5\x02\n\x0c\x41gentMessage\x12!\n\x05hello\x18\x01 \x01(\x0b\x32\x10.clippy.v1.HelloH\x00\x12!\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x10.clippy.v1.ChunkH\x00\x12\x1d\n\x03gap\x18\x03 \x01(\x0b\x32\x0e.clippy.v1.GapH\x00\x12\x34\n\x0fsession_started\x18\x04 \x01(\x0b\x32\x19.clippy.v1.SessionStartedH\x00\x12\x30\n\rsession_ended\x18\x05 \x01(\x0b\x32\x17.clippy.v1.SessionEndedH\x00\x12%\n\x07pressed\x18\x06 \x01(\x0b\x32\x12.clippy.v1.PressedH\x00\x12.\n\x0csource_reply\x18\x07 \x01(\x0b\x32\x16.clippy.v1.SourceReplyH\x00\x12)\n\theartbeat\x18\x08 \x01(\x0b\x32\x14.clippy.v1.HeartbeatH\x00\x42\x06\n\x04kind\"\xb9\x02\n\x12\x43oordinatorMessage\x12%\n\x07welcome\x18\x01 \x01(\x0b\x32\x12.clippy.v1.WelcomeH\x00\x12\x1d\n\x03\x61\x63k\x18\x02 \x01(\x0b\x32\x0e.clippy.v1.AckH\x00\x12\x32\n\x0esource_request\x18\x03 \x01(\x0b\x32\x18.clippy.v1.SourceRequestH\x00\x12,\n\x0bretry_later\x18\x04 \x01(\x0b\x32\x15.clippy.v1.RetryLaterH\x00\x12#\n\x06moment\x18\x05 \x01(\x0b\x32\x11.clippy.v1.MomentH\x00\x12#\n\x06\x65xport\x18\x06 \x01(\x0b\x32\x11.clippy.v1.ExportH\x00\x12)\n\theartbeat\x18\x07 \x01(\x0b\x32\x14.clippy.v1.HeartbeatH\x00\x42\x06\n\x04kind\"w\n\x05Hello\x12\x10\n\x08\x61gent_id\x18\x01 \x01(\t\x12\x15\n\ragent_version\x18\x02 \x01(\t\x12\x18\n\x10protocol_version\x18\x03 \x01(\r\x12+\n\x08sessions\x18\x04 \x03(\x0b\x32\x19.clippy.v1.SessionStarted\"`\n\x07Welcome\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12#\n\x04held\x18\x02 \x03(\x0b\x32\x15.clippy.v1.LaneRanges\x12\x16\n\x0eserver_unix_ms\x18\x03 \x01(\x03\"K\n\x03\x41\x63k\x12#\n\x04held\x18\x01 \x03(\x0b\x32\x15.clippy.v1.LaneRanges\x12\x1f\n\x07refused\x18\x02 \x03(\x0b\x32\x0e.clippy.v1.Gap\"N\n\x0eSessionStarted\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x17\n\x0fstarted_unix_ms\x18\x02 \x01(\x03\x12\x0f\n\x07is_live\x18\x03 \x01(\x08\"\\\n\x0cSessionEnded\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64uration_ns\x18\x02 \x01(\x03\x12#\n\x05lanes\x18\x03 \x03(\x0b\x32\x14.clippy.v1.LaneCount\">\n\tLaneCount\x12\x1d\n\x04lane\x18\x01 \x01(\x0e\x32\x0f.clippy.v1.Lane\x12\x12\n\nnum_chunks\x18\x02 \x01(\x04\"_\n\x07Pressed\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\r\n\x05\x61t_ns\x18\x02 \x01(\x03\x12\x0f\n\x07\x63lip_id\x18\x03 \x01(\t\x12\x10\n\x08start_ns\x18\x04 \x01(\x03\x12\x0e\n\x06\x65nd_ns\x18\x05 \x01(\x03\"\xfe\x01\n\rSourceRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x10\n\x08start_ns\x18\x03 \x01(\x03\x12\x0e\n\x06\x65nd_ns\x18\x04 \x01(\x03\x12\x12\n\nupload_url\x18\x05 \x01(\t\x12\x36\n\x07headers\x18\x06 \x03(\x0b\x32%.clippy.v1.SourceRequest.HeadersEntry\x12\x17\n\x0f\x65xpires_unix_ms\x18\x07 \x01(\x03\x12\x0e\n\x06reason\x18\x08 \x01(\t\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xfb\x01\n\x0bSourceReply\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12+\n\x05state\x18\x02 \x01(\x0e\x32\x1c.clippy.v1.SourceReply.State\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12\x0e\n\x06sha256\x18\x05 \x01(\x0c\x12\x10\n\x08start_ns\x18\x06 \x01(\x03\x12\x0e\n\x06\x65nd_ns\x18\x07 \x01(\x03\"U\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\n\n\x06PINNED\x10\x01\x12\x0c\n\x08UPLOADED\x10\x02\x12\x0f\n\x0bUNAVAILABLE\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\".\n\nRetryLater\x12\x10\n\x08\x64\x65lay_ms\x18\x01 \x01(\x03\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x1c\n\tHeartbeat\x12\x0f\n\x07unix_ms\x18\x01 \x01(\x03\x32M\n\x04Link\x12\x45\n\x07\x43onnect\x12\x17.clippy.v1.AgentMessage\x1a\x1d.clippy.v1.CoordinatorMessage(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bprotos/clippy/v1/link.proto\x12\tclippy.v1\x1a\x1cprotos/clippy/v1/media.proto\x1a\x1cprotos/clippy/v1/clips.proto\"\x8a\x03\n\x0c\x41gentMessage\x12!\n\x05hello\x18\x01 \x01(\x0b\x32\x10.clippy.v1.HelloH\x00\x12!\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x10.clippy.v1.ChunkH\x00\x12\x1d\n\x03gap\x18\x03 \x01(\x0b\x32\x0e.clippy.v1.GapH\x00\x12\x34\n\x0fsession_started\x18\x04 \x01(\x0b\x32\x19.clippy.v1.SessionStartedH\x00\x12\x30\n\rsession_ended\x18\x05 \x01(\x0b\x32\x17.clippy.v1.SessionEndedH\x00\x12%\n\x07pressed\x18\x06 \x01(\x0b\x32\x12.clippy.v1.PressedH\x00\x12.\n\x0csource_reply\x18\x07 \x01(\x0b\x32\x16.clippy.v1.SourceReplyH\x00\x12)\n\theartbeat\x18\x08 \x01(\x0b\x32\x14.clippy.v1.HeartbeatH\x00\x12#\n\x06\x66orget\x18\t \x01(\x0b\x32\x11.clippy.v1.ForgetH\x00\x42\x06\n\x04kind\"\xb4\x03\n\x12\x43oordinatorMessage\x12%\n\x07welcome\x18\x01 \x01(\x0b\x32\x12.clippy.v1.WelcomeH\x00\x12\x1d\n\x03\x61\x63k\x18\x02 \x01(\x0b\x32\x0e.clippy.v1.AckH\x00\x12\x32\n\x0esource_request\x18\x03 \x01(\x0b\x32\x18.clippy.v1.SourceRequestH\x00\x12,\n\x0bretry_later\x18\x04 \x01(\x0b\x32\x15.clippy.v1.RetryLaterH\x00\x12#\n\x06moment\x18\x05 \x01(\x0b\x32\x11.clippy.v1.MomentH\x00\x12#\n\x06\x65xport\x18\x06 \x01(\x0b\x32\x11.clippy.v1.ExportH\x00\x12)\n\theartbeat\x18\x07 \x01(\x0b\x32\x14.clippy.v1.HeartbeatH\x00\x12)\n\tforgotten\x18\x08 \x01(\x0b\x32\x14.clippy.v1.ForgottenH\x00\x12#\n\x06\x66orget\x18\t \x01(\x0b\x32\x11.clippy.v1.ForgetH\x00\x12)\n\x06\x63onfig\x18\n \x01(\x0b\x32\x17.clippy.v1.StreamConfigH\x00\x42\x06\n\x04kind\"w\n\x05Hello\x12\x10\n\x08\x61gent_id\x18\x01 \x01(\t\x12\x15\n\ragent_version\x18\x02 \x01(\t\x12\x18\n\x10protocol_version\x18\x03 \x01(\r\x12+\n\x08sessions\x18\x04 \x03(\x0b\x32\x19.clippy.v1.SessionStarted\"`\n\x07Welcome\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12#\n\x04held\x18\x02 \x03(\x0b\x32\x15.clippy.v1.LaneRanges\x12\x16\n\x0eserver_unix_ms\x18\x03 \x01(\x03\"K\n\x03\x41\x63k\x12#\n\x04held\x18\x01 \x03(\x0b\x32\x15.clippy.v1.LaneRanges\x12\x1f\n\x07refused\x18\x02 \x03(\x0b\x32\x0e.clippy.v1.Gap\"N\n\x0eSessionStarted\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x17\n\x0fstarted_unix_ms\x18\x02 \x01(\x03\x12\x0f\n\x07is_live\x18\x03 \x01(\x08\"\\\n\x0cSessionEnded\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64uration_ns\x18\x02 \x01(\x03\x12#\n\x05lanes\x18\x03 \x03(\x0b\x32\x14.clippy.v1.LaneCount\">\n\tLaneCount\x12\x1d\n\x04lane\x18\x01 \x01(\x0e\x32\x0f.clippy.v1.Lane\x12\x12\n\nnum_chunks\x18\x02 \x01(\x04\"_\n\x07Pressed\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\r\n\x05\x61t_ns\x18\x02 \x01(\x03\x12\x0f\n\x07\x63lip_id\x18\x03 \x01(\t\x12\x10\n\x08start_ns\x18\x04 \x01(\x03\x12\x0e\n\x06\x65nd_ns\x18\x05 \x01(\x03\"\xfe\x01\n\rSourceRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x10\n\x08start_ns\x18\x03 \x01(\x03\x12\x0e\n\x06\x65nd_ns\x18\x04 \x01(\x03\x12\x12\n\nupload_url\x18\x05 \x01(\t\x12\x36\n\x07headers\x18\x06 \x03(\x0b\x32%.clippy.v1.SourceRequest.HeadersEntry\x12\x17\n\x0f\x65xpires_unix_ms\x18\x07 \x01(\x03\x12\x0e\n\x06reason\x18\x08 \x01(\t\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xfb\x01\n\x0bSourceReply\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12+\n\x05state\x18\x02 \x01(\x0e\x32\x1c.clippy.v1.SourceReply.State\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12\x0e\n\x06sha256\x18\x05 \x01(\x0c\x12\x10\n\x08start_ns\x18\x06 \x01(\x03\x12\x0e\n\x06\x65nd_ns\x18\x07 \x01(\x03\"U\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\n\n\x06PINNED\x10\x01\x12\x0c\n\x08UPLOADED\x10\x02\x12\x0f\n\x0bUNAVAILABLE\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\".\n\nRetryLater\x12\x10\n\x08\x64\x65lay_ms\x18\x01 \x01(\x03\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x1c\n\tHeartbeat\x12\x0f\n\x07unix_ms\x18\x01 \x01(\x03\"Q\n\x06\x46orget\x12\x11\n\tforget_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x10\n\x08start_ns\x18\x03 \x01(\x03\x12\x0e\n\x06\x65nd_ns\x18\x04 \x01(\x03\"R\n\tForgotten\x12\x11\n\tforget_id\x18\x01 \x01(\t\x12\x0c\n\x04went\x18\x02 \x03(\t\x12\x0f\n\x07remains\x18\x03 \x03(\t\x12\x13\n\x0bunreachable\x18\x04 \x03(\t\"l\n\x0cStreamConfig\x12\x1e\n\x05lanes\x18\x01 \x03(\x0e\x32\x0f.clippy.v1.Lane\x12\x15\n\rmax_proxy_bps\x18\x02 \x01(\r\x12\x17\n\x0fmax_bytes_per_s\x18\x03 \x01(\r\x12\x0c\n\x04tier\x18\x04 \x01(\t2M\n\x04Link\x12\x45\n\x07\x43onnect\x12\x17.clippy.v1.AgentMessage\x1a\x1d.clippy.v1.CoordinatorMessage(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,35 +36,41 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SOURCEREQUEST_HEADERSENTRY']._loaded_options = None
   _globals['_SOURCEREQUEST_HEADERSENTRY']._serialized_options = b'8\001'
   _globals['_AGENTMESSAGE']._serialized_start=103
-  _globals['_AGENTMESSAGE']._serialized_end=460
-  _globals['_COORDINATORMESSAGE']._serialized_start=463
-  _globals['_COORDINATORMESSAGE']._serialized_end=776
-  _globals['_HELLO']._serialized_start=778
-  _globals['_HELLO']._serialized_end=897
-  _globals['_WELCOME']._serialized_start=899
-  _globals['_WELCOME']._serialized_end=995
-  _globals['_ACK']._serialized_start=997
-  _globals['_ACK']._serialized_end=1072
-  _globals['_SESSIONSTARTED']._serialized_start=1074
-  _globals['_SESSIONSTARTED']._serialized_end=1152
-  _globals['_SESSIONENDED']._serialized_start=1154
-  _globals['_SESSIONENDED']._serialized_end=1246
-  _globals['_LANECOUNT']._serialized_start=1248
-  _globals['_LANECOUNT']._serialized_end=1310
-  _globals['_PRESSED']._serialized_start=1312
-  _globals['_PRESSED']._serialized_end=1407
-  _globals['_SOURCEREQUEST']._serialized_start=1410
-  _globals['_SOURCEREQUEST']._serialized_end=1664
-  _globals['_SOURCEREQUEST_HEADERSENTRY']._serialized_start=1618
-  _globals['_SOURCEREQUEST_HEADERSENTRY']._serialized_end=1664
-  _globals['_SOURCEREPLY']._serialized_start=1667
-  _globals['_SOURCEREPLY']._serialized_end=1918
-  _globals['_SOURCEREPLY_STATE']._serialized_start=1833
-  _globals['_SOURCEREPLY_STATE']._serialized_end=1918
-  _globals['_RETRYLATER']._serialized_start=1920
-  _globals['_RETRYLATER']._serialized_end=1966
-  _globals['_HEARTBEAT']._serialized_start=1968
-  _globals['_HEARTBEAT']._serialized_end=1996
-  _globals['_LINK']._serialized_start=1998
-  _globals['_LINK']._serialized_end=2075
+  _globals['_AGENTMESSAGE']._serialized_end=497
+  _globals['_COORDINATORMESSAGE']._serialized_start=500
+  _globals['_COORDINATORMESSAGE']._serialized_end=936
+  _globals['_HELLO']._serialized_start=938
+  _globals['_HELLO']._serialized_end=1057
+  _globals['_WELCOME']._serialized_start=1059
+  _globals['_WELCOME']._serialized_end=1155
+  _globals['_ACK']._serialized_start=1157
+  _globals['_ACK']._serialized_end=1232
+  _globals['_SESSIONSTARTED']._serialized_start=1234
+  _globals['_SESSIONSTARTED']._serialized_end=1312
+  _globals['_SESSIONENDED']._serialized_start=1314
+  _globals['_SESSIONENDED']._serialized_end=1406
+  _globals['_LANECOUNT']._serialized_start=1408
+  _globals['_LANECOUNT']._serialized_end=1470
+  _globals['_PRESSED']._serialized_start=1472
+  _globals['_PRESSED']._serialized_end=1567
+  _globals['_SOURCEREQUEST']._serialized_start=1570
+  _globals['_SOURCEREQUEST']._serialized_end=1824
+  _globals['_SOURCEREQUEST_HEADERSENTRY']._serialized_start=1778
+  _globals['_SOURCEREQUEST_HEADERSENTRY']._serialized_end=1824
+  _globals['_SOURCEREPLY']._serialized_start=1827
+  _globals['_SOURCEREPLY']._serialized_end=2078
+  _globals['_SOURCEREPLY_STATE']._serialized_start=1993
+  _globals['_SOURCEREPLY_STATE']._serialized_end=2078
+  _globals['_RETRYLATER']._serialized_start=2080
+  _globals['_RETRYLATER']._serialized_end=2126
+  _globals['_HEARTBEAT']._serialized_start=2128
+  _globals['_HEARTBEAT']._serialized_end=2156
+  _globals['_FORGET']._serialized_start=2158
+  _globals['_FORGET']._serialized_end=2239
+  _globals['_FORGOTTEN']._serialized_start=2241
+  _globals['_FORGOTTEN']._serialized_end=2323
+  _globals['_STREAMCONFIG']._serialized_start=2325
+  _globals['_STREAMCONFIG']._serialized_end=2433
+  _globals['_LINK']._serialized_start=2435
+  _globals['_LINK']._serialized_end=2512
 # @@protoc_insertion_point(module_scope)

@@ -33,6 +33,7 @@ class AgentMessage(_message.Message):
     PRESSED_FIELD_NUMBER: _builtins.int
     SOURCE_REPLY_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
+    FORGET_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def hello(self) -> Global___Hello: ...
     @_builtins.property
@@ -49,6 +50,8 @@ class AgentMessage(_message.Message):
     def source_reply(self) -> Global___SourceReply: ...
     @_builtins.property
     def heartbeat(self) -> Global___Heartbeat: ...
+    @_builtins.property
+    def forget(self) -> Global___Forget: ...
     def __init__(
         self,
         *,
@@ -60,12 +63,13 @@ class AgentMessage(_message.Message):
         pressed: Global___Pressed | None = ...,
         source_reply: Global___SourceReply | None = ...,
         heartbeat: Global___Heartbeat | None = ...,
+        forget: Global___Forget | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "gap", b"gap", "heartbeat", b"heartbeat", "hello", b"hello", "kind", b"kind", "pressed", b"pressed", "session_ended", b"session_ended", "session_started", b"session_started", "source_reply", b"source_reply"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "forget", b"forget", "gap", b"gap", "heartbeat", b"heartbeat", "hello", b"hello", "kind", b"kind", "pressed", b"pressed", "session_ended", b"session_ended", "session_started", b"session_started", "source_reply", b"source_reply"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "gap", b"gap", "heartbeat", b"heartbeat", "hello", b"hello", "kind", b"kind", "pressed", b"pressed", "session_ended", b"session_ended", "session_started", b"session_started", "source_reply", b"source_reply"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "forget", b"forget", "gap", b"gap", "heartbeat", b"heartbeat", "hello", b"hello", "kind", b"kind", "pressed", b"pressed", "session_ended", b"session_ended", "session_started", b"session_started", "source_reply", b"source_reply"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["hello", "chunk", "gap", "session_started", "session_ended", "pressed", "source_reply", "heartbeat"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["hello", "chunk", "gap", "session_started", "session_ended", "pressed", "source_reply", "heartbeat", "forget"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -82,6 +86,9 @@ class CoordinatorMessage(_message.Message):
     MOMENT_FIELD_NUMBER: _builtins.int
     EXPORT_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
+    FORGOTTEN_FIELD_NUMBER: _builtins.int
+    FORGET_FIELD_NUMBER: _builtins.int
+    CONFIG_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def welcome(self) -> Global___Welcome: ...
     @_builtins.property
@@ -96,6 +103,12 @@ class CoordinatorMessage(_message.Message):
     def export(self) -> _clips_pb2.Export: ...
     @_builtins.property
     def heartbeat(self) -> Global___Heartbeat: ...
+    @_builtins.property
+    def forgotten(self) -> Global___Forgotten: ...
+    @_builtins.property
+    def forget(self) -> Global___Forget: ...
+    @_builtins.property
+    def config(self) -> Global___StreamConfig: ...
     def __init__(
         self,
         *,
@@ -106,12 +119,15 @@ class CoordinatorMessage(_message.Message):
         moment: _clips_pb2.Moment | None = ...,
         export: _clips_pb2.Export | None = ...,
         heartbeat: Global___Heartbeat | None = ...,
+        forgotten: Global___Forgotten | None = ...,
+        forget: Global___Forget | None = ...,
+        config: Global___StreamConfig | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "export", b"export", "heartbeat", b"heartbeat", "kind", b"kind", "moment", b"moment", "retry_later", b"retry_later", "source_request", b"source_request", "welcome", b"welcome"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "config", b"config", "export", b"export", "forget", b"forget", "forgotten", b"forgotten", "heartbeat", b"heartbeat", "kind", b"kind", "moment", b"moment", "retry_later", b"retry_later", "source_request", b"source_request", "welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "export", b"export", "heartbeat", b"heartbeat", "kind", b"kind", "moment", b"moment", "retry_later", b"retry_later", "source_request", b"source_request", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "config", b"config", "export", b"export", "forget", b"forget", "forgotten", b"forgotten", "heartbeat", b"heartbeat", "kind", b"kind", "moment", b"moment", "retry_later", b"retry_later", "source_request", b"source_request", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["welcome", "ack", "source_request", "retry_later", "moment", "export", "heartbeat"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["welcome", "ack", "source_request", "retry_later", "moment", "export", "heartbeat", "forgotten", "forget", "config"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -485,3 +501,113 @@ class Heartbeat(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Heartbeat: _TypeAlias = Heartbeat  # noqa: Y015
+
+@_typing.final
+class Forget(_message.Message):
+    """The streamer wants a span of a session gone, everywhere. Up: the agent has forgotten it, and the coordinator follows.
+    Down: it was asked for at the coordinator, and the agent follows with a Forget of its own, under the same id.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FORGET_ID_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    START_NS_FIELD_NUMBER: _builtins.int
+    END_NS_FIELD_NUMBER: _builtins.int
+    forget_id: _builtins.str
+    """32 hexadecimal digits; the same order sent twice is done once"""
+    session_id: _builtins.str
+    start_ns: _builtins.int
+    end_ns: _builtins.int
+    def __init__(
+        self,
+        *,
+        forget_id: _builtins.str = ...,
+        session_id: _builtins.str = ...,
+        start_ns: _builtins.int = ...,
+        end_ns: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_ns", b"end_ns", "forget_id", b"forget_id", "session_id", b"session_id", "start_ns", b"start_ns"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Forget: _TypeAlias = Forget  # noqa: Y015
+
+@_typing.final
+class Forgotten(_message.Message):
+    """The coordinator's receipt. Sent when everything it can reach is gone, and again at each connect until the agent
+    stops asking.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FORGET_ID_FIELD_NUMBER: _builtins.int
+    WENT_FIELD_NUMBER: _builtins.int
+    REMAINS_FIELD_NUMBER: _builtins.int
+    UNREACHABLE_FIELD_NUMBER: _builtins.int
+    forget_id: _builtins.str
+    @_builtins.property
+    def went(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """for people: `12 chunks of sound`, `2 moments`"""
+
+    @_builtins.property
+    def remains(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """`backups until they expire`"""
+
+    @_builtins.property
+    def unreachable(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """and why"""
+
+    def __init__(
+        self,
+        *,
+        forget_id: _builtins.str = ...,
+        went: _abc.Iterable[_builtins.str] | None = ...,
+        remains: _abc.Iterable[_builtins.str] | None = ...,
+        unreachable: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["forget_id", b"forget_id", "remains", b"remains", "unreachable", b"unreachable", "went", b"went"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Forgotten: _TypeAlias = Forgotten  # noqa: Y015
+
+@_typing.final
+class StreamConfig(_message.Message):
+    """How the coordinator wishes to be sent to. Each replaces the one before; an agent obeys what it knows of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LANES_FIELD_NUMBER: _builtins.int
+    MAX_PROXY_BPS_FIELD_NUMBER: _builtins.int
+    MAX_BYTES_PER_S_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
+    max_proxy_bps: _builtins.int
+    """0: as the agent thinks best"""
+    max_bytes_per_s: _builtins.int
+    """over all lanes, on average over a minute; 0: no limit"""
+    tier: _builtins.str
+    """of the account, for the agent's own choices: free, pro, business"""
+    @_builtins.property
+    def lanes(self) -> _containers.RepeatedScalarFieldContainer[_media_pb2.Lane.ValueType]:
+        """these and no others; empty: all"""
+
+    def __init__(
+        self,
+        *,
+        lanes: _abc.Iterable[_media_pb2.Lane.ValueType] | None = ...,
+        max_proxy_bps: _builtins.int = ...,
+        max_bytes_per_s: _builtins.int = ...,
+        tier: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lanes", b"lanes", "max_bytes_per_s", b"max_bytes_per_s", "max_proxy_bps", b"max_proxy_bps", "tier", b"tier"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamConfig: _TypeAlias = StreamConfig  # noqa: Y015

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.config import Config, describe, find_data, load_config, parse_endpoint
+from coordinator.config import describe, find_data, load_config
 from coordinator.errors import InputUnusable
+from coordinator.settings import Config, parse_endpoint
 
 
 def test_without_file_and_variables_the_defaults_hold(tmp_path: Path):

@@ -1,0 +1,4 @@
+"""Who may speak: accounts, pairing, tokens, and the Identity service beside the link.
+
+Adapter: imports only the ground (model, errors, ports, policy), no sibling.
+"""

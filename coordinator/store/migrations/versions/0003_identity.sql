@@ -1,0 +1,2 @@
+-- Accounts, devices and pairing.
+select 1;

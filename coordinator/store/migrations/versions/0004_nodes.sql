@@ -1,0 +1,2 @@
+-- The nodes that hold a spool.
+select 1;

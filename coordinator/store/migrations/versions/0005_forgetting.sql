@@ -1,0 +1,2 @@
+-- What is to be forgotten.
+select 1;

@@ -1,0 +1,2 @@
+-- Uploads in parts.
+select 1;

@@ -68,6 +68,7 @@ def _link(installation: Installation, pool: asyncpg.Pool) -> LinkServer:
     from coordinator.ingest.roll_up import RollUpSettings
     from coordinator.ingest.server import IngestSettings, LinkServer, LinkTls
     from coordinator.jobs.engine import PgQueuerQueue
+    from coordinator.jobs.waiting import waiting_by_account
     from coordinator.ops.certificates import load_certificates
     from coordinator.ops.tokens import load_token
 
@@ -82,6 +83,9 @@ def _link(installation: Installation, pool: asyncpg.Pool) -> LinkServer:
         settings=IngestSettings(
             node=config.node,
             spool_folder=installation.spool,
+            limits=config.limits,
+            max_user_pending_bytes=config.limits.pending_bytes,
+            max_total_pending_bytes=config.limits.total_pending_bytes,
             roll_up=RollUpSettings(max_age_s=config.roll_up_s, interval_s=min(5.0, config.roll_up_s)),
         ),
         follow_ups=FollowUps(
@@ -91,6 +95,7 @@ def _link(installation: Installation, pool: asyncpg.Pool) -> LinkServer:
             after_end=lambda session_id: [steps.final_analysis(session_id)],
         ),
         tls=LinkTls(certificate=certificates.chain, key=certificates.key),
+        waiting=lambda: waiting_by_account(pool),
     )
 
 

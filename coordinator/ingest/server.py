@@ -20,7 +20,9 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from coordinator.errors import CoordinatorError, PortBusy
+from coordinator.ingest.accounts import Accounts
 from coordinator.ingest.admission import PendingBytes
+from coordinator.ingest.backlog import Waiting, nothing_waits, watch_backlog
 from coordinator.ingest.chunk_rows import ChunkRows
 from coordinator.ingest.downlink import Downlink
 from coordinator.ingest.events import EventRows, FollowUps
@@ -32,6 +34,7 @@ from coordinator.ingest.spool import SEGMENT_BYTES, Spool
 from coordinator.ingest.stream import AgentStream, Context, StreamParts, StreamSettings
 from coordinator.model.accounts import Principal
 from coordinator.ports import Authenticator, JobQueue, ObjectStore
+from coordinator.settings import NO_LIMITS, Limits
 from protos.clippy.v1 import link_pb2, link_pb2_grpc
 from protos.segment import MAX_MESSAGE_BYTES
 
@@ -55,6 +58,7 @@ class IngestSettings:
     Attributes:
         node: this process's name; unique among all that serve, part of every place in its spool.
         max_user_pending_bytes, max_total_pending_bytes: received and not yet durable; beyond: RetryLater.
+        limits: what one account may use at once; its pending bytes are the two above.
         dead_peer_s: a stream that says nothing (agents send heartbeats every 5 s) is ended after this long.
         recheck_s: how often it is asked whether those that are connected still may be.
     """
@@ -64,6 +68,8 @@ class IngestSettings:
     max_segment_bytes: int = SEGMENT_BYTES
     max_user_pending_bytes: int = 32 * 1024 * 1024
     max_total_pending_bytes: int = 256 * 1024 * 1024
+    limits: Limits = NO_LIMITS
+    backlog_s: float = 5.0
     max_source_bytes: int = 2 * 1024 * 1024 * 1024
     dead_peer_s: float = 30.0
     recheck_s: float = 30.0
@@ -117,6 +123,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         follow_ups: FollowUps | None = None,
         living_nodes: Callable[[], Collection[str]] | None = None,
         tls: LinkTls | None = None,
+        waiting: Waiting = nothing_waits,
     ) -> None:
         """Nothing is opened yet.
 
@@ -125,6 +132,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             identity: says whose token it is.
             living_nodes: names of the nodes whose spools can still be read; None: this one alone.
             tls: None: plaintext, for tests on loopback only.
+            waiting: how much of whose work waits to be heard; asked every `backlog_s`.
         """
         follow_ups = follow_ups or FollowUps()
         self._settings = settings
@@ -133,6 +141,8 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         self._tls = tls
         self.spool = Spool(settings.spool_folder, settings.node, max_segment_bytes=settings.max_segment_bytes)
         alive = living_nodes or (lambda: ())
+        self._waiting = waiting
+        self._accounts = Accounts(settings.limits)
         self._rows = ChunkRows(jobs, follow_ups.after_chunk, lambda: {settings.node, *alive()})
         self.commits = GroupCommit(pool, self.spool, self._rows, settings=settings.group)
         self.roll_up = RollUp(pool, self.spool, store, settings=settings.roll_up)
@@ -144,6 +154,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
                 max_user_bytes=settings.max_user_pending_bytes,
                 max_total_bytes=settings.max_total_pending_bytes,
             ),
+            accounts=self._accounts,
             settings=settings.stream,
             living_nodes=self._rows.living_nodes,
             on_session=lambda stream, session_id: self._by_session.setdefault(session_id, set()).add(stream),
@@ -191,6 +202,10 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         self._tasks = [
             asyncio.create_task(notices.run(), name="link-notices"),
             asyncio.create_task(self._sweep(), name="link-sweep"),
+            asyncio.create_task(
+                watch_backlog(self._accounts, self._waiting, every_s=self._settings.backlog_s),
+                name="link-backlog",
+            ),
             asyncio.create_task(self.roll_up.run(self._stopping), name="roll-up"),
         ]
         log.info("link_listening", port=port, node=self._settings.node, is_tls=self._tls is not None)

@@ -27,3 +27,11 @@ class Principal:
     role: Role = "streamer"
     device_id: str = ""
     expires_at_s: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingWork:
+    """How many chunks of an account are ready to be heard and were not, and of how many live sessions they are."""
+
+    num_waiting: int
+    num_live_sessions: int

@@ -6,6 +6,8 @@ anew. Owned by the loop.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
@@ -74,7 +76,7 @@ class Account:
         self._nameless: set[Connected] = set()
         self._by_agent: dict[str, Connected] = {}
         self._agent_of: dict[Connected, str] = {}
-        self.num_tarrying = 0
+        self._num_tarrying = 0
 
     def connect(self, stream: Connected) -> None:
         """Count a new stream, which has not said who it is.
@@ -148,9 +150,17 @@ class Account:
         self._log_lines.spend(1, self._clock())
         return True
 
-    def may_tarry(self) -> bool:
-        """May one more connect that is put off be answered slowly?"""
-        return self.num_tarrying < _MAX_TARRYING
+    async def tarry(self, sooner: asyncio.Event, seconds: float) -> bool:
+        """Keep a connect that is put off waiting; False, at once: too many wait already."""
+        if self._num_tarrying >= _MAX_TARRYING:
+            return False
+        self._num_tarrying += 1
+        try:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(sooner.wait(), seconds)
+        finally:
+            self._num_tarrying -= 1
+        return True
 
     def set_waiting(self, work: WaitingWork | None) -> None:
         """How much of it waits to be heard; None: not much."""
@@ -168,7 +178,7 @@ class Account:
         """Is there nothing to remember?"""
         now_s = self._clock()
         return (
-            not (self._nameless or self._by_agent or self.num_tarrying)
+            not (self._nameless or self._by_agent or self._num_tarrying)
             and self.gate.is_idle()
             and self._sessions.is_full(now_s)
             and self._messages.is_full(now_s)

@@ -154,14 +154,8 @@ class AgentStream:
 
     async def _turn_away(self, put_off: PutOff) -> None:
         """Say when to come back, but not at once: whoever does not wait can at least not hurry."""
-        if not self._account.may_tarry():
+        if not await self._account.tarry(self._wake, self._parts.settings.tarry_s):
             await self._context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(put_off))
-        self._account.num_tarrying += 1
-        try:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._parts.settings.tarry_s)
-        finally:
-            self._account.num_tarrying -= 1
         self._later, self._later_ms = str(put_off), int(put_off.delay_s * 1000)
         await self._leave()
 

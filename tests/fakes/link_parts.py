@@ -23,6 +23,7 @@ from agent.uplink.channel import Coordinator
 from agent.uplink.link import LinkClient
 from agent.uplink.link_stream import LinkHooks, LinkSettings
 from agent.uplink.outbox import Outbox
+from coordinator.ingest.backlog import Waiting, nothing_waits
 from coordinator.ingest.events import FollowUps
 from coordinator.ingest.group_commit import GroupSettings
 from coordinator.ingest.roll_up import RollUpSettings
@@ -152,7 +153,9 @@ class Site:
         }
         return IngestSettings(**(values | changes))
 
-    def server(self, *, follow_ups: FollowUps | None = None, **changes: Any) -> LinkServer:
+    def server(
+        self, *, follow_ups: FollowUps | None = None, waiting: Waiting = nothing_waits, **changes: Any
+    ) -> LinkServer:
         """A server that has not started."""
         return LinkServer(
             pool=self.pool,
@@ -162,6 +165,7 @@ class Site:
             settings=self.settings(**changes),
             follow_ups=follow_ups or FollowUps(after_chunk=hear, after_upload=prepare),
             tls=self.certificates.tls,
+            waiting=waiting,
         )
 
     async def start(self, **changes: Any) -> LinkServer:

@@ -57,9 +57,11 @@ class Account:
         self._clock = clock
         self.tier = principal.tier
         self.max_streams = max_streams(limits, principal.tier)
+        rate_bytes_per_s = bytes_per_s(limits, principal.tier)
         self.gate = ChunkGate(
-            rate_bytes_per_s=bytes_per_s(limits, principal.tier),
-            chunks_per_s=limits.chunks_per_s,
+            rate_bytes_per_s=rate_bytes_per_s,
+            # Whoever may send any number of bytes may do so at any pace.
+            chunks_per_s=limits.chunks_per_s if rate_bytes_per_s else 0,
             all_parked=all_parked,
             clock=clock,
         )

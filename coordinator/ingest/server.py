@@ -25,6 +25,7 @@ from coordinator.ingest.chunk_rows import ChunkRows
 from coordinator.ingest.downlink import Downlink
 from coordinator.ingest.events import EventRows, FollowUps
 from coordinator.ingest.group_commit import GroupCommit, GroupSettings
+from coordinator.ingest.hellos import Hellos
 from coordinator.ingest.notices import LinkNotices
 from coordinator.ingest.recovery import RecoveryReport, recover
 from coordinator.ingest.roll_up import RollUp, RollUpSettings
@@ -121,7 +122,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         """Nothing is opened yet.
 
         Args:
-            pool: asyncpg, at least 3 connections; one is held for notifications.
+            pool: asyncpg, at least 4 connections; one is held for notifications, one by the writer of chunks.
             identity: says whose token it is.
             living_nodes: names of the nodes whose spools can still be read; None: this one alone.
             tls: None: plaintext, for tests on loopback only.
@@ -138,6 +139,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         self.roll_up = RollUp(pool, self.spool, store, settings=settings.roll_up)
         self._parts = StreamParts(
             commits=self.commits,
+            hellos=Hellos(pool, self._rows.living_nodes),
             events=EventRows(pool, jobs, store, follow_ups),
             downlink=Downlink(pool, store, max_source_bytes=settings.max_source_bytes),
             pending=PendingBytes(
@@ -145,7 +147,6 @@ class LinkServer(link_pb2_grpc.LinkServicer):
                 max_total_bytes=settings.max_total_pending_bytes,
             ),
             settings=settings.stream,
-            living_nodes=self._rows.living_nodes,
             on_session=lambda stream, session_id: self._by_session.setdefault(session_id, set()).add(stream),
         )
         self._streams: set[AgentStream] = set()

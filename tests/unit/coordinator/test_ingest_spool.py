@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from coordinator.errors import AlreadyRunning, ChunkRefused, DiskFull, InputUnusable, NotFound
 from coordinator.ingest import spool as spool_module
 from coordinator.ingest.admission import PendingBytes
+from coordinator.ingest.checks import checked_id, tidy
 from coordinator.ingest.chunk_rows import FSYNCED, STORED, TAKEN, KnownChunk, Outcome, judge
-from coordinator.ingest.events import checked_id, tidy
 from coordinator.ingest.places import ObjectPlace, SpoolPlace, parse_place
 from coordinator.ingest.records import Record, pack, scan
 from coordinator.ingest.server import IngestSettings, bearer_token, server_options

@@ -56,7 +56,7 @@ class IngestSettings:
     Attributes:
         node: this process's name; unique among all that serve, part of every place in its spool.
         max_user_pending_bytes, max_total_pending_bytes: received and not yet durable; beyond: RetryLater.
-        dead_peer_s: a stream that says nothing (agents send heartbeats every 5 s) is ended after this long.
+        dead_peer_s: a stream that says nothing (agents send a heartbeat after 10 s of silence) is ended after so long.
         recheck_s: how often it is asked whether those that are connected still may be.
     """
 
@@ -66,7 +66,7 @@ class IngestSettings:
     max_user_pending_bytes: int = 32 * 1024 * 1024
     max_total_pending_bytes: int = 256 * 1024 * 1024
     max_source_bytes: int = 2 * 1024 * 1024 * 1024
-    dead_peer_s: float = 30.0
+    dead_peer_s: float = 25.0
     recheck_s: float = 30.0
     poll_s: float = 5.0
     drain_s: float = 5.0
@@ -90,7 +90,7 @@ def server_options(settings: IngestSettings) -> list[tuple[str, int]]:
         ("grpc.max_metadata_size", 16 * 1024),
         # Identity only: chunks are compressed media, and a compressed bomb would be unpacked before we see it.
         ("grpc.compression_enabled_algorithms_bitset", 1),
-        ("grpc.keepalive_time_ms", 20_000),
+        ("grpc.keepalive_time_ms", 15_000),
         ("grpc.keepalive_timeout_ms", 10_000),
         # Without it the keepalive never drops a half-open connection.
         ("grpc.http2.ping_timeout_ms", 10_000),

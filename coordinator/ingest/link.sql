@@ -158,12 +158,16 @@ select now()
 select pg_notify('clippy_link', $1)
 
 -- name: sessions_to_roll_up
--- Sessions whose spooled chunks on this node are old enough, or which have ended.
-select c.session_id from chunks c join sessions s using (session_id)
-where c.place like 'spool:%' and split_part(c.place, '/', 1) = $1
-group by c.session_id
-having min(c.received_at) <= now() - make_interval(secs => $2) or bool_or(s.ended_at is not null)
-limit 1000
+-- Sessions whose spooled chunks on this node are old enough, or which ended a moment ago.
+(select distinct session_id from chunks
+ where place like 'spool:%' and split_part(place, '/', 1) = $1 and received_at <= now() - make_interval(secs => $2)
+ limit 1000)
+union
+(select session_id from sessions s
+ where ended_at > now() - interval '10 minutes'
+       and exists (select from chunks c where c.session_id = s.session_id and c.place like 'spool:%'
+                                              and split_part(c.place, '/', 1) = $1)
+ limit 1000)
 
 -- name: spooled_chunks
 -- Chunks of a session in the spool of this node.

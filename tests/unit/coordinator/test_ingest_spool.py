@@ -145,7 +145,7 @@ def test_a_segment_may_be_deleted_only_when_it_is_closed_and_its_rows_are_commit
 
 
 def test_bytes_that_are_gone_are_not_found(spool: Spool):
-    with pytest.raises(NotFound, match="segment 7"):
+    with pytest.raises(NotFound, match="its segment is gone"):
         spool.read(SpoolPlace(node="n1", segment=7, offset=0, length=1))
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from coordinator.ingest.chunk_rows import Outcome
-from coordinator.ingest.downlink import Held
 from coordinator.ingest.events import MAX_SEQ
+from coordinator.ingest.held import Held
 from coordinator.ingest.records import MAX_CONTENT_TYPE_BYTES
 from protos.clippy.v1 import link_pb2, media_pb2
 from protos.segment import SegmentInvalid, check_chunk

@@ -20,7 +20,7 @@ import structlog
 
 from coordinator.errors import DatabaseUnavailable, EnvironmentProblem
 from coordinator.ingest.chunk_rows import TAKEN, ChunkKey, ChunkRows, KnownChunk, Outcome, judge, known_chunks
-from coordinator.ingest.database import transaction
+from coordinator.ingest.database import HeldConnection
 from coordinator.ingest.fair_queue import FairQueue
 from coordinator.ingest.places import SpoolPlace
 from coordinator.ingest.records import Record
@@ -52,6 +52,7 @@ class GroupSettings:
 class _Waiting:
     chunk: media_pb2.Chunk
     on_done: OnDone
+    is_fresh: bool
     is_told: bool = False
 
     @property
@@ -95,7 +96,7 @@ class GroupCommit:
     def __init__(
         self, pool: asyncpg.Pool, spool: Spool, rows: ChunkRows, *, settings: GroupSettings | None = None
     ) -> None:
-        self._pool = pool
+        self._connection = HeldConnection(pool)
         self._spool = spool
         self._rows = rows
         self._settings = settings or GroupSettings()
@@ -117,14 +118,22 @@ class GroupCommit:
             self._queue.wake()
             await self._task
             self._task = None
+        await self._connection.give_back()
         self._thread.shutdown(wait=True)
 
-    def submit(self, chunk: media_pb2.Chunk, on_done: OnDone, *, owner: str = "") -> None:
-        """Make a checked chunk of `owner` durable; `on_done` is called on the loop when its outcome is known."""
+    def submit(
+        self, chunk: media_pb2.Chunk, on_done: OnDone, *, owner: str = "", is_fresh: bool = False
+    ) -> None:
+        """Make a checked chunk of `owner` durable; `on_done` is called on the loop when its outcome is known.
+
+        Args:
+            is_fresh: nothing speaks for it being here already, so it is written without asking. Should it be here all
+                the same, its outcome is right, and its bytes lie in the spool twice.
+        """
         if self._task is None or self._is_stopping or self._task.done():
             on_done(Outcome(kind="later", reason="the coordinator is stopping"))
             return
-        newcomer = _Waiting(chunk=chunk, on_done=on_done)
+        newcomer = _Waiting(chunk=chunk, on_done=on_done, is_fresh=is_fresh)
         if len(self._queue) >= self._settings.max_waiting:
             full = Outcome(kind="later", reason=f"{len(self._queue)} chunks wait already")
             displaced = self._queue.pop_longest(owner)
@@ -194,7 +203,8 @@ class GroupCommit:
 
     async def _outcomes(self, firsts: dict[ChunkKey, _Waiting]) -> dict[ChunkKey, Outcome]:
         try:
-            known = await self._patiently(lambda: self._known(list(firsts)))
+            asked = [key for key, item in firsts.items() if not item.is_fresh]
+            known = await self._patiently(lambda: self._known(asked)) if asked else {}
             living = self._rows.living_nodes()
             outcomes: dict[ChunkKey, Outcome] = {}
             fresh: list[media_pb2.Chunk] = []
@@ -213,7 +223,7 @@ class GroupCommit:
             return dict.fromkeys(firsts, Outcome(kind="later", reason=str(exc)[:200]))
 
     async def _known(self, keys: list[ChunkKey]) -> dict[ChunkKey, KnownChunk]:
-        async with transaction(self._pool) as connection:
+        async with self._connection.transaction() as connection:
             return await known_chunks(connection, keys)
 
     async def _write(self, chunks: Sequence[media_pb2.Chunk]) -> dict[ChunkKey, Outcome]:
@@ -229,7 +239,7 @@ class GroupCommit:
 
     async def _write_rows(self, rows: Sequence[ChunkRow]) -> dict[ChunkKey, Outcome]:
         try:
-            async with transaction(self._pool) as connection:
+            async with self._connection.transaction() as connection:
                 return dict(await self._rows.write(connection, rows))
         except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as exc:
             if len(rows) == 1:

@@ -28,7 +28,7 @@ from coordinator.ingest.events import FollowUps
 from coordinator.ingest.group_commit import GroupSettings
 from coordinator.ingest.roll_up import RollUpSettings
 from coordinator.ingest.server import IngestSettings, LinkServer, LinkTls
-from coordinator.ingest.stream import StreamSettings
+from coordinator.ingest.stream_settings import StreamSettings
 from coordinator.model.accounts import Principal
 from coordinator.model.chunks import ChunkRow
 from coordinator.model.jobs import NewJob, Queue
@@ -91,7 +91,9 @@ class JobTable:
         """Make the table."""
         await pool.execute("create table if not exists wanted_jobs (key text primary key, num int default 1)")
 
-    async def enqueue(self, connection: asyncpg.Connection, jobs: Sequence[NewJob]) -> None:
+    async def enqueue(
+        self, connection: asyncpg.Connection, jobs: Sequence[NewJob], *, are_new: bool = False
+    ) -> None:
         """As the port says; counts how often a key was asked for."""
         await connection.executemany(
             "insert into wanted_jobs (key) values ($1) on conflict (key) do update set num = wanted_jobs.num + 1",

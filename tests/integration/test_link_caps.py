@@ -15,7 +15,7 @@ from coordinator.errors import DatabaseUnavailable
 from coordinator.ingest import accounts as accounts_module
 from coordinator.ingest import events as events_module
 from coordinator.ingest.server import LinkServer
-from coordinator.ingest.stream import StreamSettings
+from coordinator.ingest.stream_settings import StreamSettings
 from coordinator.jobs.engine import PgQueuerQueue
 from coordinator.jobs.waiting import waiting_by_account
 from coordinator.model.accounts import Principal, WaitingWork

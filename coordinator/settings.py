@@ -90,7 +90,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     free_bytes_per_s: int = 100_000
     pro_bytes_per_s: int = 500_000
     business_bytes_per_s: int = 2_000_000
-    chunks_per_s: int = 64
+    chunks_per_s: int = 32
     pending_bytes: int = 32 * 1024**2
     total_pending_bytes: int = 256 * 1024**2
 

@@ -21,10 +21,10 @@ from protos.segment import is_session_id
 
 MAX_TARRY_S = 5.0
 _DAY_S = 86_400.0
-_MESSAGE_BURST_S = 20.0
+_MESSAGE_BURST_S = 5.0
 _CONNECTS_PER_S = 1.0
 _LEAST_CONNECTS = 8
-_MAX_TARRYING = 64
+_MAX_TARRYING = 256
 _MAX_KNOWN_SESSIONS = 20_000
 _LOG_BURST, _LOGS_PER_S = 10, 0.1
 _MANY_AGENTS_DELAY_S = 30.0
@@ -75,6 +75,8 @@ class Account:
         self._sessions = TokenBucket(rate_per_s=a_day / _DAY_S, burst=a_day, now_s=now_s)
         self._known_sessions: set[str] = set()
         self._log_lines = TokenBucket(rate_per_s=_LOGS_PER_S, burst=_LOG_BURST, now_s=now_s)
+        # One at a time: the streams of one account shall not have all connections of the pool.
+        self.writing = asyncio.Lock()
         self._nameless: set[Connected] = set()
         self._by_agent: dict[str, Connected] = {}
         self._agent_of: dict[Connected, str] = {}
@@ -172,7 +174,7 @@ class Account:
                 self.tier,
                 num_waiting=work.num_waiting,
                 num_live=work.num_live_sessions,
-                max_live=self.max_streams,
+                streams=self.max_streams,
             )
         )
 

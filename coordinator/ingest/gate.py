@@ -22,7 +22,7 @@ MAX_STILL_S = 30.0
 MAX_PARKED_BYTES = 8 * 1024 * 1024
 MAX_ALL_PARKED_BYTES = 64 * 1024 * 1024
 _BEHIND = "more chunks of this account wait to be heard than may"
-_PACE_BURST_S = 2.0
+_PACE_BURST_S = 0.25
 
 OnPutOff: TypeAlias = Callable[[Outcome], None]
 

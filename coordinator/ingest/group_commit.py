@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 OnDone = Callable[[Outcome], None]
 _T = TypeVar("_T")
-_LEAST_SHARE_CHUNKS = 16
+_LEAST_SHARE_CHUNKS = 4
 _LEAST_SHARE_BYTES = 1_310_720
 _ACTIVE_S = 2.0
 

@@ -191,7 +191,8 @@ class AgentStream:
             self._wake.set()
         elif kind is not None:
             try:
-                await self._take_event(kind, message)
+                async with self._account.writing:
+                    await self._take_event(kind, message)
             except ChunkRefused as exc:
                 # The agent sends its events at every connect: refusing the stream would lock it out for ever.
                 self._count_invalid(kind, str(exc))

@@ -34,14 +34,13 @@ def max_pending_chunks(tier: str) -> int:
     return _MAX_PENDING_CHUNKS.get(tier, _MAX_PENDING_CHUNKS["free"])
 
 
-def is_behind(tier: str, *, num_waiting: int, num_live: int, max_live: int) -> bool:
-    """Does more of this account wait for a worker than may?
+def is_behind(tier: str, *, num_waiting: int, num_live: int, streams: int) -> bool:
+    """Does more of this account wait for a worker than may? One whose streams have no limit has none here either.
 
     Args:
-        num_live: its live sessions; at most `max_live` of them count (0: all), so that naming more buys nothing.
+        num_live: its live sessions; at most `streams` of them count, so that naming more buys nothing.
     """
-    counted = min(num_live, max_live) if max_live else num_live
-    return num_waiting > max_pending_chunks(tier) * max(1, counted)
+    return streams > 0 and num_waiting > max_pending_chunks(tier) * max(1, min(num_live, streams))
 
 
 def max_streams(limits: Limits, tier: str) -> int:
@@ -67,7 +66,7 @@ def chunk_cost_bytes(num_bytes: int) -> int:
 
 def messages_per_s(streams: int) -> float:
     """Small messages (events, heartbeats, Hello) that are taken from an account with so many streams; 0: no limit."""
-    return 20.0 + streams if streams else 0.0
+    return 5.0 + streams / 2 if streams else 0.0
 
 
 def sessions_a_day(streams: int) -> int:

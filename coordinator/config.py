@@ -146,13 +146,14 @@ def _check(config: Config) -> None:
 
 def _rules(config: Config) -> list[_Rule]:
     identity, serve, age_s = config.identity, config.serve, config.serve.max_connection_age_s
-    is_node = config.node.replace("-", "").isalnum() and len(config.node) <= 64
+    # Room for the number of a process in a node's 64 characters.
+    is_node = config.node.replace("-", "").isalnum() and config.node[0] != "-" and len(config.node) <= 60
     has_bucket = config.objects.kind == "local" or len(config.objects.bucket) >= 3
     bucket = "a bucket's name, at least 3 characters, when objects.kind is s3"
     max_connections, export = config.database.max_connections, config.auto_export
     limits = msgspec.structs.asdict(config.limits)
     return [
-        (is_node, "node", config.node, "letters, digits and -"),
+        (is_node, "node", config.node, "letters, digits and -, at most 60, a letter or digit first"),
         (1 <= config.roll_up_s <= 3600, "roll_up_s", config.roll_up_s, "1..3600"),
         (2 <= max_connections <= 100, "database.max_connections", max_connections, "2..100"),
         (has_bucket, "objects.bucket", config.objects.bucket, bucket),

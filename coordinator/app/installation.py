@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,9 +28,16 @@ URL_FILE = "database.url"
 class Installation:
     """A data directory and its configuration: what every process of it is built from."""
 
-    def __init__(self, data: Path, config: Config) -> None:
+    def __init__(self, data: Path, config: Config, *, config_file: Path | None = None) -> None:
+        """Args: config_file: the file that was named on the command line; children are given it, too."""
         self.data = data
         self.config = config
+        self.config_file = config_file
+
+    def command(self, *words: str) -> list[str]:
+        """The command line of another process of this installation."""
+        named = ["--config", str(self.config_file)] if self.config_file is not None else []
+        return [sys.executable, "-m", "coordinator", "--data", str(self.data), *named, *words]
 
     @property
     def scratch(self) -> Path:
@@ -85,14 +93,21 @@ class Installation:
             )
         return self.local_objects()
 
+    def files_url(self) -> str:
+        """Where other machines reach signed files and spools; empty: they do not."""
+        listen = self.config.listen.files_endpoint
+        if listen is None:
+            return ""
+        return self.config.serve.public_files_url.rstrip("/") or f"https://{listen}"
+
     def local_objects(self) -> LocalObjects:
-        """Objects as files of this directory, with signed addresses of our own pages."""
+        """Objects as files of this directory, with signed addresses of our own."""
         from coordinator.store.objects import LocalObjects
         from coordinator.store.signatures import load_secret
 
         return LocalObjects(
             self.data / "objects",
-            base_url=f"http://{self.config.listen.web_endpoint}",
+            base_url=self.files_url() or f"http://{self.config.listen.web_endpoint}",
             secret=load_secret(self.data / "objects.secret"),
         )
 

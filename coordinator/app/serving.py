@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coordinator.app.installation import Installation
+from coordinator.app.node import Node
+from coordinator.app.processes import process_name
 from coordinator.errors import DatabaseUnavailable, InputUnusable
 from coordinator.model.jobs import NewJob
 from coordinator.model.sessions import MarkerRow
@@ -17,51 +19,70 @@ from coordinator.settings import STAGES
 
 if TYPE_CHECKING:
     import asyncpg
+    import uvicorn
 
     from coordinator.ingest.server import LinkServer
 
 
-def run_serve(installation: Installation) -> int:
-    """Serve link and pages until asked to stop; returns the exit code."""
+def run_serve(installation: Installation, *, process: int, num_processes: int) -> int:
+    """Serve the link, and in the first process the pages, until asked to stop; returns the exit code.
+
+    Args:
+        process: which of `num_processes` that share the ports this one is, from 0.
+    """
     lifeline.hold()
-    installation.configure_logs(process="serve")
-    return asyncio.run(_serve(installation))
+    installation.configure_logs(process=process_name(process))
+    return asyncio.run(_serve(installation, process, num_processes))
 
 
-async def _serve(installation: Installation) -> int:
-    import uvicorn
-
+async def _serve(installation: Installation, process: int, num_processes: int) -> int:
     config = installation.config
     stop = asyncio.Event()
     lifeline.stop_on_signals(stop)
     async with installation.pool(extra=4) as pool:
-        link = _link(installation, pool)
-        await link.start(str(config.listen.grpc_endpoint))
-        web = config.listen.web_endpoint
-        pages = uvicorn.Server(
-            uvicorn.Config(
-                _site(installation, pool),
-                host=web.host,
-                port=web.port,
-                log_config=None,
-                access_log=False,
-                timeout_graceful_shutdown=3,
-                lifespan="off",
-            )
-        )
-        # Signals are ours: the link has streams to say goodbye to first.
-        pages.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-        serving = asyncio.create_task(pages._serve(), name="pages")
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        await link.stop()
-        pages.should_exit = True
-        stopping.cancel()
-        await asyncio.wait({serving}, timeout=8)
+        node = Node(installation, pool, process=process, num_processes=num_processes)
+        link = _link(installation, pool, node, is_port_shared=num_processes > 1)
+        await node.join(link)
+        try:
+            await link.start(str(config.listen.grpc_endpoint))
+            servers = [_pages(installation, pool)] if process == 0 else []
+            node.start()
+            serving = [asyncio.create_task(server._serve()) for server in servers]
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait({*serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await node.leave()
+            await link.stop()
+            for server in servers:
+                server.should_exit = True
+            stopping.cancel()
+            if serving:
+                await asyncio.wait(serving, timeout=8)
+        finally:
+            await node.close()
         return 0 if stop.is_set() else 1
 
 
-def _link(installation: Installation, pool: asyncpg.Pool) -> LinkServer:
+def _pages(installation: Installation, pool: asyncpg.Pool) -> uvicorn.Server:
+    import uvicorn
+
+    web = installation.config.listen.web_endpoint
+    pages = uvicorn.Server(
+        uvicorn.Config(
+            _site(installation, pool),
+            host=web.host,
+            port=web.port,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=3,
+            lifespan="off",
+        )
+    )
+    # Signals are ours: the link has streams to say goodbye to first.
+    pages.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    return pages
+
+
+def _link(installation: Installation, pool: asyncpg.Pool, node: Node, *, is_port_shared: bool) -> LinkServer:
     """The agents' side, with what follows from what they send."""
     from coordinator.identity.owner import OwnerOnly
     from coordinator.ingest.events import FollowUps
@@ -80,8 +101,11 @@ def _link(installation: Installation, pool: asyncpg.Pool) -> LinkServer:
         jobs=PgQueuerQueue(),
         identity=OwnerOnly(token.is_valid),
         settings=IngestSettings(
-            node=config.node,
+            node=node.name,
             spool_folder=installation.spool,
+            dead_peer_s=config.serve.dead_peer_s,
+            drain_s=config.serve.drain_s,
+            is_port_shared=is_port_shared,
             roll_up=RollUpSettings(max_age_s=config.roll_up_s, interval_s=min(5.0, config.roll_up_s)),
         ),
         follow_ups=FollowUps(
@@ -90,6 +114,7 @@ def _link(installation: Installation, pool: asyncpg.Pool) -> LinkServer:
             after_press=_after_press(pool, is_exported=config.auto_export.are_presses_exported),
             after_end=lambda session_id: [steps.final_analysis(session_id)],
         ),
+        living_nodes=node.registry.living,
         tls=LinkTls(certificate=certificates.chain, key=certificates.key),
     )
 

@@ -21,7 +21,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from coordinator.errors import CoordinatorError, PortBusy
 from coordinator.ingest.admission import PendingBytes
-from coordinator.ingest.chunk_rows import ChunkRows
+from coordinator.ingest.chunk_rows import ChunkRows, spool_prefixes
+from coordinator.ingest.database import fetch
 from coordinator.ingest.downlink import Downlink
 from coordinator.ingest.events import EventRows, FollowUps
 from coordinator.ingest.group_commit import GroupCommit, GroupSettings
@@ -186,6 +187,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             connected_sessions=self._by_session.keys,
             on_news=lambda session_id: self._tell(session_id, AgentStream.has_news),
             on_stored=lambda session_id: self._tell(session_id, AgentStream.has_stored),
+            on_lost=lambda session_id: self._tell(session_id, _ask_to_send_again),
             on_gap=self._tell_all,
             poll_s=self._settings.poll_s,
         )
@@ -196,6 +198,17 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         ]
         log.info("link_listening", port=port, node=self._settings.node, is_tls=self._tls is not None)
         return port
+
+    async def nodes_gone(self, nodes: Collection[str]) -> None:
+        """What these nodes held counts as held no more: agents that have such chunks are asked to come again.
+
+        Raises:
+            DatabaseUnavailable: Call it again.
+        """
+        sessions = list(self._by_session)
+        if sessions:
+            for row in await fetch(self._pool, "sessions_in_spools", spool_prefixes(nodes), sessions):
+                self._tell(row["session_id"], _ask_to_send_again)
 
     async def drain(self) -> None:
         """Not ready; RetryLater to every stream; returns when they have left, or after `drain_s`."""
@@ -318,6 +331,11 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         for stream in list(self._streams):
             if stream.principal in revoked:
                 stream.end(grpc.StatusCode.UNAUTHENTICATED, "this device may no longer speak; pair it again")
+
+
+def _ask_to_send_again(stream: AgentStream, _session_id: str) -> None:
+    # Its next Hello is answered with what is held by now; what is not listed is sent again.
+    stream.retry_later("what a node held is gone; connect again, and send it to another")
 
 
 def bearer_token(metadata: Collection[tuple[str, str | bytes]]) -> str:

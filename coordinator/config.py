@@ -140,6 +140,14 @@ def _check(config: Config) -> None:
     files = config.listen.files_endpoint
     if files is not None and files in (grpc, web) and files.port != 0:
         raise InputUnusable(f"listen.files is {files}, which is taken; give it a port of its own")
+    if files is not None and files.host in ("0.0.0.0", "::") and not config.serve.public_files_url:
+        raise InputUnusable(
+            f"listen.files is {files}, which is no address that others can use; set serve.public_files_url"
+        )
+    if config.serve.public_files_url and not config.serve.public_files_url.startswith("https://"):
+        raise InputUnusable(
+            f"serve.public_files_url = {config.serve.public_files_url!r} is not https://host:port"
+        )
     if bool(config.tls.certificate_file) != bool(config.tls.key_file):
         raise InputUnusable("tls.certificate_file and tls.key_file belong together; set both or neither")
 

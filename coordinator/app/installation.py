@@ -100,6 +100,39 @@ class Installation:
             return ""
         return self.config.serve.public_files_url.rstrip("/") or f"https://{listen}"
 
+    def certificate_files(self) -> tuple[Path, Path]:
+        """Certificate chain and key that this machine shows: as configured, else our own authority's.
+
+        Raises:
+            EnvironmentProblem: Our own cannot be read or made.
+        """
+        from coordinator.ops.certificates import load_certificates
+
+        chosen = self.config.tls
+        if chosen.certificate_file:
+            return Path(chosen.certificate_file), Path(chosen.key_file)
+        own = load_certificates(self.data)
+        return own.certificate_path, own.key_path
+
+    def internal_secret(self) -> bytes:
+        """What machines of this installation sign requests to one another with: of the file they share, else our own.
+
+        Raises:
+            EnvironmentProblem: It cannot be read.
+        """
+        from coordinator.store.signatures import derived_secret, load_secret
+
+        if self.config.identity.secret_file:
+            return derived_secret(Path(self.config.identity.secret_file))
+        return load_secret(self.data / "objects.secret")
+
+    def trusted_files(self) -> list[Path]:
+        """Certificates that other machines of this installation may show, beside those the system trusts."""
+        from coordinator.ops.certificates import load_certificates
+
+        own = [load_certificates(self.data).ca_path]
+        return own + [Path(name) for name in (self.config.tls.certificate_file,) if name]
+
     def local_objects(self) -> LocalObjects:
         """Objects as files of this directory, with signed addresses of our own."""
         from coordinator.store.objects import LocalObjects

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from coordinator.app.files import files_server, local_path, verifier
+from coordinator.app.http_server import HttpServer
 from coordinator.app.installation import Installation
 from coordinator.app.node import Node
 from coordinator.app.processes import process_name
-from coordinator.errors import DatabaseUnavailable, InputUnusable
+from coordinator.errors import DatabaseUnavailable
 from coordinator.model.jobs import NewJob
 from coordinator.model.sessions import MarkerRow
 from coordinator.ops import lifeline
@@ -19,7 +19,6 @@ from coordinator.settings import STAGES
 
 if TYPE_CHECKING:
     import asyncpg
-    import uvicorn
 
     from coordinator.ingest.server import LinkServer
 
@@ -45,15 +44,15 @@ async def _serve(installation: Installation, process: int, num_processes: int) -
         await node.join(link)
         try:
             await link.start(str(config.listen.grpc_endpoint))
-            servers = [_pages(installation, pool)] if process == 0 else []
+            servers = _servers(installation, pool, process, is_port_shared=num_processes > 1)
             node.start()
-            serving = [asyncio.create_task(server._serve()) for server in servers]
+            serving = [asyncio.create_task(server.run()) for server in servers]
             stopping = asyncio.create_task(stop.wait())
             await asyncio.wait({*serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
             await node.leave()
             await link.stop()
             for server in servers:
-                server.should_exit = True
+                server.stop()
             stopping.cancel()
             if serving:
                 await asyncio.wait(serving, timeout=8)
@@ -62,24 +61,19 @@ async def _serve(installation: Installation, process: int, num_processes: int) -
         return 0 if stop.is_set() else 1
 
 
-def _pages(installation: Installation, pool: asyncpg.Pool) -> uvicorn.Server:
-    import uvicorn
-
-    web = installation.config.listen.web_endpoint
-    pages = uvicorn.Server(
-        uvicorn.Config(
-            _site(installation, pool),
-            host=web.host,
-            port=web.port,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=3,
-            lifespan="off",
+def _servers(
+    installation: Installation, pool: asyncpg.Pool, process: int, *, is_port_shared: bool
+) -> list[HttpServer]:
+    """The pages in the first process; signed files for other machines in each."""
+    servers: list[HttpServer] = []
+    if installation.config.listen.files_endpoint is not None:
+        servers.append(
+            files_server(installation, process=process_name(process), is_port_shared=is_port_shared)
         )
-    )
-    # Signals are ours: the link has streams to say goodbye to first.
-    pages.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    return pages
+    if process == 0:
+        web = installation.config.listen.web_endpoint
+        servers.append(HttpServer(_site(installation, pool), host=web.host, port=web.port))
+    return servers
 
 
 def _link(installation: Installation, pool: asyncpg.Pool, node: Node, *, is_port_shared: bool) -> LinkServer:
@@ -137,22 +131,8 @@ def _after_press(pool: asyncpg.Pool, *, is_exported: bool) -> Any:
 
 
 def _site(installation: Installation, pool: asyncpg.Pool) -> Any:
-    from coordinator.store.signatures import load_secret, verify
+    from coordinator.store.signatures import load_secret
     from coordinator.web.site import Site
-
-    objects = installation.objects()
-    secret = load_secret(installation.data / "objects.secret")
-    local = installation.local_objects() if installation.config.objects.kind == "local" else None
-
-    def local_path(key: str) -> Path | None:
-        """None for an object that is no file; Site says not found for a file that is not there."""
-        return None if local is None else local.path_of(key)
-
-    def granted(method: str, key: str, query: dict[str, str]) -> int | None:
-        try:
-            return verify(secret, method=method, key=key, query=query, now_s=time.time()).max_bytes
-        except InputUnusable:
-            return None
 
     async def check_ready() -> None:
         async with pool.acquire(timeout=3) as connection:
@@ -163,9 +143,9 @@ def _site(installation: Installation, pool: asyncpg.Pool) -> Any:
 
     site = Site(
         pool=pool,
-        objects=objects,
-        local_path=local_path,
-        verify=granted,
+        objects=installation.objects(),
+        local_path=local_path(installation),
+        verify=verifier(load_secret(installation.data / "objects.secret")),
         check_ready=check_ready,
         scratch=installation.scratch_of("serve"),
     )

@@ -100,6 +100,7 @@ def _link(installation: Installation, pool: asyncpg.Pool, node: Node, *, is_port
             dead_peer_s=config.serve.dead_peer_s,
             drain_s=config.serve.drain_s,
             is_port_shared=is_port_shared,
+            max_connection_age_s=config.serve.max_connection_age_s or None,
             roll_up=RollUpSettings(max_age_s=config.roll_up_s, interval_s=min(5.0, config.roll_up_s)),
         ),
         follow_ups=FollowUps(

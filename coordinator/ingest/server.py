@@ -100,8 +100,8 @@ def server_options(settings: IngestSettings) -> list[tuple[str, int]]:
         ("grpc.keepalive_timeout_ms", int(settings.dead_peer_s * 400)),
         # Without it the keepalive never drops a half-open connection.
         ("grpc.http2.ping_timeout_ms", int(settings.dead_peer_s * 400)),
-        # Connections that never become a stream.
-        ("grpc.server_handshake_timeout_ms", idle_ms),
+        # Connections that never become a stream. 10,000 that come at once may need half a minute to be greeted.
+        ("grpc.server_handshake_timeout_ms", 60_000),
         ("grpc.max_connection_idle_ms", idle_ms),
         ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
         ("grpc.http2.max_ping_strikes", 0),

@@ -136,7 +136,7 @@ async def _transcribe_work(
     presence.set_detail(engine=speech.engine, model=speech.model, engine_reason=speech.reason or "")
     hearing = Hearing(
         rows=rows,
-        chunk_bytes=_chunk_bytes(installation, pool, stack),
+        chunk_bytes=chunk_bytes(installation, pool, stack),
         media=await stack.enter_async_context(LimitedMedia()),
         speech=speech,
         extract=lambda samples, lane: lane_tracks(samples, lane=lane),
@@ -148,7 +148,7 @@ async def _transcribe_work(
     return {Queue.TRANSCRIPTION: one_by_one(hearing.handle, concurrency=slots)}
 
 
-def _chunk_bytes(
+def chunk_bytes(
     installation: Installation, pool: asyncpg.Pool, stack: contextlib.AsyncExitStack
 ) -> ChunkBytes:
     """Chunks of any node: files where the spool is on this disk, else asked of the machine that has it."""

@@ -41,10 +41,10 @@ async def _serve(installation: Installation, process: int, num_processes: int) -
     async with installation.pool(extra=4) as pool:
         node = Node(installation, pool, process=process, num_processes=num_processes)
         link = _link(installation, pool, node, is_port_shared=num_processes > 1)
+        servers = _servers(installation, pool, process, is_port_shared=num_processes > 1)
         await node.join(link)
         try:
             await link.start(str(config.listen.grpc_endpoint))
-            servers = _servers(installation, pool, process, is_port_shared=num_processes > 1)
             node.start()
             serving = [asyncio.create_task(server.run()) for server in servers]
             stopping = asyncio.create_task(stop.wait())

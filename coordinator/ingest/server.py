@@ -197,7 +197,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             connected_sessions=self._by_session.keys,
             on_news=lambda session_id: self._tell(session_id, AgentStream.has_news),
             on_stored=lambda session_id: self._tell(session_id, AgentStream.has_stored),
-            on_lost=lambda session_id: self._tell(session_id, _ask_to_send_again),
+            on_lost=self._ask_to_send_again,
             on_gap=self._tell_all,
             poll_s=self._settings.poll_s,
         )
@@ -218,14 +218,14 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         sessions = list(self._by_session)
         if sessions:
             for row in await fetch(self._pool, "sessions_in_spools", spool_prefixes(nodes), sessions):
-                self._tell(row["session_id"], _ask_to_send_again)
+                self._ask_to_send_again(row["session_id"])
 
     async def drain(self) -> None:
         """Not ready; RetryLater to every stream; returns when they have left, or after `drain_s`."""
         self._is_draining = True
         await self._health.set(SERVICE, health_pb2.HealthCheckResponse.NOT_SERVING)
         await self._health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
-        delay_ms = max(self._settings.stream.retry_delay_ms, drain_delay_ms(len(self._streams)))
+        delay_ms = self._spread_ms()
         for stream in list(self._streams):
             stream.retry_later("the coordinator is restarting", delay_ms=delay_ms)
         if self._streams:
@@ -312,6 +312,16 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         for stream in self._by_session.get(session_id, ()):
             what(stream, session_id)
 
+    def _ask_to_send_again(self, session_id: str) -> None:
+        # Its next Hello is answered with what is held by now; what is not listed is sent again.
+        reason, delay_ms = "what a node held is gone; connect anew, and send it again", self._spread_ms()
+        for stream in self._by_session.get(session_id, ()):
+            stream.retry_later(reason, delay_ms=delay_ms)
+
+    def _spread_ms(self) -> int:
+        """What to tell many streams at once, so that they do not come back at once."""
+        return max(self._settings.stream.retry_delay_ms, drain_delay_ms(len(self._streams)))
+
     def _tell_all(self) -> None:
         for stream in self._streams:
             stream.look_again()
@@ -349,11 +359,6 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         for stream in list(self._streams):
             if stream.principal in revoked:
                 stream.end(grpc.StatusCode.UNAUTHENTICATED, "this device may no longer speak; pair it again")
-
-
-def _ask_to_send_again(stream: AgentStream, _session_id: str) -> None:
-    # Its next Hello is answered with what is held by now; what is not listed is sent again.
-    stream.retry_later("what a node held is gone; connect again, and send it to another")
 
 
 def bearer_token(metadata: Collection[tuple[str, str | bytes]]) -> str:

@@ -44,7 +44,7 @@ class PutOff(Exception):
 
     def __init__(self, reason: str, delay_s: float) -> None:
         super().__init__(reason)
-        self.delay_s = delay_s
+        self.delay_ms = int(delay_s * 1000)
 
 
 class Account:

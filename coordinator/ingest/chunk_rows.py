@@ -24,12 +24,12 @@ ChunkKey = tuple[str, int, int]
 class Outcome:
     """What became of a chunk: `fsynced`, `stored` (a duplicate of an object), `refused` for ever, or `later`.
 
-    `delay_s`: when to come back, where that is known better than by the stream's own rule.
+    `delay_ms`: when to come back, where that is known better than by the stream's own rule.
     """
 
     kind: Literal["fsynced", "stored", "refused", "later"]
     reason: str = ""
-    delay_s: float = 0.0
+    delay_ms: int | None = None
 
 
 FSYNCED = Outcome(kind="fsynced")

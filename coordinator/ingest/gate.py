@@ -164,5 +164,5 @@ class ChunkGate:
         self._all_parked.num_bytes -= item.num_bytes
 
 
-def _later(reason: str, delay_s: float = 0.0) -> Outcome:
-    return Outcome(kind="later", reason=reason, delay_s=delay_s)
+def _later(reason: str, delay_s: float | None = None) -> Outcome:
+    return Outcome(kind="later", reason=reason, delay_ms=None if delay_s is None else int(delay_s * 1000))

@@ -76,8 +76,7 @@ class AgentStream:
         self._acks: list[tuple[media_pb2.Chunk, Outcome]] = []
         self._welcome: link_pb2.CoordinatorMessage | None = None
         self._echo_ms: int | None = None
-        self._later: str | None = None
-        self._later_ms = 0
+        self._later: link_pb2.RetryLater | None = None
         self._end: tuple[grpc.StatusCode, str] | None = None
         self._is_ended = False
         self._news: set[str] = set()
@@ -124,11 +123,11 @@ class AgentStream:
         self._stored_news |= self.sessions
         self._wake.set()
 
-    def retry_later(self, reason: str, delay_s: float = 0.0) -> None:
+    def retry_later(self, reason: str, *, delay_ms: int | None = None) -> None:
         """Tell the agent to come back later, once what is under way is acknowledged; then end."""
         if self._later is None:
-            self._later = reason
-            self._later_ms = max(self._parts.settings.retry_delay_ms, int(delay_s * 1000))
+            delay_ms = self._parts.settings.retry_delay_ms if delay_ms is None else delay_ms
+            self._later = link_pb2.RetryLater(delay_ms=delay_ms, reason=reason[:300])
             self._account.gate.withdraw(self, reason)
             self._wake.set()
 
@@ -148,7 +147,7 @@ class AgentStream:
         """Say when to come back, but not at once: whoever does not wait can at least not hurry."""
         if not await self._account.tarry(self._wake, self._parts.settings.tarry_s):
             await self._context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(put_off))
-        self._later, self._later_ms = str(put_off), int(put_off.delay_s * 1000)
+        self._later = link_pb2.RetryLater(delay_ms=put_off.delay_ms, reason=str(put_off)[:300])
         await self._leave()
 
     async def _read(self, requests: AsyncIterator[link_pb2.AgentMessage]) -> None:
@@ -159,7 +158,7 @@ class AgentStream:
                     return
                 await self._take(message)
         except PutOff as exc:
-            self.retry_later(str(exc)[:300], exc.delay_s)
+            self.retry_later(str(exc), delay_ms=exc.delay_ms)
         except ChunkRefused as exc:
             log.warning("stream_refused", agent_id=self.agent_id, problem=str(exc))
             self.end(grpc.StatusCode.PERMISSION_DENIED, str(exc)[:300])
@@ -289,7 +288,7 @@ class AgentStream:
         if outcome.kind == "later":
             self._num_in_flight -= 1
             self._slots.release()
-            self.retry_later(outcome.reason, outcome.delay_s)
+            self.retry_later(outcome.reason, delay_ms=outcome.delay_ms)
             return
         # Only its key is needed from here on.
         key = media_pb2.Chunk(session_id=chunk.session_id, lane=chunk.lane, seq=chunk.seq)
@@ -337,9 +336,8 @@ class AgentStream:
                 await asyncio.wait_for(self._wake.wait(), 0.1)
             self._wake.clear()
             await self._write_acks()
-        later = link_pb2.RetryLater(delay_ms=self._later_ms, reason=(self._later or "")[:300])
-        await self._context.write(link_pb2.CoordinatorMessage(retry_later=later))
-        log.info("stream_put_off", agent_id=self.agent_id, reason=self._later)
+        await self._context.write(link_pb2.CoordinatorMessage(retry_later=self._later))
+        log.info("stream_put_off", agent_id=self.agent_id, reason=self._later.reason if self._later else "")
 
     async def _write_stored(self) -> None:
         if not self._stored_news:

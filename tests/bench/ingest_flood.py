@@ -140,7 +140,8 @@ def _report(result: Result, swarm: Swarm, windows: _Windows, told: dict[str, int
     pairs = ", ".join(f"{quiet:.1f}/{loud:.1f}" for quiet, loud in zip(p99s_alone, p99s_flooded, strict=True))
     result.notes.append(
         f"flood: p99 alone/flooded of each turn, ms: {pairs}; of all turns together "
-        f"{percentile(all_alone, 0.99):.1f}/{percentile(all_flooded, 0.99):.1f}; {len(all_alone)} and {len(all_flooded)} chunks; "
+        f"{percentile(all_alone, 0.99):.1f}/{percentile(all_flooded, 0.99):.1f}; "
+        f"{len(all_alone)} and {len(all_flooded)} chunks; "
         f"CPU s/s of server + PostgreSQL alone {_cpu_per_s(windows.alone)}, "
         f"flooded {_cpu_per_s(windows.flooded)}; the flood: {dict(sorted(told.items()))}"
         + (f"; streams of others ended: {dict(swarm.counts.ends)}" if swarm.counts.ends else "")

@@ -40,7 +40,7 @@ Context = grpc.aio.ServicerContext[link_pb2.AgentMessage, link_pb2.CoordinatorMe
 _LONG_AGO = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 _OVERLAP = datetime.timedelta(seconds=60)
 _MAX_TOLD = 2000
-_SESSIONS_A_MESSAGE = 10
+_SESSIONS_A_MESSAGE = 100
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)

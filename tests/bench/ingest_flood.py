@@ -18,7 +18,17 @@ from tests.bench.flood_server import FLOOD
 from tests.bench.grpc_call import GrpcCall
 from tests.bench.ingest_site import Load, Server, Site, open_site
 from tests.bench.link_messages import ChunkMaker
-from tests.bench.measure import ROOT, CannotMeasure, Result, median, percentile, quiet_log, running, say
+from tests.bench.measure import (
+    ROOT,
+    CannotMeasure,
+    Result,
+    cpu_s,
+    median,
+    percentile,
+    quiet_log,
+    running,
+    say,
+)
 from tests.bench.swarm import Swarm
 from tests.bench.swarm_parts import client_context, collector_at_rest
 
@@ -26,7 +36,7 @@ PAYLOAD_BYTES = 40_000
 NUM_STREAMS = 200
 _PERIOD_S = 2.0
 _MEASURED_S = 60.0
-_NUM_TURNS = 8
+_NUM_TURNS = 6
 # What is still under way when the flood begins or ends counts for neither.
 _SETTLE_S = 2.0
 _GRACE_S = 30.0
@@ -38,12 +48,17 @@ _FIGURES = (
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Window:
-    """From when to when (monotonic seconds), and what the server had used by then."""
+    """What was measured, from when to when (monotonic seconds).
+
+    Attributes:
+        lasted_s: how long the state lasted in all.
+        cpu_per_s: CPU seconds a second of server and PostgreSQL meanwhile.
+    """
 
     began_s: float
     ended_s: float
-    before: Load
-    after: Load
+    lasted_s: float
+    cpu_per_s: float
 
 
 @dataclasses.dataclass(slots=True)
@@ -92,7 +107,9 @@ def _measure(
             windows = _take_turns(swarm, flood, lambda: site.load(server), turn_s, num_turns)
             swarm.stop_chunks()
             swarm.run_until(lambda: swarm.num_unacked == 0, timeout_s=_GRACE_S)
+            own_cpu_s = cpu_s(flood.pid)
             told = _told(flood)
+            result.notes.append(f"flood: its own CPU {own_cpu_s:.1f} s in all")
         _report(result, swarm, windows, told)
     finally:
         swarm.close()
@@ -106,12 +123,17 @@ def _take_turns(
     swarm.run_until(lambda: False, timeout_s=2 * _PERIOD_S)
     for _ in range(num_turns):
         for order, found in (("stop", windows.alone), ("go", windows.flooded)):
+            # While it is asked what was used, nobody drives the agents: not within what is measured.
+            asked_s, before = time.monotonic(), load()
             _say_to(flood, order)
             swarm.run_until(lambda: False, timeout_s=_SETTLE_S)
-            began_s, before = time.monotonic(), load()
+            began_s = time.monotonic()
             swarm.run_until(lambda: False, timeout_s=turn_s)
-            after = load()
-            found.append(_Window(began_s=began_s, ended_s=time.monotonic(), before=before, after=after))
+            ended_s = time.monotonic()
+            swarm.run_until(lambda: False, timeout_s=_SETTLE_S / 2)
+            after, lasted_s = load(), time.monotonic() - asked_s
+            cpu_per_s = _cpu_per_s(before, after, lasted_s)
+            found.append(_Window(began_s=began_s, ended_s=ended_s, lasted_s=lasted_s, cpu_per_s=cpu_per_s))
     _say_to(flood, "stop")
     return windows
 
@@ -125,7 +147,7 @@ def _report(result: Result, swarm: Swarm, windows: _Windows, told: dict[str, int
     all_flooded = [ms for turn in flooded for ms in turn]
     p99s_alone = [percentile(turn, 0.99) for turn in alone]
     p99s_flooded = [percentile(turn, 0.99) for turn in flooded]
-    flooded_s = sum(window.ended_s - window.began_s for window in windows.flooded)
+    flooded_s = sum(window.lasted_s for window in windows.flooded)
     result.figures |= {
         "flood_p99_alone_ms": median(p99s_alone, 1),
         "flood_p99_ms": median(p99s_flooded, 1),
@@ -142,8 +164,8 @@ def _report(result: Result, swarm: Swarm, windows: _Windows, told: dict[str, int
         f"flood: p99 alone/flooded of each turn, ms: {pairs}; of all turns together "
         f"{percentile(all_alone, 0.99):.1f}/{percentile(all_flooded, 0.99):.1f}; "
         f"{len(all_alone)} and {len(all_flooded)} chunks; "
-        f"CPU s/s of server + PostgreSQL alone {_cpu_per_s(windows.alone)}, "
-        f"flooded {_cpu_per_s(windows.flooded)}; the flood: {dict(sorted(told.items()))}"
+        f"CPU s/s of server and PostgreSQL alone {median([window.cpu_per_s for window in windows.alone])}, "
+        f"flooded {median([window.cpu_per_s for window in windows.flooded])}; the flood: {dict(sorted(told.items()))}"
         + (f"; streams of others ended: {dict(swarm.counts.ends)}" if swarm.counts.ends else "")
     )
 
@@ -156,12 +178,9 @@ def _acks_of(swarm: Swarm, window: _Window) -> list[float]:
     ]
 
 
-def _cpu_per_s(windows: list[_Window]) -> str:
-    """CPU seconds a second of the server and of PostgreSQL, for people."""
-    seconds = sum(window.ended_s - window.began_s for window in windows)
-    server = sum(window.after.server_cpu_s - window.before.server_cpu_s for window in windows)
-    postgres = sum(window.after.postgres_cpu_s - window.before.postgres_cpu_s for window in windows)
-    return f"{server / seconds:.2f} + {postgres / seconds:.2f}"
+def _cpu_per_s(before: Load, after: Load, seconds: float) -> float:
+    used_s = after.server_cpu_s - before.server_cpu_s + after.postgres_cpu_s - before.postgres_cpu_s
+    return used_s / seconds
 
 
 @contextlib.contextmanager
@@ -191,6 +210,6 @@ def _say_to(child: subprocess.Popen[str], order: str) -> None:
 
 
 def _told(flood: subprocess.Popen[str]) -> dict[str, int]:
-    _say_to(flood, "")
+    _say_to(flood, "")  # the last line
     assert flood.stdout is not None
     return dict(json.loads(flood.stdout.readline() or "{}"))

@@ -16,9 +16,14 @@ from coordinator.pipeline import steps
 from coordinator.settings import STAGES
 
 if TYPE_CHECKING:
-    import asyncpg
+    from collections.abc import Callable
 
-    from coordinator.ingest.server import LinkServer
+    import asyncpg
+    import grpc
+
+    from coordinator.ingest.server import LinkServer, LinkTls
+    from coordinator.ops.shown_certificate import FileCertificate, OwnCertificate, Shown
+    from coordinator.ports import Authenticator
 
 
 def run_serve(installation: Installation) -> int:
@@ -63,22 +68,17 @@ async def _serve(installation: Installation) -> int:
 
 def _link(installation: Installation, pool: asyncpg.Pool) -> LinkServer:
     """The agents' side, with what follows from what they send."""
-    from coordinator.identity.owner import OwnerOnly
     from coordinator.ingest.events import FollowUps
     from coordinator.ingest.roll_up import RollUpSettings
-    from coordinator.ingest.server import IngestSettings, LinkServer, LinkTls
+    from coordinator.ingest.server import IngestSettings, LinkServer
     from coordinator.jobs.engine import PgQueuerQueue
-    from coordinator.ops.certificates import load_certificates
-    from coordinator.ops.tokens import load_token
 
-    config, certificates = installation.config, load_certificates(installation.data)
-    token = load_token(installation.data)
-
+    config, certificate = installation.config, installation.certificate()
     return LinkServer(
         pool=pool,
         store=installation.objects(),
         jobs=PgQueuerQueue(),
-        identity=OwnerOnly(token.is_valid),
+        identity=_authenticator(installation, pool),
         settings=IngestSettings(
             node=config.node,
             spool_folder=installation.spool,
@@ -90,8 +90,56 @@ def _link(installation: Installation, pool: asyncpg.Pool) -> LinkServer:
             after_press=_after_press(pool, is_exported=config.auto_export.are_presses_exported),
             after_end=lambda session_id: [steps.final_analysis(session_id)],
         ),
-        tls=LinkTls(certificate=certificates.chain, key=certificates.key),
+        tls=_link_tls(installation, certificate),
+        more_services=[_identity(installation, pool, certificate.shown)],
     )
+
+
+def _authenticator(installation: Installation, pool: asyncpg.Pool) -> Authenticator:
+    from coordinator.identity.accounts import TokenAuthenticator
+    from coordinator.identity.owner import OwnerOnly
+    from coordinator.ops.tokens import load_token
+
+    # A fleet has many machines, and the token's file would be good on each.
+    is_own_machine = not installation.config.database.url
+    owner = OwnerOnly(load_token(installation.data).is_valid) if is_own_machine else None
+    return TokenAuthenticator(pool, installation.access_tokens(), owner=owner)
+
+
+def _link_tls(installation: Installation, certificate: OwnCertificate | FileCertificate) -> LinkTls:
+    from coordinator.ingest.server import LinkTls
+    from coordinator.ops.shown_certificate import read_client_ca
+
+    client_ca_file = installation.config.tls.client_ca_file
+    client_ca = read_client_ca(Path(client_ca_file)) if client_ca_file else b""
+
+    def renewed() -> LinkTls | None:
+        shown = certificate.renewed()
+        if shown is None:
+            return None
+        return LinkTls(certificate=shown.chain, key=shown.key, client_ca=client_ca)
+
+    shown = certificate.shown
+    return LinkTls(certificate=shown.chain, key=shown.key, client_ca=client_ca, renewed=renewed)
+
+
+def _identity(
+    installation: Installation, pool: asyncpg.Pool, shown: Shown
+) -> Callable[[grpc.aio.Server], None]:
+    """Pairing and tokens, on the link's port."""
+    from coordinator.identity.renewal import Renewals
+    from coordinator.identity.service import Description, IdentityService
+
+    service = IdentityService(
+        description=Description(
+            name=installation.config.identity.name,
+            ca_pem=shown.ca_pem.decode("ascii"),
+            ca_sha256=shown.ca_sha256,
+        ),
+        pairings=installation.pairings(pool),
+        renewals=Renewals(pool, installation.access_tokens()),
+    )
+    return service.register
 
 
 def _after_press(pool: asyncpg.Pool, *, is_exported: bool) -> Any:

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import dataclasses
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from pathlib import Path
 
 import asyncpg
@@ -32,6 +32,7 @@ from coordinator.ingest.roll_up import RollUp, RollUpSettings
 from coordinator.ingest.spool import SEGMENT_BYTES, Spool
 from coordinator.ingest.stream import AgentStream, Context, StreamParts, StreamSettings
 from coordinator.model.accounts import Principal
+from coordinator.policy.roles import Action, may
 from coordinator.ports import Authenticator, JobQueue, ObjectStore
 from protos.clippy.v1 import link_pb2, link_pb2_grpc
 from protos.segment import MAX_MESSAGE_BYTES
@@ -43,10 +44,17 @@ SERVICE = "clippy.v1.Link"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class LinkTls:
-    """The server's certificate chain and its key, both PEM."""
+    """The server's certificate chain and its key, both PEM.
+
+    Attributes:
+        client_ca: authorities, PEM; agents must show a certificate of one of them. Empty: none is asked for.
+        renewed: asked before each handshake, by a thread of gRPC's own: what to show from now on; None: no change.
+    """
 
     certificate: bytes
     key: bytes
+    client_ca: bytes = b""
+    renewed: Callable[[], LinkTls | None] = lambda: None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +126,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         follow_ups: FollowUps | None = None,
         living_nodes: Callable[[], Collection[str]] | None = None,
         tls: LinkTls | None = None,
+        more_services: Sequence[Callable[[grpc.aio.Server], None]] = (),
     ) -> None:
         """Nothing is opened yet.
 
@@ -126,12 +135,14 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             identity: says whose token it is.
             living_nodes: names of the nodes whose spools can still be read; None: this one alone.
             tls: None: plaintext, for tests on loopback only.
+            more_services: each registers a service of its own on the same port.
         """
         follow_ups = follow_ups or FollowUps()
         self._settings = settings
         self._pool = pool
         self._identity = identity
         self._tls = tls
+        self._more_services = more_services
         self.spool = Spool(settings.spool_folder, settings.node, max_segment_bytes=settings.max_segment_bytes)
         alive = living_nodes or (lambda: ())
         self._rows = ChunkRows(jobs, follow_ups.after_chunk, lambda: {settings.node, *alive()})
@@ -239,10 +250,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             )
             await context.write(link_pb2.CoordinatorMessage(retry_later=later))
             return
-        token = bearer_token(context.invocation_metadata() or ())
-        principal = await self._principal_of(token) if token else None
-        if principal is None:
-            await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no valid token; pair this agent again")
+        principal = await self._principal_of(context)
         stream = AgentStream(self._parts, context, principal)
         self._streams.add(stream)
         try:
@@ -260,12 +268,13 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         server = grpc.aio.server(options=server_options(self._settings))
         link_pb2_grpc.add_LinkServicer_to_server(self, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        for register in self._more_services:
+            register(server)
         try:
             if self._tls is None:
                 port = server.add_insecure_port(address)
             else:
-                pair = (self._tls.key, self._tls.certificate)
-                port = server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
+                port = server.add_secure_port(address, server_credentials(self._tls))
         except RuntimeError as exc:
             raise PortBusy(f"cannot listen on {address} for agents: {exc}; set listen.grpc") from exc
         if port == 0:
@@ -275,12 +284,26 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         await self._health.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
         return port
 
-    async def _principal_of(self, token: str) -> Principal | None:
+    async def _principal_of(self, context: Context) -> Principal:
+        """Who speaks; ends the call where nobody does."""
+        token = bearer_token(context.invocation_metadata() or ())
         try:
-            return await self._identity.authenticate(token)
+            principal = await self._identity.authenticate(token, context.peer()) if token else None
         except CoordinatorError as exc:
             log.warning("authentication_delayed", problem=str(exc))
-            return None
+            # Not UNAUTHENTICATED: the token may be good, and an agent must not throw it away.
+            await context.abort(
+                grpc.StatusCode.UNAVAILABLE, "nobody can say whose token this is now; try again"
+            )
+        if principal is None:
+            await context.abort(
+                grpc.StatusCode.UNAUTHENTICATED, "no valid token; renew it, or pair this agent again"
+            )
+        if not may(principal.role, Action.STREAM):
+            await context.abort(
+                grpc.StatusCode.PERMISSION_DENIED, f"the role {principal.role} may not send streams"
+            )
+        return principal
 
     def _tell(self, session_id: str, what: Callable[[AgentStream, str], None]) -> None:
         for stream in self._by_session.get(session_id, ()):
@@ -317,7 +340,28 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             return
         for stream in list(self._streams):
             if stream.principal in revoked:
-                stream.end(grpc.StatusCode.UNAUTHENTICATED, "this device may no longer speak; pair it again")
+                stream.end(
+                    grpc.StatusCode.UNAUTHENTICATED,
+                    "the token counts no longer; renew it, or pair this agent again",
+                )
+
+
+def server_credentials(tls: LinkTls) -> grpc.ServerCredentials:
+    """What gRPC shows to those who connect; a renewed certificate is taken up with the next connection."""
+
+    def configuration(shown: LinkTls) -> grpc.ServerCertificateConfiguration:
+        pairs = [(shown.key, shown.certificate)]
+        return grpc.ssl_server_certificate_configuration(pairs, shown.client_ca or None)
+
+    def fetch() -> grpc.ServerCertificateConfiguration | None:
+        renewed = tls.renewed()
+        return None if renewed is None else configuration(renewed)
+
+    return grpc.dynamic_ssl_server_credentials(
+        configuration(tls),
+        fetch,  # type: ignore[arg-type]  # None is allowed; the stubs do not say so
+        require_client_authentication=bool(tls.client_ca),
+    )
 
 
 def bearer_token(metadata: Collection[tuple[str, str | bytes]]) -> str:

@@ -120,7 +120,7 @@ class OneToken:
         self._token = token
         self._expires_at_s = expires_at_s
 
-    async def authenticate(self, token: str) -> Principal | None:
+    async def authenticate(self, token: str, peer: str = "") -> Principal | None:
         """As the port says."""
         if self.is_revoked or token != self._token:
             return None

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import hashlib
 import ipaddress
 import re
 from collections.abc import Sequence
@@ -85,6 +84,24 @@ def fingerprint(sha256: bytes) -> str:
     return sha256.hex(":").upper()
 
 
+def authority_fingerprint(data: Path) -> str:
+    """Of the authority in the data directory, as it is on the disk; nothing is made.
+
+    Raises:
+        EnvironmentProblem: There is none yet, or it cannot be read.
+    """
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+
+    path = data / "tls" / "ca.pem"
+    try:
+        return fingerprint(x509.load_pem_x509_certificate(path.read_bytes()).fingerprint(hashes.SHA256()))
+    except (OSError, ValueError) as exc:
+        raise EnvironmentProblem(
+            f"cannot read the certificate authority {path}: {exc}; the first start of the coordinator makes it"
+        ) from exc
+
+
 def _general_names(names: Sequence[str]) -> list[x509.GeneralName]:
     from cryptography import x509
 
@@ -105,7 +122,7 @@ def _general_names(names: Sequence[str]) -> list[x509.GeneralName]:
 
 def _load(folder: Path, names: list[x509.GeneralName], now: datetime.datetime) -> ServerCertificate:
     from cryptography import x509
-    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives import hashes
 
     ca_path, ca_key_path = folder / "ca.pem", folder / "ca.key"
     server_path, server_key_path = folder / "server.pem", folder / "server.key"
@@ -125,7 +142,7 @@ def _load(folder: Path, names: list[x509.GeneralName], now: datetime.datetime) -
         key_path=server_key_path,
         chain=_pem(server) + ca_pem,
         ca_pem=ca_pem,
-        ca_sha256=hashlib.sha256(authority.public_bytes(serialization.Encoding.DER)).digest(),
+        ca_sha256=authority.fingerprint(hashes.SHA256()),
         key=_key_pem(key),
         expires_at=server.not_valid_after_utc,
     )

@@ -28,6 +28,7 @@ from coordinator.errors import (
 from coordinator.identity.pairing import POLL_S, Issued, Pairings
 from coordinator.identity.peers import network_of
 from coordinator.identity.renewal import Renewals
+from coordinator.identity.tokens import family_of
 from coordinator.identity.tries import Tries
 from coordinator.model.accounts import AgentSelf
 from protos.clippy.v1 import identity_pb2, identity_pb2_grpc
@@ -89,13 +90,16 @@ class IdentityService(identity_pb2_grpc.IdentityServicer):
         renewals: Renewals,
         tries: Tries | None = None,
         starts: Tries | None = None,
+        refreshes: Tries | None = None,
     ) -> None:
-        """`tries` counts wrong codes, `starts` agents that begin without one."""
+        """`tries` counts wrong codes, `starts` agents that begin without one, `refreshes` what one device asks."""
         self._description = description
         self._pairings = pairings
         self._renewals = renewals
         self._tries = tries or Tries()
         self._starts = starts or Tries()
+        # By device and without a bound for all: after a restart every agent comes at once.
+        self._refreshes = refreshes or Tries(per_address=60, in_all=None)
 
     def register(self, server: grpc.aio.Server) -> None:
         """Serve on `server`, which has not started."""
@@ -162,6 +166,7 @@ class IdentityService(identity_pb2_grpc.IdentityServicer):
         self, request: identity_pb2.RefreshRequest, context: Context
     ) -> identity_pb2.RefreshReply:
         """New tokens for an old one."""
+        self._refreshes.take(family_of(request.refresh_token) or network_of(context.peer()))
         issued = await self._renewals.renew(request.refresh_token)
         return identity_pb2.RefreshReply(tokens=_tokens(issued), tier=issued.principal.tier)
 

@@ -1,7 +1,11 @@
-"""How often a code may be tried: from one address, and by all together. In memory, bounded; owned by the loop."""
+"""How often something may be tried: by one (an address, a device), and by all together. In memory, bounded.
+
+Owned by the loop.
+"""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -18,17 +22,18 @@ class Tries:
         self,
         *,
         per_address: int = 10,
-        in_all: int = 1000,
+        in_all: int | None = 1000,
         window_s: float = 600.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`in_all` None: no bound for all together. `clock`: seconds, for tests."""
         self._per_address = per_address
-        self._in_all = in_all
+        self._in_all = in_all or sys.maxsize
         self._window_s = window_s
         self._clock = clock
         # Address: tries left, and when that was so. The one that tried longest ago comes first.
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
-        self._all_left: tuple[float, float] = (float(in_all), clock())
+        self._all_left: tuple[float, float] = (float(self._in_all), clock())
 
     def take(self, address: str) -> None:
         """Count one try.
@@ -40,7 +45,7 @@ class Tries:
         own = self._refilled(self._left.get(address), self._per_address, now_s)
         everyone = self._refilled(self._all_left, self._in_all, now_s)
         if own < 1:
-            raise TooManyTries(f"too many tries from {address}; try again in {self._wait_s(own):.0f} s")
+            raise TooManyTries(f"too many tries; try again in {self._wait_s(own):.0f} s")
         if everyone < 1:
             raise TooManyTries("too many tries from everywhere; try again in some minutes")
         self._left[address] = (own - 1, now_s)

@@ -45,13 +45,13 @@ class Who:
     port: int = 0
     servers: list[LinkServer] = dataclasses.field(default_factory=list)
 
-    async def start(self, *, tls: LinkTls | None = None, tries: Tries | None = None) -> LinkServer:
+    async def start(self, *, tls: LinkTls | None = None, **limits: Tries) -> LinkServer:
         """A running link with the Identity service; rechecks who is connected all the time."""
         service = IdentityService(
             description=Description(name="Test", ca_pem=self.ca.decode(), ca_sha256=b"\1" * 32),
             pairings=self.pairings,
             renewals=self.renewals,
-            tries=tries,
+            **limits,
         )
         server = LinkServer(
             pool=self.pool,

@@ -14,8 +14,10 @@ import pytest
 
 from coordinator.errors import DatabaseUnavailable
 from coordinator.identity.accounts import TokenAuthenticator
+from coordinator.identity.owner import OwnerOnly
 from coordinator.identity.renewal import IDLE_DAYS
 from coordinator.identity.tokens import mint
+from coordinator.identity.tries import Tries
 from coordinator.model.accounts import Principal
 from coordinator.store.connect import connect
 from protos.clippy.v1 import identity_pb2
@@ -110,6 +112,18 @@ async def test_a_refresh_token_that_nobody_issued_revokes_nothing(
 
     assert answers == ["UNAUTHENTICATED"] * 3
     assert not await is_revoked(who, paired.device_id)
+
+
+async def test_one_device_renews_only_so_often(who: Who):
+    await who.start(refreshes=Tries(per_address=2, in_all=None))
+    async with who.channel() as channel:
+        stub = who.caller(channel)
+        first = (await who.pair(channel, agent_id="agent-1")).tokens.refresh_token
+        other = (await who.pair(channel, agent_id="agent-2")).tokens.refresh_token
+
+        answers = [await renewed(stub, token) for token in (first, first, first, other)]
+
+        assert [answer.partition("_")[0] for answer in answers] == ["crt", "crt", "RESOURCE", "crt"]
 
 
 async def test_tokens_of_one_device_take_bounded_room(who: Who, stub: Any, channel: grpc.aio.Channel):
@@ -267,6 +281,16 @@ class OnePool:
     async def fetch(self, statement: str, *values: object, timeout: float) -> list[asyncpg.Record]:
         self._asked.append(statement)
         return await self._connection.fetch(statement, *values, timeout=timeout)
+
+
+@pytest.mark.logs("authentication_delayed")
+async def test_nobody_is_sent_away_for_good_while_the_database_is_gone(who: Who, database_url: str):
+    gone = await connect(database_url, max_connections=1)
+    await gone.close()
+    who.authenticator = TokenAuthenticator(gone, who.tokens, owner=OwnerOnly(OWNER_TOKEN.__eq__))
+    await who.start()
+    async with who.channel() as channel:
+        assert await code_of(OpenStream(channel, OWNER_TOKEN).hello()) == Status.UNAVAILABLE
 
 
 async def test_no_database_is_asked_for_a_token_that_is_valid(who: Who, database_url: str):

@@ -72,27 +72,27 @@ where d.family_hash = $1
 for update of d
 
 -- name: generation_of
--- Which generation a refresh token is of, if it still renews.
+-- Which generation a refresh token is of, if it still renews. Asked once its device is held: a token that was deleted
+-- while we waited for that must not be found.
 select generation from refresh_tokens where token_hash = $1 and device_id = $2
 
--- name: use_generation
--- A refresh token is used for the first time: what was before it, and beside it, renews no more.
-with gone as (delete from refresh_tokens where device_id = $1 and token_hash <> $3)
-update devices set used_generation = $2 where device_id = $1
+-- name: rotate_first
+-- A refresh token is used for the first time: what was before it, and beside it, renews no more; here is its successor.
+with gone as (delete from refresh_tokens where device_id = $1 and token_hash <> $3),
+     added as (insert into refresh_tokens (token_hash, device_id, generation) values ($4, $1, $2 + 1))
+update devices set used_generation = $2, last_seen_at = now() where device_id = $1
+
+-- name: rotate_again
+-- Its answer was lost: one more successor; of those that were issued before, the newest stay.
+with gone as (delete from refresh_tokens
+              where token_hash in (select token_hash from refresh_tokens
+                                   where device_id = $1 and generation = $2 + 1 order by issued_at desc offset $4)),
+     added as (insert into refresh_tokens (token_hash, device_id, generation) values ($3, $1, $2 + 1))
+update devices set last_seen_at = now() where device_id = $1
 
 -- name: add_refresh_token
--- The next refresh token.
+-- The first refresh token of a device.
 insert into refresh_tokens (token_hash, device_id, generation) values ($1, $2, $3)
-
--- name: bound_refresh_tokens
--- Of a generation that was issued again and again, because its answers were lost, the newest stay.
-delete from refresh_tokens
-where token_hash in (select token_hash from refresh_tokens where device_id = $1 and generation = $2
-                     order by issued_at desc offset $3)
-
--- name: see_device
--- It was heard of.
-update devices set last_seen_at = now() where device_id = $1
 
 -- name: drop_refresh_tokens
 -- None of a device's refresh tokens renews any more.

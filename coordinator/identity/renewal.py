@@ -69,8 +69,6 @@ class Renewals:
             if successor is None:
                 await fetch_in(connection, "revoke_device", row["device_id"], REUSED)
                 await fetch_in(connection, "drop_refresh_tokens", row["device_id"])
-            else:
-                await fetch_in(connection, "see_device", row["device_id"])
         if successor is None:
             log.warning("refresh_token_reused", device_id=row["device_id"], user_id=row["user_id"])
             raise DeviceRefused(f"{REUSED}; the device was revoked, pair it again")
@@ -106,12 +104,12 @@ class Renewals:
         use = use_of(generation, device["used_generation"])
         if generation is None or use == "reused":
             return None
-        if use == "first":
-            await fetch_in(connection, "use_generation", device_id, generation, token_hash)
-        else:
-            await fetch_in(connection, "bound_refresh_tokens", device_id, generation + 1, _MAX_SUCCESSORS - 1)
         successor = new_refresh_token(family)
-        await fetch_in(connection, "add_refresh_token", hash_of(successor), device_id, generation + 1)
+        if use == "first":
+            await fetch_in(connection, "rotate_first", device_id, generation, token_hash, hash_of(successor))
+        else:
+            values = (hash_of(successor), _MAX_SUCCESSORS - 1)
+            await fetch_in(connection, "rotate_again", device_id, generation, *values)
         return successor
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import time
 from collections.abc import AsyncIterator
@@ -101,6 +102,27 @@ async def test_a_token_that_was_copied_revokes_the_device(
     assert answer == "UNAUTHENTICATED"
     assert await is_revoked(who, paired.device_id)
     assert await renewed(stub, newest) == "UNAUTHENTICATED"
+
+
+async def test_the_same_token_shown_twice_at_once_renews_twice(
+    who: Who, stub: Any, channel: grpc.aio.Channel
+):
+    token = (await who.pair(channel)).tokens.refresh_token
+
+    answers = await asyncio.gather(*(renewed(stub, token) for _ in range(5)))
+
+    assert [answer[:4] for answer in answers] == ["crt_"] * 5
+
+
+@pytest.mark.logs("refresh_token_reused")
+async def test_of_two_successors_shown_at_once_one_is_a_copy(who: Who, stub: Any, channel: grpc.aio.Channel):
+    paired = await who.pair(channel)
+    successors = [await renewed(stub, paired.tokens.refresh_token) for _ in range(2)]
+
+    answers = await asyncio.gather(*(renewed(stub, token) for token in successors))
+
+    assert sorted(answer[:4] for answer in answers) == ["UNAU", "crt_"]
+    assert await is_revoked(who, paired.device_id)
 
 
 async def test_a_refresh_token_that_nobody_issued_revokes_nothing(

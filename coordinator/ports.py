@@ -103,8 +103,15 @@ class Media(Protocol):
 class Authenticator(Protocol):
     """Says who speaks."""
 
-    async def authenticate(self, token: str) -> Principal | None:
-        """Whose token this is, or None: forged, expired, of a revoked device or a closed account."""
+    async def authenticate(self, token: str, peer: str = "") -> Principal | None:
+        """Whose token this is, or None: forged, expired, of a revoked device or a closed account.
+
+        Args:
+            peer: where it came from, as gRPC writes it; the owner's own token counts from loopback only.
+
+        Raises:
+            DatabaseUnavailable: Nobody knows now; ask again.
+        """
         ...
 
     async def revoked(self, principals: Sequence[Principal]) -> set[Principal]:

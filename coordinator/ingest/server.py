@@ -12,7 +12,7 @@ import contextlib
 import dataclasses
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from pathlib import Path
 
 import asyncpg
@@ -33,23 +33,16 @@ from coordinator.ingest.recovery import RecoveryReport, recover
 from coordinator.ingest.roll_up import RollUp, RollUpSettings
 from coordinator.ingest.spool import SEGMENT_BYTES, Spool
 from coordinator.ingest.stream import AgentStream, Context, StreamParts, StreamSettings
+from coordinator.ingest.transport import LinkTls, bearer_token, server_credentials, server_options
 from coordinator.model.accounts import Principal
 from coordinator.policy.reconnect import drain_delay_ms, leave_at_s
+from coordinator.policy.roles import Action, may
 from coordinator.ports import Authenticator, JobQueue, ObjectStore
 from protos.clippy.v1 import link_pb2, link_pb2_grpc
-from protos.segment import MAX_MESSAGE_BYTES
 
 log = structlog.get_logger(__name__)
 
 SERVICE = "clippy.v1.Link"
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class LinkTls:
-    """The server's certificate chain and its key, both PEM."""
-
-    certificate: bytes
-    key: bytes
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,39 +74,6 @@ class IngestSettings:
     roll_up: RollUpSettings = dataclasses.field(default_factory=RollUpSettings)
 
 
-def server_options(settings: IngestSettings) -> list[tuple[str, int]]:
-    """gRPC's options. Pure."""
-    idle_ms = int(max(10.0, settings.dead_peer_s) * 1000)
-    options = [
-        ("grpc.so_reuseport", int(settings.is_port_shared)),
-        ("grpc.max_concurrent_streams", 8),
-        # The defaults lost 38 % of 10,000 agents that came at once.
-        ("grpc.server.max_pending_requests", 20_000),
-        ("grpc.server.max_pending_requests_hard_limit", 40_000),
-        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-        ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-        ("grpc.max_metadata_size", 16 * 1024),
-        # Identity only: chunks are compressed media, and a compressed bomb would be unpacked before we see it.
-        ("grpc.compression_enabled_algorithms_bitset", 1),
-        # A peer that is stopped or unplugged is asked after this long without a byte, and dropped when it is silent.
-        ("grpc.keepalive_time_ms", int(settings.dead_peer_s * 600)),
-        ("grpc.keepalive_timeout_ms", int(settings.dead_peer_s * 400)),
-        # Without it the keepalive never drops a half-open connection.
-        ("grpc.http2.ping_timeout_ms", int(settings.dead_peer_s * 400)),
-        # Connections that never become a stream. 10,000 that come at once may need half a minute to be greeted.
-        ("grpc.server_handshake_timeout_ms", 60_000),
-        ("grpc.max_connection_idle_ms", idle_ms),
-        ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
-        ("grpc.http2.max_ping_strikes", 0),
-        ("grpc.keepalive_permit_without_calls", 0),
-    ]
-    if settings.max_connection_age_s is not None:
-        # The backstop: gRPC's own end is an error to the agent; before it we say RetryLater.
-        options.append(("grpc.max_connection_age_ms", int(settings.max_connection_age_s * 2000)))
-        options.append(("grpc.max_connection_age_grace_ms", 10_000))
-    return options
-
-
 class LinkServer(link_pb2_grpc.LinkServicer):
     """All of ingest in one process. `start`, `drain` and `stop` belong to the composition root."""
 
@@ -128,6 +88,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         follow_ups: FollowUps | None = None,
         living_nodes: Callable[[], Collection[str]] | None = None,
         tls: LinkTls | None = None,
+        more_services: Sequence[Callable[[grpc.aio.Server], None]] = (),
     ) -> None:
         """Nothing is opened yet.
 
@@ -136,12 +97,14 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             identity: says whose token it is.
             living_nodes: names of the nodes whose spools can still be read; None: this one alone.
             tls: None: plaintext, for tests on loopback only.
+            more_services: each registers a service of its own on the same port.
         """
         follow_ups = follow_ups or FollowUps()
         self._settings = settings
         self._pool = pool
         self._identity = identity
         self._tls = tls
+        self._more_services = more_services
         self.spool = Spool(settings.spool_folder, settings.node, max_segment_bytes=settings.max_segment_bytes)
         alive = living_nodes or (lambda: ())
         self._rows = ChunkRows(jobs, follow_ups.after_chunk, lambda: {settings.node, *alive()})
@@ -263,10 +226,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             )
             await context.write(link_pb2.CoordinatorMessage(retry_later=later))
             return
-        token = bearer_token(context.invocation_metadata() or ())
-        principal = await self._principal_of(token) if token else None
-        if principal is None:
-            await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no valid token; pair this agent again")
+        principal = await self._principal_of(context)
         stream = AgentStream(self._parts, context, principal)
         self._streams[stream] = leave_at_s(
             time.monotonic(), self._settings.max_connection_age_s, random.random()
@@ -283,15 +243,22 @@ class LinkServer(link_pb2_grpc.LinkServicer):
                 self._all_left.set()
 
     async def _listen(self, address: str) -> int:
-        server = grpc.aio.server(options=server_options(self._settings))
+        server = grpc.aio.server(
+            options=server_options(
+                dead_peer_s=self._settings.dead_peer_s,
+                is_port_shared=self._settings.is_port_shared,
+                max_connection_age_s=self._settings.max_connection_age_s,
+            )
+        )
         link_pb2_grpc.add_LinkServicer_to_server(self, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        for register in self._more_services:
+            register(server)
         try:
             if self._tls is None:
                 port = server.add_insecure_port(address)
             else:
-                pair = (self._tls.key, self._tls.certificate)
-                port = server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
+                port = server.add_secure_port(address, server_credentials(self._tls))
         except RuntimeError as exc:
             raise PortBusy(f"cannot listen on {address} for agents: {exc}; set listen.grpc") from exc
         if port == 0:
@@ -301,12 +268,26 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         await self._health.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
         return port
 
-    async def _principal_of(self, token: str) -> Principal | None:
+    async def _principal_of(self, context: Context) -> Principal:
+        """Who speaks; ends the call where nobody does."""
+        token = bearer_token(context.invocation_metadata() or ())
         try:
-            return await self._identity.authenticate(token)
+            principal = await self._identity.authenticate(token, context.peer()) if token else None
         except CoordinatorError as exc:
             log.warning("authentication_delayed", problem=str(exc))
-            return None
+            # Not UNAUTHENTICATED: the token may be good, and an agent must not throw it away.
+            await context.abort(
+                grpc.StatusCode.UNAVAILABLE, "nobody can say whose token this is now; try again"
+            )
+        if principal is None:
+            await context.abort(
+                grpc.StatusCode.UNAUTHENTICATED, "no valid token; renew it, or pair this agent again"
+            )
+        if not may(principal.role, Action.STREAM):
+            await context.abort(
+                grpc.StatusCode.PERMISSION_DENIED, f"the role {principal.role} may not send streams"
+            )
+        return principal
 
     def _tell(self, session_id: str, what: Callable[[AgentStream, str], None]) -> None:
         for stream in self._by_session.get(session_id, ()):
@@ -358,12 +339,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             return
         for stream in list(self._streams):
             if stream.principal in revoked:
-                stream.end(grpc.StatusCode.UNAUTHENTICATED, "this device may no longer speak; pair it again")
-
-
-def bearer_token(metadata: Collection[tuple[str, str | bytes]]) -> str:
-    """Return the token of `authorization: Bearer ...`, or an empty text."""
-    for key, value in metadata:
-        if key == "authorization" and isinstance(value, str) and value[:7].lower() == "bearer ":
-            return value[7:].strip()
-    return ""
+                stream.end(
+                    grpc.StatusCode.UNAUTHENTICATED,
+                    "the token counts no longer; renew it, or pair this agent again",
+                )

@@ -26,8 +26,9 @@ from agent.uplink.outbox import Outbox
 from coordinator.ingest.events import FollowUps
 from coordinator.ingest.group_commit import GroupSettings
 from coordinator.ingest.roll_up import RollUpSettings
-from coordinator.ingest.server import IngestSettings, LinkServer, LinkTls
+from coordinator.ingest.server import IngestSettings, LinkServer
 from coordinator.ingest.stream import StreamSettings
+from coordinator.ingest.transport import LinkTls
 from coordinator.model.accounts import Principal
 from coordinator.model.chunks import ChunkRow
 from coordinator.model.jobs import NewJob, Queue
@@ -120,7 +121,7 @@ class OneToken:
         self._token = token
         self._expires_at_s = expires_at_s
 
-    async def authenticate(self, token: str) -> Principal | None:
+    async def authenticate(self, token: str, peer: str = "") -> Principal | None:
         """As the port says."""
         if self.is_revoked or token != self._token:
             return None

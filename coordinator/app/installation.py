@@ -127,9 +127,11 @@ class Installation:
         return load_secret(self.data / "objects.secret")
 
     def trusted_files(self) -> list[Path]:
-        """Whose certificates other machines of this installation may show, beside those the system trusts."""
-        named = self.config.tls.certificate_file
-        return [self.data / "tls" / "ca.pem", *([Path(named)] if named else [])]
+        """Certificates that other machines of this installation may show, beside those the system trusts."""
+        from coordinator.ops.certificates import load_certificates
+
+        own = [load_certificates(self.data).ca_path]
+        return own + [Path(name) for name in (self.config.tls.certificate_file,) if name]
 
     def local_objects(self) -> LocalObjects:
         """Objects as files of this directory, with signed addresses of our own."""

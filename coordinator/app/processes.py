@@ -14,6 +14,7 @@ import structlog
 
 from coordinator.app.installation import Installation
 from coordinator.ops import lifeline
+from coordinator.ops.certificates import load_certificates
 from coordinator.ops.limits import raise_open_files
 from coordinator.ops.ports import check_port
 from coordinator.ops.supervisor import ChildSpec, Supervisor
@@ -100,7 +101,7 @@ def run_serve_alone(installation: Installation) -> int:
     lifeline.hold(grace_s=2 * installation.config.serve.drain_s + _STOP_BESIDE_DRAIN_S)
     check_ports(installation)
     # Made once, before several processes would make them at once.
-    installation.certificate_files()
+    load_certificates(installation.data)
     load_token(installation.data)
     supervisor = Supervisor(serve_children(installation, num), state_file=installation.data / STATE_FILE_NAME)
     log.info("serve_started", num_processes=num, link=str(installation.config.listen.grpc_endpoint))

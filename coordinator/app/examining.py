@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from coordinator.app.installation import Installation
+from coordinator.app.processes import addresses
 from coordinator.errors import CoordinatorError, EnvironmentProblem
 from coordinator.ops.limits import Check, check_limits
 from coordinator.ops.ports import check_port
@@ -15,9 +16,8 @@ from coordinator.ops.ports import check_port
 
 def examine(installation: Installation) -> list[Check]:
     """Look at disk, limits, ports, speech model and database programs; changes nothing."""
-    listen = installation.config.listen
     checks = [_checked("data directory", lambda: _data(installation.data)), *check_limits(installation.data)]
-    for setting, place in (("listen.grpc", listen.grpc_endpoint), ("listen.web", listen.web_endpoint)):
+    for setting, place in addresses(installation.config):
 
         def look(setting: str = setting, host: str = place.host, port: int = place.port) -> str:
             check_port(host, port, setting=setting)

@@ -18,7 +18,7 @@ from coordinator.ops.limits import raise_open_files
 from coordinator.ops.ports import check_port
 from coordinator.ops.supervisor import ChildSpec, Supervisor
 from coordinator.ops.tokens import load_token
-from coordinator.settings import Config
+from coordinator.settings import Config, Endpoint
 
 log = structlog.get_logger(__name__)
 
@@ -67,20 +67,21 @@ def serve_children(installation: Installation, num: int) -> list[ChildSpec]:
     ]
 
 
+def addresses(config: Config) -> list[tuple[str, Endpoint]]:
+    """What `serve` listens on, each with the setting that says so."""
+    listen = config.listen
+    places = [("listen.grpc", listen.grpc_endpoint), ("listen.web", listen.web_endpoint)]
+    return places + ([("listen.files", listen.files_endpoint)] if listen.files_endpoint else [])
+
+
 def check_ports(installation: Installation) -> None:
     """Are the addresses that `serve` listens on free? Asked before anybody shares them.
 
     Raises:
         PortBusy, EnvironmentProblem: And says which setting to change.
     """
-    listen = installation.config.listen
-    for setting, place in (
-        ("listen.grpc", listen.grpc_endpoint),
-        ("listen.web", listen.web_endpoint),
-        ("listen.files", listen.files_endpoint),
-    ):
-        if place is not None:
-            check_port(place.host, place.port, setting=setting, wait_s=_PORT_WAIT_S)
+    for setting, place in addresses(installation.config):
+        check_port(place.host, place.port, setting=setting, wait_s=_PORT_WAIT_S)
 
 
 def run_serve_alone(installation: Installation) -> int:

@@ -13,6 +13,7 @@ import structlog
 from coordinator.errors import CoordinatorError
 from coordinator.ingest.chunk_rows import spool_prefixes
 from coordinator.ingest.database import fetch
+from coordinator.ingest.source_uploads import SourceUploads
 from coordinator.ports import ObjectStore
 from protos.clippy.v1 import clips_pb2, link_pb2, media_pb2
 
@@ -29,10 +30,10 @@ class Downlink:
         DatabaseUnavailable: Later.
     """
 
-    def __init__(self, pool: asyncpg.Pool, store: ObjectStore, *, max_source_bytes: int) -> None:
+    def __init__(self, pool: asyncpg.Pool, store: ObjectStore, sources: SourceUploads) -> None:
         self._pool = pool
         self._store = store
-        self._max_source_bytes = max_source_bytes
+        self._sources = sources
 
     async def held(self, session_ids: Sequence[str], living_nodes: Collection[str]) -> Held:
         """Which chunks of these sessions are held, and how safely."""
@@ -52,28 +53,29 @@ class Downlink:
     async def requests(
         self, session_ids: Collection[str], *, also_sent: bool
     ) -> list[link_pb2.CoordinatorMessage]:
-        """Open wishes, each with a URL signed now that lives as long as the wish. Call `mark_sent` after."""
+        """Open wishes, each with URLs signed now that live as long as the wish. Call `mark_sent` after."""
         messages: list[link_pb2.CoordinatorMessage] = []
+        answered: list[str] = []
         for row in await fetch(self._pool, "open_requests", list(session_ids), also_sent):
             expires_s = float(row["expires_unix_s"])
-            lasting_s = max(1, int(expires_s - time.time()))
-            try:
-                url = self._store.sign_put(
-                    row["object_key"], expires_in_s=lasting_s, max_bytes=self._max_source_bytes
-                )
-            except CoordinatorError as exc:
-                log.warning("upload_not_signed", request_id=row["request_id"], problem=str(exc))
-                continue
             request = link_pb2.SourceRequest(
                 request_id=row["request_id"],
                 session_id=row["session_id"],
                 start_ns=row["start_ns"],
                 end_ns=row["end_ns"],
-                upload_url=url,
                 expires_unix_ms=int(expires_s * 1000),
                 reason=row["reason"] or ("a moment" if row["moment_id"] else "a clip you pressed for"),
             )
+            try:
+                await self._sources.address(request, row, lasting_s=max(1, int(expires_s - time.time())))
+            except CoordinatorError as exc:
+                log.warning("upload_not_signed", request_id=row["request_id"], problem=str(exc))
+                continue
             messages.append(link_pb2.CoordinatorMessage(source_request=request))
+            if row["is_asked"]:
+                answered.append(row["request_id"])
+        if answered:
+            await fetch(self._pool, "answer_offers", answered)
         return messages
 
     async def mark_sent(self, request_ids: Sequence[str]) -> None:

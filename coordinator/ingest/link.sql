@@ -70,24 +70,47 @@ where agent_id = $1 and user_id = $2 and (is_live or started_at > now() - interv
 order by started_at desc limit 100
 
 -- name: open_requests
--- Full quality that is still wanted of these sessions. `$2`: also what was asked for before.
-select request_id, session_id, start_ns, end_ns, state, reason, object_key, moment_id,
-       extract(epoch from expires_at) as expires_unix_s
-from source_requests
-where session_id = any ($1::text[]) and expires_at > now()
-      and (state = 'wanted' or ($2 and state in ('sent', 'pinned')))
-order by requested_at limit 100
+-- Full quality that is still wanted of these sessions, with what was offered. `$2`: also what was asked for before.
+select r.request_id, r.session_id, r.start_ns, r.end_ns, r.state, r.reason, r.object_key, r.moment_id,
+       extract(epoch from r.expires_at) as expires_unix_s, u.size_bytes as offered_bytes,
+       u.sha256 as offered_sha256, u.part_bytes, coalesce(u.is_asked, false) as is_asked
+from source_requests r left join source_uploads u using (request_id)
+where r.session_id = any ($1::text[]) and r.expires_at > now()
+      and ((r.state = 'wanted' and coalesce(r.retry_at <= now(), true))
+           or (r.state in ('sent', 'pinned') and ($2 or u.is_asked)))
+order by r.requested_at limit 100
 
 -- name: mark_sent
--- These wishes have gone to the agent.
-update source_requests set state = 'sent', updated_at = now()
-where request_id = any ($1::text[]) and state = 'wanted'
+-- These wishes have gone to the agent, each with an address: something may lie there from now on.
+with sent as (
+    update source_requests set state = 'sent', updated_at = now()
+    where request_id = any ($1::text[]) and state = 'wanted' returning request_id, object_key, expires_at)
+insert into source_uploads (request_id, object_key, expires_at) select request_id, object_key, expires_at from sent
+on conflict do nothing
 
 -- name: request_of_user
--- One wish, if it belongs to a session of this user.
-select r.request_id, r.session_id, r.start_ns, r.end_ns, r.state, r.object_key, r.marker_clip_id
-from source_requests r join sessions s using (session_id)
+-- One wish, if it belongs to a session of this user, with what was offered.
+select r.request_id, r.session_id, r.start_ns, r.end_ns, r.state, r.object_key, r.marker_clip_id, r.num_attempts,
+       u.size_bytes as offered_bytes, u.sha256 as offered_sha256, u.part_bytes
+from source_requests r join sessions s using (session_id) left join source_uploads u using (request_id)
 where r.request_id = $1 and s.user_id = $2
+
+-- name: save_offer
+-- The agent has the file, and waits for addresses. Nothing comes back when nobody wants it any more. The size of parts
+-- stays as it is while the file is the same.
+insert into source_uploads (request_id, object_key, expires_at, size_bytes, sha256, part_bytes, is_asked)
+select request_id, object_key, expires_at, $2, $3, $4, true from source_requests
+where request_id = $1 and state in ('wanted', 'sent', 'pinned')
+on conflict (request_id) do update set
+    size_bytes = excluded.size_bytes, sha256 = excluded.sha256, is_asked = true, swept_at = null,
+    part_bytes = case when source_uploads.sha256 = excluded.sha256
+                           and source_uploads.size_bytes = excluded.size_bytes
+                      then source_uploads.part_bytes else excluded.part_bytes end
+returning request_id
+
+-- name: answer_offers
+-- Addresses for these are on their way; should they be lost, the next connect brings them.
+update source_uploads set is_asked = false where request_id = any ($1::text[]) and is_asked
 
 -- name: mark_pinned
 -- The agent has made the span safe.
@@ -95,16 +118,26 @@ update source_requests set state = 'pinned', updated_at = now()
 where request_id = $1 and state in ('wanted', 'sent')
 
 -- name: mark_uploaded
--- The file is in the store.
+-- The file is in the store, as far as sizes tell.
 update source_requests set state = 'uploaded', reason = '', size_bytes = $2, sha256 = $3, covered_start_ns = $4,
        covered_end_ns = $5, updated_at = now()
-where request_id = $1 and state <> 'uploaded'
+where request_id = $1 and state in ('wanted', 'sent', 'pinned')
 returning request_id
 
 -- name: mark_unfulfilled
--- The agent cannot give it, or what it gave is not there.
+-- The agent cannot give it.
 update source_requests set state = $2, reason = $3, updated_at = now()
 where request_id = $1 and state in ('wanted', 'sent', 'pinned')
+
+-- name: ask_again
+-- What came was no good: asked for again after a while, each time a longer one, and after `$3` times failed. An answer
+-- that comes twice counts once.
+update source_requests set
+    num_attempts = num_attempts + 1, reason = $2, updated_at = now(),
+    state = case when num_attempts < $3 then 'wanted' else 'failed' end,
+    retry_at = now() + make_interval(secs => $4::double precision * 4 ^ num_attempts)
+where request_id = $1 and (state in ('sent', 'pinned') or (state = 'wanted' and retry_at is null))
+returning state
 
 -- name: changed_moments
 -- Moments of these sessions that changed since a time, best first.
@@ -122,7 +155,9 @@ order by e.created_at limit 200
 
 -- name: sessions_with_news
 -- Which of these sessions have something for their agent since a time: the backstop of the notifications.
-select session_id from source_requests where session_id = any ($1::text[]) and state = 'wanted'
+select session_id from source_requests left join source_uploads using (request_id)
+      where session_id = any ($1::text[])
+            and (state = 'wanted' and coalesce(retry_at <= now(), true) or state in ('sent', 'pinned') and is_asked)
 union select session_id from moments where session_id = any ($1::text[]) and updated_at > $2
 union select c.session_id from exports e join clips c using (clip_id)
       where c.session_id = any ($1::text[]) and e.updated_at > $2

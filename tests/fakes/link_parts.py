@@ -105,9 +105,10 @@ def hear(row: ChunkRow) -> Sequence[NewJob]:
     return [NewJob(queue=Queue.TRANSCRIPTION, key=f"stt:{row.session_id}:{row.lane}:{row.seq}", payload={})]
 
 
-def prepare(request_id: str, is_press: bool) -> Sequence[NewJob]:
+def prepare(request_id: str, is_press: bool, num_attempts: int) -> Sequence[NewJob]:
     """A job for each upload."""
-    return [NewJob(queue=Queue.VIDEO_PROCESSING, key=f"prep:{request_id}:{is_press}", payload={})]
+    key = f"prep:{request_id}:{is_press}:{num_attempts}"
+    return [NewJob(queue=Queue.VIDEO_PROCESSING, key=key, payload={})]
 
 
 class OneToken:

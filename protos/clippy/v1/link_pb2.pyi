@@ -494,7 +494,7 @@ class SourceReply(_message.Message):
         """the packets are safe; the upload follows"""
         UPLOADED: SourceReply._State.ValueType  # 2
         UNAVAILABLE: SourceReply._State.ValueType  # 3
-        """the span is no longer (or never was) in the ring; final"""
+        """the span is no longer (or never was) in the ring, or its file is too large; final"""
         FAILED: SourceReply._State.ValueType  # 4
         """the coordinator may ask again later"""
 
@@ -504,7 +504,7 @@ class SourceReply(_message.Message):
     """the packets are safe; the upload follows"""
     UPLOADED: SourceReply.State.ValueType  # 2
     UNAVAILABLE: SourceReply.State.ValueType  # 3
-    """the span is no longer (or never was) in the ring; final"""
+    """the span is no longer (or never was) in the ring, or its file is too large; final"""
     FAILED: SourceReply.State.ValueType  # 4
     """the coordinator may ask again later"""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -17,7 +18,8 @@ import structlog
 
 from agent.errors import LinkProblem
 from agent.model.clips import SourcePart, SourceWish
-from agent.uplink.source_upload import Stretch, UploadRefused, put_stretch
+from agent.uplink.backoff import next_delay_s
+from agent.uplink.source_upload import Stretch, UploadRefused, UploadStopped, put_stretch
 from agent.uplink.wishes import KeptFile, WishBook
 
 log = structlog.get_logger(__name__)
@@ -111,7 +113,10 @@ class SourceSender:
             if wish.part_bytes == 0 or talk.num_refusals > _MAX_REFUSALS:
                 raise
             # Its URLs may have been signed with a key that counts no more: fresh ones come with the answer.
-            log.info("source_urls_refused", request_id=wish.request_id, problem=str(exc))
+            delay_s = next_delay_s(talk.num_refusals - 1, random.random())
+            log.info("source_urls_refused", request_id=wish.request_id, problem=str(exc), delay_s=delay_s)
+            if stopping.wait(delay_s):
+                raise UploadStopped("stopped while fresh addresses were waited for") from exc
             return self._ask(wish, file, talk, is_urgent=True)
         finally:
             self._wish_id = ""

@@ -31,6 +31,7 @@ from coordinator.ingest.stream import StreamSettings
 from coordinator.model.accounts import Principal
 from coordinator.model.chunks import ChunkRow
 from coordinator.model.jobs import NewJob, Queue
+from coordinator.ports import ObjectStore
 from coordinator.store.objects import LocalObjects
 
 SECOND_NS = 1_000_000_000
@@ -137,7 +138,7 @@ class Site:
     folder: Path
     pool: asyncpg.Pool
     certificates: Certificates
-    objects: LocalObjects
+    objects: ObjectStore
     port: int = 0
     identity: OneToken = dataclasses.field(default_factory=OneToken)
 
@@ -187,10 +188,10 @@ class Site:
         )
 
 
-async def make_site(folder: Path, pool: asyncpg.Pool) -> Site:
-    """A site in an empty folder."""
+async def make_site(folder: Path, pool: asyncpg.Pool, objects: ObjectStore | None = None) -> Site:
+    """A site in an empty folder; without `objects` its signed addresses lead nowhere."""
     await JobTable().create(pool)
-    objects = LocalObjects(folder / "objects", base_url="http://127.0.0.1:9", secret=b"x" * 32)
+    objects = objects or LocalObjects(folder / "objects", base_url="http://127.0.0.1:9", secret=b"x" * 32)
     return Site(folder=folder, pool=pool, certificates=make_certificates(folder), objects=objects)
 
 

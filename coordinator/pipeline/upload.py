@@ -14,7 +14,7 @@ from coordinator.model.sessions import RequestRow
 from coordinator.policy.source_uploads import UploadPart, parts_of
 from coordinator.ports import ObjectStore
 
-_BLOCK_BYTES = 8 * 1024**2
+_BLOCK_BYTES = 4 * 1024**2
 
 
 async def fetch_upload(objects: ObjectStore, request: RequestRow, path: Path) -> bool:

@@ -182,17 +182,12 @@ class SourceFulfiller:
             if file is None or not _is_there(file):
                 clip = self._hooks.make_exact(wish)
                 file = self._kept(wish, clip)
-            if file is None or not self._sender.send(wish, file, self._stop_current):
+            if file is None or not self._send(wish, file):
                 return
         except UploadStopped:
             # We stop: not answered, taken up again at the next start. Or forgotten: answered already.
             if not self._stopping.is_set():
                 self._release(wish, clip)
-            return
-        except FileNotFoundError as exc:
-            # Somebody emptied the folder: it is made again, and the upload begins anew.
-            log.warning("source_file_gone", request_id=wish.request_id, problem=str(exc))
-            self._book.keep_file(wish, None)
             return
         except Exception as exc:  # noqa: BLE001  a wish's outermost frame: what fails becomes its answer
             self._give_up(wish, exc, clip)
@@ -208,6 +203,16 @@ class SourceFulfiller:
         self._book.answer(wish, reply)
         log.info("source_uploaded", request_id=wish.request_id, size_bytes=file.size_bytes)
         self._release(wish, file.as_clip())
+
+    def _send(self, wish: SourceWish, file: KeptFile) -> bool:
+        """False: not now; the next turn looks again."""
+        try:
+            return self._sender.send(wish, file, self._stop_current)
+        except FileNotFoundError as exc:
+            # Somebody emptied the folder: it is made again, and the upload begins anew.
+            log.warning("source_file_gone", request_id=wish.request_id, problem=str(exc))
+            self._book.keep_file(wish, None)
+            return False
 
     def _kept(self, wish: SourceWish, clip: ClipFile) -> KeptFile | None:
         """The file just made, written down with its hash; None: it must not leave, and the wish is answered."""

@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 
 Held = dict[tuple[str, int], media_pb2.LaneRanges]
 _EXPORT_URL_S = 24 * 3600
+_LOOK_S = 5.0
 
 
 class Downlink:
@@ -56,6 +57,8 @@ class Downlink:
         """Open wishes, each with URLs signed now that live as long as the wish. Call `mark_sent` after."""
         messages: list[link_pb2.CoordinatorMessage] = []
         answered: list[str] = []
+        # The stream's writer waits for this, and acks wait for the writer.
+        ends_s = time.monotonic() + _LOOK_S
         for row in await fetch(self._pool, "open_requests", list(session_ids), also_sent):
             expires_s = float(row["expires_unix_s"])
             request = link_pb2.SourceRequest(
@@ -66,14 +69,22 @@ class Downlink:
                 expires_unix_ms=int(expires_s * 1000),
                 reason=row["reason"] or ("a moment" if row["moment_id"] else "a clip you pressed for"),
             )
+            lasting_s = max(1, int(expires_s - time.time()))
             try:
-                await self._sources.address(request, row, lasting_s=max(1, int(expires_s - time.time())))
+                self._sources.address(request, row, lasting_s=lasting_s)
             except CoordinatorError as exc:
                 log.warning("upload_not_signed", request_id=row["request_id"], problem=str(exc))
                 continue
+            try:
+                await self._sources.address_parts(
+                    request, row, lasting_s=lasting_s, patience_s=max(0.1, ends_s - time.monotonic())
+                )
+                if row["is_asked"]:
+                    answered.append(row["request_id"])
+            except CoordinatorError as exc:
+                # Without word of its parts: the agent offers the file again.
+                log.warning("parts_not_addressed", request_id=row["request_id"], problem=str(exc))
             messages.append(link_pb2.CoordinatorMessage(source_request=request))
-            if row["is_asked"]:
-                answered.append(row["request_id"])
         if answered:
             await fetch(self._pool, "answer_offers", answered)
         return messages

@@ -121,7 +121,7 @@ where request_id = $1 and state in ('wanted', 'sent')
 -- The file is in the store, as far as sizes tell.
 update source_requests set state = 'uploaded', reason = '', size_bytes = $2, sha256 = $3, covered_start_ns = $4,
        covered_end_ns = $5, updated_at = now()
-where request_id = $1 and state in ('wanted', 'sent', 'pinned')
+where request_id = $1 and state in ('wanted', 'sent', 'pinned', 'expired')
 returning request_id
 
 -- name: mark_unfulfilled

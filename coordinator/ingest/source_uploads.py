@@ -18,7 +18,6 @@ MAX_SOURCE_BYTES = 2 * 1024**3
 PART_BYTES = 64 * 1024**2
 _SHA256_BYTES = 32
 _LOOKS_AT_ONCE = 8
-# The stream's writer waits for it, and acks wait for the writer.
 _LOOK_S = 5.0
 
 
@@ -37,31 +36,37 @@ class SourceUploads:
         self.max_bytes = max_bytes
         self.part_bytes = part_bytes
 
-    async def address(self, request: link_pb2.SourceRequest, row: Any, *, lasting_s: int) -> None:
-        """Fill in where the file goes: one address, and after an offer that of each part that is not there.
-
-        Raises:
-            StoreUnavailable: The store does not say within 5 s what it holds.
-            CoordinatorError: It does not sign.
-        """
+    def address(self, request: link_pb2.SourceRequest, row: Any, *, lasting_s: int) -> None:
+        """Fill in where a file goes in one PUT. Raises CoordinatorError where the store does not sign."""
         request.upload_url = self._store.sign_put(
             row["object_key"], expires_in_s=lasting_s, max_bytes=self.max_bytes
         )
         request.max_bytes = self.max_bytes
         request.part_bytes = self.part_bytes
+
+    async def address_parts(
+        self, request: link_pb2.SourceRequest, row: Any, *, lasting_s: int, patience_s: float = _LOOK_S
+    ) -> None:
+        """After an offer: fill in which of the file's parts are there, and where the others go.
+
+        Raises:
+            StoreUnavailable: The store does not say within `patience_s` what it holds; nothing was filled in.
+            CoordinatorError: It does not sign.
+        """
         if row["offered_sha256"] is None:
             return
+        parts = offered_parts(row)
+        sizes = await self._sizes(parts, patience_s)
+        found: list[link_pb2.SourcePart] = []
+        for part, size_bytes in zip(parts, sizes, strict=True):
+            told = link_pb2.SourcePart(number=part.number, offset=part.offset, size_bytes=part.size_bytes)
+            told.is_held = size_bytes == part.size_bytes
+            if not told.is_held:
+                told.url = self._store.sign_put(part.key, expires_in_s=lasting_s, max_bytes=part.size_bytes)
+            found.append(told)
         request.offered_sha256 = row["offered_sha256"]
         request.part_bytes = row["part_bytes"]
-        parts = offered_parts(row)
-        for part, size_bytes in zip(parts, await self._sizes(parts), strict=True):
-            is_held = size_bytes == part.size_bytes
-            url = ""
-            if not is_held:
-                url = self._store.sign_put(part.key, expires_in_s=lasting_s, max_bytes=part.size_bytes)
-            request.parts.add(
-                number=part.number, offset=part.offset, size_bytes=part.size_bytes, is_held=is_held, url=url
-            )
+        request.parts.extend(found)
 
     def check_offer(self, offer: link_pb2.SourceOffer) -> None:
         """Raise ChunkRefused unless a file like this may come."""
@@ -83,27 +88,27 @@ class SourceUploads:
             return f"it covers {reply.start_ns}..{reply.end_ns} ns, nothing of what was asked for"
         if len(reply.sha256) != _SHA256_BYTES:
             return f"its sha256 has {len(reply.sha256)} bytes instead of 32"
-        if is_offered(row, reply) and (parts := offered_parts(row)):
-            for part, size_bytes in zip(parts, await self._sizes(parts), strict=True):
-                if size_bytes != part.size_bytes:
-                    return f"part {part.number} has {size_bytes or 0} of {part.size_bytes} bytes"
-            return ""
         size_bytes = await self._store.size(row["object_key"])
+        if size_bytes == reply.size_bytes <= self.max_bytes:
+            return ""
+        if is_offered(row, reply) and (parts := offered_parts(row)):
+            for part, part_bytes in zip(parts, await self._sizes(parts, _LOOK_S), strict=True):
+                if part_bytes != part.size_bytes:
+                    return f"part {part.number} has {part_bytes or 0} of {part.size_bytes} bytes"
+            return ""
         if size_bytes is None:
             return "the agent says it was uploaded, but the object is not there"
         if size_bytes > self.max_bytes:
             # A presigned PUT of S3 knows no bound.
             await self._store.delete([row["object_key"]])
             return f"the object has {size_bytes} bytes, at most {self.max_bytes} are taken; it was deleted"
-        if size_bytes != reply.size_bytes:
-            return f"the object has {size_bytes} bytes, the agent sent {reply.size_bytes}"
-        return ""
+        return f"the object has {size_bytes} bytes, the agent sent {reply.size_bytes}"
 
     async def delete_parts(self, row: Any) -> None:
         """Delete what has come of an offered file."""
         await self._store.delete([part.key for part in offered_parts(row)])
 
-    async def _sizes(self, parts: Sequence[UploadPart]) -> list[int | None]:
+    async def _sizes(self, parts: Sequence[UploadPart], patience_s: float) -> list[int | None]:
         slots = asyncio.Semaphore(_LOOKS_AT_ONCE)
 
         async def look(part: UploadPart) -> int | None:
@@ -111,11 +116,11 @@ class SourceUploads:
                 return await self._store.size(part.key)
 
         try:
-            async with asyncio.timeout(_LOOK_S):
+            async with asyncio.timeout(patience_s):
                 return list(await asyncio.gather(*(look(part) for part in parts)))
         except TimeoutError as exc:
             raise StoreUnavailable(
-                f"the object store did not say within {_LOOK_S:.0f} s which of {len(parts)} parts it holds"
+                f"the object store did not say within {patience_s:.1f} s which of {len(parts)} parts it holds"
             ) from exc
 
 

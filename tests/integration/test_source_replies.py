@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Iterator
 from typing import Any
@@ -166,6 +167,56 @@ async def test_an_agent_that_knows_nothing_of_parts_sends_one_put(
     await events.source_reply("owner", reply())
 
     assert await state_of(pool) == ("uploaded", 0)
+
+
+async def test_an_agent_that_went_back_to_one_put_after_an_offer_is_taken_at_its_word(
+    pool: asyncpg.Pool, events: EventRows, bucket: S3Objects
+):
+    await events.source_offer("owner", offer())
+    await bucket.put(KEY, DATA)
+
+    await events.source_reply("owner", reply())
+
+    assert await state_of(pool) == ("uploaded", 0)
+
+
+async def test_an_object_from_before_does_not_stand_in_the_way_of_parts(
+    pool: asyncpg.Pool, events: EventRows, bucket: S3Objects
+):
+    await bucket.put(KEY, b"of another file")
+    await events.source_offer("owner", offer())
+    for number in range(3):
+        await bucket.put(f"{KEY}.{SHA256.hex()[:16]}.part-{number:04}", DATA[200 * number :][:200])
+
+    await events.source_reply("owner", reply())
+
+    assert await state_of(pool) == ("uploaded", 0)
+
+
+class StuckStore(S3Objects):
+    """It signs, but does not say what it holds."""
+
+    async def size(self, key: str) -> int | None:
+        await asyncio.sleep(60)
+        return None
+
+
+@pytest.mark.logs("parts_not_addressed")
+async def test_a_store_that_hangs_holds_up_a_stream_for_a_moment_only_and_the_offer_stays_open(
+    pool: asyncpg.Pool, events: EventRows, downlink: Downlink, monkeypatch: pytest.MonkeyPatch
+):
+    await events.source_offer("owner", offer())
+    stuck = StuckStore("clips", endpoint="http://127.0.0.1:9", access_key_id="k", secret_access_key="s")
+    slow = Downlink(pool, stuck, SourceUploads(stuck, max_bytes=MAX_BYTES, part_bytes=PART_BYTES))
+    monkeypatch.setattr("coordinator.ingest.downlink._LOOK_S", 0.1)
+
+    async with asyncio.timeout(10):
+        [told] = await slow.requests([SESSION], also_sent=False)
+
+    assert told.source_request.upload_url
+    assert not told.source_request.parts
+    [answered] = await downlink.requests([SESSION], also_sent=False)
+    assert len(answered.source_request.parts) == 3
 
 
 @pytest.mark.logs("source_upload_refused")

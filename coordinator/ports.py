@@ -120,8 +120,14 @@ class Authenticator(Protocol):
 class JobQueue(Protocol):
     """Where jobs are put. The only adapter is jobs/engine.py."""
 
-    async def enqueue(self, connection: asyncpg.Connection, jobs: Sequence[NewJob]) -> None:
-        """Put jobs in `connection`'s transaction; a key that is already queued or done is skipped."""
+    async def enqueue(
+        self, connection: asyncpg.Connection, jobs: Sequence[NewJob], *, are_new: bool = False
+    ) -> None:
+        """Put jobs in `connection`'s transaction; a key that is already queued or done is skipped.
+
+        Args:
+            are_new: the caller knows that none of these keys ever ended, which spares a question.
+        """
         ...
 
 

@@ -14,7 +14,7 @@ from protos.segment import MAX_MESSAGE_BYTES
 # A peer that is gone without a word (laptop lid, cable) is noticed by the pings; ping_timeout is what makes the
 # keepalive drop it (measured: without it a stopped peer was held for over 62 s).
 OPTIONS: tuple[tuple[str, int], ...] = (
-    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.http2.ping_timeout_ms", 5_000),
     ("grpc.http2.max_pings_without_data", 0),

@@ -36,11 +36,17 @@ _EVENTS_AT_ONCE = 32
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class LinkSettings:
-    """How patient the link is. `max_in_flight`: chunks sent and not yet FSYNCED."""
+    """How patient the link is.
+
+    Attributes:
+        max_in_flight: chunks sent and not yet FSYNCED.
+        heartbeat_s: one is sent when nothing else was for so long; the coordinator ends a stream after 25 s of silence.
+        dead_peer_s: a coordinator that says nothing for so long, not even to a heartbeat, is given up.
+    """
 
     max_in_flight: int = 8
-    heartbeat_s: float = 5.0
-    dead_peer_s: float = 17.0
+    heartbeat_s: float = 10.0
+    dead_peer_s: float = 27.0
     welcome_s: float = 15.0
     ack_s: float = 60.0
     max_backoff_s: float = 30.0
@@ -96,6 +102,7 @@ class LinkStream:
         self._barriers: dict[int, int] = {}
         self._last_token = 0
         self._connected_at_s = 0.0
+        self._spoke_s = time.monotonic()
 
     def wake(self) -> None:
         """There is something new to send, or it is time to stop."""
@@ -131,7 +138,7 @@ class LinkStream:
 
     def _converse(self, stopping: threading.Event) -> StreamEnd:
         settings = self._settings
-        heard_s = sent_s = time.monotonic()
+        heard_s = time.monotonic()
         while not stopping.is_set():
             message = self._next(min(1.0, settings.heartbeat_s))
             now_s = time.monotonic()
@@ -152,10 +159,9 @@ class LinkStream:
                 continue
             if self._in_flight and now_s - min(self._in_flight.values()) > settings.ack_s:
                 return StreamEnd(problem=f"a chunk was not acknowledged within {settings.ack_s:.0f} s")
-            if now_s - sent_s >= settings.heartbeat_s:
-                sent_s = now_s
-                self._send_heartbeat()
             self._pump()
+            if now_s - self._spoke_s >= settings.heartbeat_s:
+                self._send_heartbeat()
         return StreamEnd(problem="")
 
     def _next(self, timeout_s: float) -> link_pb2.CoordinatorMessage | StreamEnd | None:
@@ -211,12 +217,12 @@ class LinkStream:
         for session in self._outbox.sessions():
             if session.session_id not in self._announced and self._room() > 0:
                 self._announced.add(session.session_id)
-                self._outgoing.put_nowait(link_pb2.AgentMessage(session_started=session))
+                self._say(link_pb2.AgentMessage(session_started=session))
         events = self._outbox.events_after(
             self._event_cursor, limit=max(0, min(_EVENTS_AT_ONCE, self._room()))
         )
         for event in events:
-            self._outgoing.put_nowait(event.message)
+            self._say(event.message)
             self._event_cursor = event.event_id
         if events:
             self._send_heartbeat()
@@ -229,7 +235,16 @@ class LinkStream:
                 return
             self._chunk_cursor = waiting.chunk_id
             self._in_flight[chunk.session_id, chunk.lane, chunk.seq] = time.monotonic()
-            self._outgoing.put_nowait(link_pb2.AgentMessage(chunk=chunk))
+            self._say(link_pb2.AgentMessage(chunk=chunk))
+
+    def _say(self, message: link_pb2.AgentMessage) -> None:
+        """Hand over one message; there must be room.
+
+        Raises:
+            queue.Full: There is none.
+        """
+        self._outgoing.put_nowait(message)
+        self._spoke_s = time.monotonic()
 
     def _room(self) -> int:
         # Two places are kept for heartbeats, one for the end.
@@ -240,7 +255,7 @@ class LinkStream:
         self._last_token = max(self._last_token + 1, time.time_ns() // 1_000_000)
         message = link_pb2.AgentMessage(heartbeat=link_pb2.Heartbeat(unix_ms=self._last_token))
         try:
-            self._outgoing.put_nowait(message)
+            self._say(message)
         except queue.Full:
             return
         if len(self._barriers) < _OUTGOING_MAX:

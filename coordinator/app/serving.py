@@ -34,7 +34,7 @@ async def _serve(installation: Installation) -> int:
     config = installation.config
     stop = asyncio.Event()
     lifeline.stop_on_signals(stop)
-    async with installation.pool(extra=3) as pool:
+    async with installation.pool(extra=4) as pool:
         link = _link(installation, pool)
         await link.start(str(config.listen.grpc_endpoint))
         web = config.listen.web_endpoint

@@ -102,14 +102,16 @@ class ChunkRows:
             *([row.size_bytes for row in ordered], [row.place for row in ordered]),
         )
         written = {
-            (row["session_id"], row["lane"], row["seq"])
+            (row["session_id"], row["lane"], row["seq"]): bool(row["is_new"])
             for row in await connection.fetch(
                 SQL["add_chunks"], *columns, spool_prefixes(living), timeout=STATEMENT_S
             )
         }
-        jobs = [job for row in ordered if key_of(row) in written for job in self._follow_up(row)]
-        if jobs:
-            await self._jobs.enqueue(connection, jobs)
+        for are_new in (True, False):
+            keys = {key for key, is_new in written.items() if is_new == are_new}
+            jobs = [job for row in ordered if key_of(row) in keys for job in self._follow_up(row)]
+            if jobs:
+                await self._jobs.enqueue(connection, jobs, are_new=are_new)
         outcomes = dict.fromkeys(written, FSYNCED)
         others = [row for row in ordered if key_of(row) not in written]
         if others:

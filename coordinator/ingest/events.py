@@ -1,4 +1,4 @@
-"""The agents' small messages as rows: hello, sessions, presses, gaps, answers to wishes.
+"""The agents' small messages as rows: ends of sessions, presses, gaps, answers to wishes.
 
 Each is idempotent (agents send them again at every connect) and commits together with the jobs that follow from it.
 Values from outside are checked here; what breaks a rule raises ChunkRefused and changes nothing.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -16,6 +15,7 @@ import asyncpg
 import structlog
 
 from coordinator.errors import ChunkRefused
+from coordinator.ingest.checks import check_span, checked_id, tidy
 from coordinator.ingest.database import SQL, fetch, transaction
 from coordinator.ingest.source_uploads import SourceUploads, is_offered
 from coordinator.model.chunks import ChunkRow
@@ -24,14 +24,11 @@ from coordinator.model.sessions import MarkerRow
 from coordinator.policy.source_uploads import FIRST_RETRY_S, MAX_RETRIES
 from coordinator.ports import JobQueue
 from protos.clippy.v1 import link_pb2, media_pb2
-from protos.segment import LANE_NAMES, MAX_SESSION_NS, is_session_id
+from protos.segment import LANE_NAMES
 
 log = structlog.get_logger(__name__)
 
 MAX_SEQ = 2**63 - 1
-_MAX_ID = 64
-_MAX_UNIX_MS = 4_102_444_800_000  # the year 2100
-_MAX_SESSIONS = 1000
 
 Effect: TypeAlias = "Callable[[asyncpg.Connection, str, MarkerRow], Awaitable[Sequence[NewJob]]]"
 
@@ -76,23 +73,6 @@ class EventRows:
         self._jobs = jobs
         self._sources = sources
         self._follow_ups = follow_ups
-
-    async def hello(self, user_id: str, hello: link_pb2.Hello) -> None:
-        """An agent and its sessions."""
-        agent_id = checked_id("agent_id", hello.agent_id)
-        if len(hello.sessions) > _MAX_SESSIONS:
-            raise ChunkRefused(f"{len(hello.sessions)} sessions in one Hello, at most {_MAX_SESSIONS}")
-        async with transaction(self._pool) as connection:
-            version = tidy(hello.agent_version, 64)
-            if not await connection.fetch(SQL["upsert_agent"], agent_id, user_id, version):
-                raise ChunkRefused(f"agent {agent_id!r} belongs to another account")
-            for session in sorted(hello.sessions, key=lambda item: item.session_id):
-                await self._upsert_session(connection, user_id, agent_id, session)
-
-    async def session_started(self, user_id: str, agent_id: str, message: link_pb2.SessionStarted) -> None:
-        """A session begins while the stream is open."""
-        async with transaction(self._pool) as connection:
-            await self._upsert_session(connection, user_id, agent_id, message)
 
     async def session_ended(self, message: link_pb2.SessionEnded) -> None:
         """A session has ended, with the counts of its lanes."""
@@ -195,41 +175,6 @@ class EventRows:
         state = rows[0]["state"] if rows else "answered before"
         log.info("source_unfulfilled", request_id=request_id, state=state, reason=reason)
 
-    async def _upsert_session(
-        self, connection: asyncpg.Connection, user_id: str, agent_id: str, session: link_pb2.SessionStarted
-    ) -> None:
-        if not is_session_id(session.session_id):
-            raise ChunkRefused(f"session_id {session.session_id[:64]!r} is not 32 hexadecimal digits")
-        started_ms = session.started_unix_ms
-        if not 0 < started_ms < _MAX_UNIX_MS:
-            started_ms = time.time_ns() // 1_000_000
-        values = (session.session_id, user_id, agent_id, float(started_ms), session.is_live)
-        if not await connection.fetch(SQL["upsert_session"], *values):
-            raise ChunkRefused(f"session {session.session_id} belongs to another account")
-
     async def _enqueue(self, connection: asyncpg.Connection, jobs: Sequence[NewJob]) -> None:
         if jobs:
             await self._jobs.enqueue(connection, jobs)
-
-
-def tidy(text: str, max_chars: int) -> str:
-    """Text from outside as PostgreSQL and a page can take it: no control characters, bounded."""
-    return "".join(char for char in text[: 4 * max_chars] if char.isprintable())[:max_chars]
-
-
-def checked_id(name: str, text: str) -> str:
-    """Return an id from outside.
-
-    Raises:
-        ChunkRefused: It is empty, too long or holds more than letters, digits and `. _ : -`.
-    """
-    rest = text[: _MAX_ID + 1].translate({ord(char): None for char in "._:-"})
-    if not text or len(text) > _MAX_ID or not text.isascii() or (rest and not rest.isalnum()):
-        raise ChunkRefused(f"{name} {text[:_MAX_ID]!r} is not an id of 1 to {_MAX_ID} letters and digits")
-    return text
-
-
-def check_span(start_ns: int, end_ns: int) -> None:
-    """Raise ChunkRefused unless 0 <= start <= end <= a session's longest."""
-    if not 0 <= start_ns <= end_ns <= MAX_SESSION_NS:
-        raise ChunkRefused(f"times {start_ns}..{end_ns} ns are not within a session")

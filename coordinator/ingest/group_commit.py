@@ -18,7 +18,7 @@ import structlog
 
 from coordinator.errors import DatabaseUnavailable, EnvironmentProblem
 from coordinator.ingest.chunk_rows import TAKEN, ChunkKey, ChunkRows, KnownChunk, Outcome, judge, known_chunks
-from coordinator.ingest.database import transaction
+from coordinator.ingest.database import HeldConnection
 from coordinator.ingest.places import SpoolPlace
 from coordinator.ingest.records import Record
 from coordinator.ingest.spool import Spool
@@ -46,6 +46,7 @@ class GroupSettings:
 class _Waiting:
     chunk: media_pb2.Chunk
     on_done: OnDone
+    is_fresh: bool
     is_told: bool = False
 
     @property
@@ -71,7 +72,7 @@ class GroupCommit:
     def __init__(
         self, pool: asyncpg.Pool, spool: Spool, rows: ChunkRows, *, settings: GroupSettings | None = None
     ) -> None:
-        self._pool = pool
+        self._connection = HeldConnection(pool)
         self._spool = spool
         self._rows = rows
         self._settings = settings or GroupSettings()
@@ -92,16 +93,22 @@ class GroupCommit:
             self._queue.put_nowait(None)
             await self._task
             self._task = None
+        await self._connection.give_back()
         self._thread.shutdown(wait=True)
 
-    def submit(self, chunk: media_pb2.Chunk, on_done: OnDone) -> None:
-        """Make a checked chunk durable; `on_done` is called on the loop when its outcome is known."""
+    def submit(self, chunk: media_pb2.Chunk, on_done: OnDone, *, is_fresh: bool = False) -> None:
+        """Make a checked chunk durable; `on_done` is called on the loop when its outcome is known.
+
+        Args:
+            is_fresh: nothing speaks for it being here already, so it is written without asking. Should it be here all
+                the same, its outcome is right, and its bytes lie in the spool twice.
+        """
         if self._task is None or self._is_stopping or self._task.done():
             on_done(Outcome(kind="later", reason="the coordinator is stopping"))
         elif self._queue.qsize() >= self._settings.max_waiting:
             on_done(Outcome(kind="later", reason=f"{self._queue.qsize()} chunks wait already"))
         else:
-            self._queue.put_nowait(_Waiting(chunk=chunk, on_done=on_done))
+            self._queue.put_nowait(_Waiting(chunk=chunk, on_done=on_done, is_fresh=is_fresh))
 
     async def _run(self) -> None:
         is_open = True
@@ -154,7 +161,8 @@ class GroupCommit:
 
     async def _outcomes(self, firsts: dict[ChunkKey, _Waiting]) -> dict[ChunkKey, Outcome]:
         try:
-            known = await self._patiently(lambda: self._known(list(firsts)))
+            asked = [key for key, item in firsts.items() if not item.is_fresh]
+            known = await self._patiently(lambda: self._known(asked)) if asked else {}
             living = self._rows.living_nodes()
             outcomes: dict[ChunkKey, Outcome] = {}
             fresh: list[media_pb2.Chunk] = []
@@ -173,7 +181,7 @@ class GroupCommit:
             return dict.fromkeys(firsts, Outcome(kind="later", reason=str(exc)[:200]))
 
     async def _known(self, keys: list[ChunkKey]) -> dict[ChunkKey, KnownChunk]:
-        async with transaction(self._pool) as connection:
+        async with self._connection.transaction() as connection:
             return await known_chunks(connection, keys)
 
     async def _write(self, chunks: Sequence[media_pb2.Chunk]) -> dict[ChunkKey, Outcome]:
@@ -189,7 +197,7 @@ class GroupCommit:
 
     async def _write_rows(self, rows: Sequence[ChunkRow]) -> dict[ChunkKey, Outcome]:
         try:
-            async with transaction(self._pool) as connection:
+            async with self._connection.transaction() as connection:
                 return dict(await self._rows.write(connection, rows))
         except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as exc:
             if len(rows) == 1:

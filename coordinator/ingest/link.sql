@@ -7,7 +7,8 @@ from chunks c join unnest($1::text[], $2::smallint[], $3::bigint[]) as k (sessio
      using (session_id, lane, seq)
 
 -- name: add_chunks
--- New chunks of known sessions; one whose spool is gone gets its new place. Returns what was written.
+-- New chunks of known sessions; one whose spool is gone gets its new place. Returns what was written, and whether the
+-- key was there before.
 insert into chunks (session_id, lane, seq, start_ns, end_ns, content_type, sha256, size_bytes, place)
 select n.session_id, n.lane, n.seq, n.start_ns, n.end_ns, n.content_type, n.sha256, n.size_bytes, n.place
 from unnest($1::text[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::bytea[],
@@ -17,7 +18,7 @@ from unnest($1::text[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[]
 on conflict (session_id, lane, seq) do update set place = excluded.place, received_at = now()
     where chunks.sha256 = excluded.sha256 and chunks.place not like 'object:%'
           and not (split_part(chunks.place, '/', 1) = any ($10::text[]))
-returning session_id, lane, seq
+returning session_id, lane, seq, (xmax = 0) as is_new
 
 -- name: held_ranges
 -- Which chunks of these sessions we hold, as ranges: in the store, or in the spool of a node that is alive.
@@ -30,17 +31,20 @@ from (select session_id, lane, seq, is_stored,
 group by session_id, lane, is_stored, island
 order by session_id, lane, first
 
--- name: upsert_agent
--- An agent says hello; nothing comes back when it belongs to somebody else.
-insert into agents (agent_id, user_id, version) values ($1, $2, $3)
+-- name: upsert_agents
+-- Agents say hello; of one that belongs to somebody else nothing comes back.
+insert into agents (agent_id, user_id, version)
+select agent_id, user_id, version from unnest($1::text[], $2::text[], $3::text[]) as n (agent_id, user_id, version)
 on conflict (agent_id) do update set version = excluded.version, last_seen_at = now()
     where agents.user_id = excluded.user_id
 returning agent_id
 
--- name: upsert_session
--- A session begins or is named again; nothing comes back when it belongs to somebody else.
+-- name: upsert_sessions
+-- Sessions begin or are named again; of one that belongs to somebody else nothing comes back.
 insert into sessions (session_id, user_id, agent_id, started_at, is_live)
-values ($1, $2, $3, to_timestamp($4::double precision / 1000), $5)
+select session_id, user_id, agent_id, to_timestamp(started_ms / 1000), is_live
+from unnest($1::text[], $2::text[], $3::text[], $4::double precision[], $5::boolean[])
+     as n (session_id, user_id, agent_id, started_ms, is_live)
 on conflict (session_id) do update set is_live = excluded.is_live and sessions.ended_at is null
     where sessions.user_id = excluded.user_id
 returning session_id
@@ -64,21 +68,31 @@ on conflict (session_id, lane, first) do update set last = excluded.last, reason
     where excluded.last > gaps.last
 
 -- name: recent_sessions
--- An agent's sessions that may still get wishes, moments or exports.
-select session_id from sessions
-where agent_id = $1 and user_id = $2 and (is_live or started_at > now() - interval '2 days')
-order by started_at desc limit 100
+-- Agents' sessions that may still get wishes, moments or exports.
+select n.agent_id, s.session_id
+from unnest($1::text[], $2::text[]) as n (agent_id, user_id)
+     cross join lateral (
+         select session_id, started_at from sessions
+         where agent_id = n.agent_id and user_id = n.user_id
+               and (is_live or started_at > now() - interval '2 days')
+         order by started_at desc limit 100) as s
+order by s.started_at desc
 
 -- name: open_requests
--- Full quality that is still wanted of these sessions, with what was offered. `$2`: also what was asked for before.
-select r.request_id, r.session_id, r.start_ns, r.end_ns, r.state, r.reason, r.object_key, r.moment_id,
-       extract(epoch from r.expires_at) as expires_unix_s, u.size_bytes as offered_bytes,
-       u.sha256 as offered_sha256, u.part_bytes, coalesce(u.is_asked, false) as is_asked
-from source_requests r left join source_uploads u using (request_id)
-where r.session_id = any ($1::text[]) and r.expires_at > now()
-      and ((r.state = 'wanted' and coalesce(r.retry_at <= now(), true))
-           or (r.state in ('sent', 'pinned') and ($2 or u.is_asked)))
-order by r.requested_at limit 100
+-- Full quality that is still wanted of these sessions, for whom `owner` stands, with what was offered. `also_sent`: also
+-- what was asked for before.
+select n.owner, r.*
+from unnest($1::integer[], $2::text[], $3::boolean[]) as n (owner, session_id, also_sent)
+     cross join lateral (
+         select w.request_id, w.session_id, w.start_ns, w.end_ns, w.state, w.reason, w.object_key, w.moment_id,
+                w.requested_at, extract(epoch from w.expires_at) as expires_unix_s, u.size_bytes as offered_bytes,
+                u.sha256 as offered_sha256, u.part_bytes, coalesce(u.is_asked, false) as is_asked
+         from source_requests w left join source_uploads u using (request_id)
+         where w.session_id = n.session_id and w.state in ('wanted', 'sent', 'pinned') and w.expires_at > now()
+               and (w.state = 'wanted' and coalesce(w.retry_at <= now(), true)
+                    or w.state <> 'wanted' and (n.also_sent or u.is_asked))
+         order by w.requested_at limit 100) as r
+order by r.requested_at
 
 -- name: mark_sent
 -- These wishes have gone to the agent, each with an address: something may lie there from now on.
@@ -140,27 +154,37 @@ where request_id = $1 and (state in ('sent', 'pinned') or (state = 'wanted' and 
 returning state
 
 -- name: changed_moments
--- Moments of these sessions that changed since a time, best first.
-select moment_id, session_id, start_ns, end_ns, peak_ns, score, kind, title, evidence, updated_at
-from moments where session_id = any ($1::text[]) and updated_at > $2
-order by score desc limit 200
+-- Moments of these sessions that changed since a time of each, best first.
+select n.owner, m.moment_id, m.session_id, m.start_ns, m.end_ns, m.peak_ns, m.score, m.kind, m.title, m.evidence,
+       m.updated_at
+from unnest($1::integer[], $2::text[], $3::timestamptz[]) as n (owner, session_id, since)
+     cross join lateral (
+         select * from moments as all_of
+         where all_of.session_id = n.session_id and all_of.updated_at > n.since
+         order by all_of.score desc limit 200) as m
+order by m.score desc
 
 -- name: changed_exports
--- Exports of these sessions that changed since a time.
-select e.export_id, e.preset, e.state, e.reason, e.object_key, e.width, e.height, e.duration_s, e.updated_at,
-       c.moment_id, r.marker_clip_id
-from exports e join clips c using (clip_id) join source_requests r using (request_id)
-where c.session_id = any ($1::text[]) and e.updated_at > $2
-order by e.created_at limit 200
+-- Exports of these sessions that changed since a time of each.
+select n.owner, e.*
+from unnest($1::integer[], $2::text[], $3::timestamptz[]) as n (owner, session_id, since)
+     cross join lateral (
+         select x.export_id, x.preset, x.state, x.reason, x.object_key, x.width, x.height, x.duration_s,
+                x.updated_at, x.created_at, c.moment_id, r.marker_clip_id
+         from clips c join exports x using (clip_id) join source_requests r using (request_id)
+         where c.session_id = n.session_id and x.updated_at > n.since
+         order by x.created_at limit 200) as e
+order by e.created_at
 
 -- name: sessions_with_news
--- Which of these sessions have something for their agent since a time: the backstop of the notifications.
-select session_id from source_requests left join source_uploads using (request_id)
-      where session_id = any ($1::text[])
-            and (state = 'wanted' and coalesce(retry_at <= now(), true) or state in ('sent', 'pinned') and is_asked)
-union select session_id from moments where session_id = any ($1::text[]) and updated_at > $2
-union select c.session_id from exports e join clips c using (clip_id)
-      where c.session_id = any ($1::text[]) and e.updated_at > $2
+-- Which sessions have something for their agent since a time: the backstop of the notifications. The few changes of a
+-- moment are asked for, not the thousands of sessions.
+select session_id from source_requests
+       where state = 'wanted' and expires_at > now() and coalesce(retry_at <= now(), true)
+union select r.session_id from source_uploads u join source_requests r using (request_id)
+      where u.is_asked and r.state in ('sent', 'pinned')
+union select session_id from moments where updated_at > $1
+union select c.session_id from exports e join clips c using (clip_id) where e.updated_at > $1
 
 -- name: database_now
 -- The database's clock: the only one that `updated_at` can be compared with.
@@ -171,12 +195,16 @@ select now()
 select pg_notify('clippy_link', $1)
 
 -- name: sessions_to_roll_up
--- Sessions whose spooled chunks on this node are old enough, or which have ended.
-select c.session_id from chunks c join sessions s using (session_id)
-where c.place like 'spool:%' and split_part(c.place, '/', 1) = $1
-group by c.session_id
-having min(c.received_at) <= now() - make_interval(secs => $2) or bool_or(s.ended_at is not null)
-limit 1000
+-- Sessions whose spooled chunks on this node are old enough, or which ended a moment ago.
+(select distinct session_id from chunks
+ where place like 'spool:%' and split_part(place, '/', 1) = $1 and received_at <= now() - make_interval(secs => $2)
+ limit 1000)
+union
+(select session_id from sessions s
+ where ended_at > now() - interval '10 minutes'
+       and exists (select from chunks c where c.session_id = s.session_id and c.place like 'spool:%'
+                                              and split_part(c.place, '/', 1) = $1)
+ limit 1000)
 
 -- name: spooled_chunks
 -- Chunks of a session in the spool of this node.

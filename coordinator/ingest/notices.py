@@ -84,11 +84,12 @@ class LinkNotices:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(lost.wait(), self._poll_s)
                 return
-            sessions = list(self._connected_sessions())
             now = (await fetch(self._pool, "database_now"))[0][0]
-            if sessions:
-                for row in await fetch(self._pool, "sessions_with_news", sessions, since - OVERLAP):
-                    self._on_news(row["session_id"])
+            connected = self._connected_sessions()
+            if connected:
+                for row in await fetch(self._pool, "sessions_with_news", since - OVERLAP):
+                    if row["session_id"] in connected:
+                        self._on_news(row["session_id"])
             since = now
 
     def _heard(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:

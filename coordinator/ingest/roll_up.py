@@ -20,7 +20,7 @@ from pathlib import Path
 import asyncpg
 import structlog
 
-from coordinator.errors import CoordinatorError, NotFound
+from coordinator.errors import CoordinatorError
 from coordinator.ingest.database import SQL, fetch, transaction
 from coordinator.ingest.places import ObjectPlace, SpoolPlace, parse_place
 from coordinator.ingest.spool import Spool, sync_folder
@@ -140,12 +140,10 @@ class RollUp:
         """Return those whose bytes are what their row says, and the bytes."""
         whole: list[_Spooled] = []
         parts: list[bytes] = []
-        for chunk in chunks:
-            with contextlib.suppress(NotFound):
-                data = self._spool.read(chunk.place)
-                if hashlib.sha256(data).digest() == chunk.sha256:
-                    whole.append(chunk)
-                    parts.append(data)
+        for chunk, data in zip(chunks, self._spool.read_all([chunk.place for chunk in chunks]), strict=True):
+            if data is not None and hashlib.sha256(data).digest() == chunk.sha256:
+                whole.append(chunk)
+                parts.append(data)
         return whole, parts
 
     async def _move(self, session_id: str, chunks: Sequence[_Spooled], parts: Sequence[bytes]) -> int:

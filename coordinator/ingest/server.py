@@ -25,6 +25,7 @@ from coordinator.ingest.chunk_rows import ChunkRows
 from coordinator.ingest.downlink import Downlink
 from coordinator.ingest.events import EventRows, FollowUps
 from coordinator.ingest.group_commit import GroupCommit, GroupSettings
+from coordinator.ingest.hellos import Hellos
 from coordinator.ingest.notices import LinkNotices
 from coordinator.ingest.recovery import RecoveryReport, recover
 from coordinator.ingest.roll_up import RollUp, RollUpSettings
@@ -57,7 +58,7 @@ class IngestSettings:
         node: this process's name; unique among all that serve, part of every place in its spool.
         max_user_pending_bytes, max_total_pending_bytes: received and not yet durable; beyond: RetryLater.
         max_source_bytes, source_part_bytes: of one upload of full quality; a larger file than the second goes in parts.
-        dead_peer_s: a stream that says nothing (agents send heartbeats every 5 s) is ended after this long.
+        dead_peer_s: a stream that says nothing (agents send a heartbeat after 10 s of silence) is ended after so long.
         recheck_s: how often it is asked whether those that are connected still may be.
     """
 
@@ -68,7 +69,7 @@ class IngestSettings:
     max_total_pending_bytes: int = 256 * 1024 * 1024
     max_source_bytes: int = MAX_SOURCE_BYTES
     source_part_bytes: int = PART_BYTES
-    dead_peer_s: float = 30.0
+    dead_peer_s: float = 25.0
     recheck_s: float = 30.0
     poll_s: float = 5.0
     drain_s: float = 5.0
@@ -92,7 +93,7 @@ def server_options(settings: IngestSettings) -> list[tuple[str, int]]:
         ("grpc.max_metadata_size", 16 * 1024),
         # Identity only: chunks are compressed media, and a compressed bomb would be unpacked before we see it.
         ("grpc.compression_enabled_algorithms_bitset", 1),
-        ("grpc.keepalive_time_ms", 20_000),
+        ("grpc.keepalive_time_ms", 15_000),
         ("grpc.keepalive_timeout_ms", 10_000),
         # Without it the keepalive never drops a half-open connection.
         ("grpc.http2.ping_timeout_ms", 10_000),
@@ -124,7 +125,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         """Nothing is opened yet.
 
         Args:
-            pool: asyncpg, at least 3 connections; one is held for notifications.
+            pool: asyncpg, at least 4 connections; one is held for notifications, one by the writer of chunks.
             identity: says whose token it is.
             living_nodes: names of the nodes whose spools can still be read; None: this one alone.
             tls: None: plaintext, for tests on loopback only.
@@ -144,6 +145,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         )
         self._parts = StreamParts(
             commits=self.commits,
+            hellos=Hellos(pool, self._rows.living_nodes),
             events=EventRows(pool, jobs, sources, follow_ups),
             downlink=Downlink(pool, store, sources),
             pending=PendingBytes(
@@ -151,7 +153,6 @@ class LinkServer(link_pb2_grpc.LinkServicer):
                 max_total_bytes=settings.max_total_pending_bytes,
             ),
             settings=settings.stream,
-            living_nodes=self._rows.living_nodes,
             on_session=lambda stream, session_id: self._by_session.setdefault(session_id, set()).add(stream),
         )
         self._streams: set[AgentStream] = set()

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import structlog
 
@@ -107,17 +108,30 @@ class Spool:
         Raises:
             NotFound: They are not there (any more).
         """
-        try:
-            with self.path(place.segment).open("rb") as file:
-                file.seek(place.offset)
-                data = file.read(place.length)
-        except FileNotFoundError as exc:
+        data = self.read_all([place])[0]
+        if data is None:
             raise NotFound(
-                f"segment {place.segment} of node {place.node} is gone; read the row again"
-            ) from exc
-        if len(data) != place.length:
-            raise NotFound(f"{place} is past the end of its segment")
+                f"{place} is not there: its segment is gone, or ends before it; read the row again"
+            )
         return data
+
+    def read_all(self, places: Sequence[SpoolPlace]) -> list[bytes | None]:
+        """Return the bytes of many chunks, in order; None for one that is not there (any more)."""
+        found: list[bytes | None] = []
+        with contextlib.ExitStack() as stack:
+            files: dict[int, BinaryIO | None] = {}
+            for place in places:
+                if place.segment not in files:
+                    files[place.segment] = None
+                    with contextlib.suppress(FileNotFoundError):
+                        files[place.segment] = stack.enter_context(self.path(place.segment).open("rb"))
+                file = files[place.segment]
+                data = b""
+                if file is not None:
+                    file.seek(place.offset)
+                    data = file.read(place.length)
+                found.append(data if len(data) == place.length else None)
+        return found
 
     def segments(self) -> list[int]:
         """Numbers of the segments on the disk, ascending."""

@@ -12,7 +12,7 @@ import contextlib
 import dataclasses
 import datetime
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable
 
 import grpc
 import structlog
@@ -21,9 +21,11 @@ from google.protobuf.message import DecodeError
 from coordinator.errors import ChunkRefused, CoordinatorError, DatabaseUnavailable
 from coordinator.ingest.admission import PendingBytes
 from coordinator.ingest.chunk_rows import Outcome
-from coordinator.ingest.downlink import Downlink, Held
+from coordinator.ingest.downlink import Downlink
 from coordinator.ingest.events import MAX_SEQ, EventRows
 from coordinator.ingest.group_commit import GroupCommit
+from coordinator.ingest.held import Held
+from coordinator.ingest.hellos import Hellos
 from coordinator.ingest.records import MAX_CONTENT_TYPE_BYTES
 from coordinator.model.accounts import Principal
 from protos.clippy.v1 import link_pb2, media_pb2
@@ -53,11 +55,11 @@ class StreamParts:
     """What all streams of a process share."""
 
     commits: GroupCommit
+    hellos: Hellos
     events: EventRows
     downlink: Downlink
     pending: PendingBytes
     settings: StreamSettings
-    living_nodes: Callable[[], Collection[str]]
     on_session: Callable[[AgentStream, str], None]
 
 
@@ -87,6 +89,7 @@ class AgentStream:
         self._asked: set[str] = set()
         self._since = _LONG_AGO
         self._told: dict[str, datetime.datetime] = {}
+        self._newest: dict[tuple[str, int], int] = {}
         self._told_stored: dict[tuple[str, int], set[tuple[int, int]]] = {}
 
     async def run(self, requests: AsyncIterator[link_pb2.AgentMessage]) -> None:
@@ -174,18 +177,17 @@ class AgentStream:
         if self.agent_id:
             self.end(grpc.StatusCode.INVALID_ARGUMENT, "a second Hello on one stream")
             return
-        await self._parts.events.hello(self.user_id, hello)
-        named = [item.session_id for item in hello.sessions]
-        held = await self._parts.downlink.held(named, self._parts.living_nodes())
-        self._remember_stored(held)
-        recent = await self._parts.downlink.recent_sessions(hello.agent_id, self.user_id)
-        for session_id in (*named, *recent):
+        greeting = await self._parts.hellos.hello(self.user_id, hello)
+        self._remember_stored(greeting.held)
+        for key, lane in greeting.held.items():
+            self._newest[key] = max(item.last for item in (*lane.fsynced, *lane.stored))
+        for session_id in (*(item.session_id for item in hello.sessions), *greeting.recent):
             self._add_session(session_id)
         self._news = set(self.sessions)
         self.agent_id = hello.agent_id
         welcome = link_pb2.Welcome(
             protocol_version=PROTOCOL_VERSION,
-            held=held.values(),
+            held=greeting.held.values(),
             server_unix_ms=time.time_ns() // 1_000_000,
         )
         self._welcome = link_pb2.CoordinatorMessage(welcome=welcome)
@@ -194,7 +196,7 @@ class AgentStream:
     async def _take_event(self, kind: str, message: link_pb2.AgentMessage) -> None:
         events = self._parts.events
         if kind == "session_started":
-            await events.session_started(self.user_id, self.agent_id, message.session_started)
+            await self._parts.hellos.session_started(self.user_id, self.agent_id, message.session_started)
             self._add_session(message.session_started.session_id)
         elif kind == "session_ended":
             self._check_session(message.session_ended.session_id)
@@ -228,7 +230,11 @@ class AgentStream:
             self._parts.pending.give_back(self.user_id, num_bytes)
             self._done(chunk, outcome)
 
-        self._parts.commits.submit(chunk, done)
+        # Numbers of a lane go up; one beyond all that were held or sent on this stream has not been here before.
+        key = (chunk.session_id, chunk.lane)
+        newest = self._newest.get(key, -1)
+        self._newest[key] = max(newest, chunk.seq)
+        self._parts.commits.submit(chunk, done, is_fresh=chunk.seq > newest)
 
     def _chunk_problem(self, chunk: media_pb2.Chunk) -> str:
         """Why the chunk can never be taken; empty when it can."""
@@ -344,7 +350,7 @@ class AgentStream:
         if not self._stored_news:
             return
         sessions = list(self._stored_news & self.sessions)
-        held = await self._parts.downlink.held(sessions, ()) if sessions else {}
+        held = await self._parts.downlink.stored(sessions) if sessions else {}
         self._stored_news.difference_update(sessions)
         self._stored_news &= self.sessions
         ack = link_pb2.Ack()
@@ -368,9 +374,10 @@ class AgentStream:
             return
         downlink = self._parts.downlink
         # What was asked for before goes down once more at each connect: the agent may have lost it.
-        requests = await downlink.requests(sessions, also_sent=not self._asked >= sessions)
-        changed = await downlink.moments(sessions, self._since - _OVERLAP)
-        changed += await downlink.exports(sessions, self._since - _OVERLAP)
+        news = await downlink.news(
+            sessions, since=self._since - _OVERLAP, also_sent=not self._asked >= sessions
+        )
+        requests, changed = news.requests, news.changed
         self._news -= sessions
         self._asked |= sessions
         for message in requests:

@@ -59,16 +59,21 @@ class Envelope(msgspec.Struct, frozen=True):
 class PgQueuerQueue:
     """Port `JobQueue`."""
 
-    async def enqueue(self, connection: asyncpg.Connection, jobs: Sequence[NewJob]) -> None:
+    async def enqueue(
+        self, connection: asyncpg.Connection, jobs: Sequence[NewJob], *, are_new: bool = False
+    ) -> None:
         """As the port says. A key that failed for good is skipped too: `replay` reopens it."""
-        await self.put(connection, jobs)
+        await self.put(connection, jobs, are_new=are_new)
 
-    async def put(self, connection: asyncpg.Connection, jobs: Sequence[NewJob]) -> int:
+    async def put(
+        self, connection: asyncpg.Connection, jobs: Sequence[NewJob], *, are_new: bool = False
+    ) -> int:
         """As `enqueue`; returns how many were not there yet."""
         wanted = {job.key: job for job in jobs}
         if not wanted:
             return 0
-        settled = {row["key"] for row in await connection.fetch(SQL["settled"], list(wanted))}
+        ended = [] if are_new else await connection.fetch(SQL["settled"], list(wanted))
+        settled = {row["key"] for row in ended}
         fresh = [job for key, job in wanted.items() if key not in settled]
         queries = Queries(AsyncpgDriver(connection))
         num_put = 0

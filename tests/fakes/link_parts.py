@@ -91,7 +91,9 @@ class JobTable:
         """Make the table."""
         await pool.execute("create table if not exists wanted_jobs (key text primary key, num int default 1)")
 
-    async def enqueue(self, connection: asyncpg.Connection, jobs: Sequence[NewJob]) -> None:
+    async def enqueue(
+        self, connection: asyncpg.Connection, jobs: Sequence[NewJob], *, are_new: bool = False
+    ) -> None:
         """As the port says; counts how often a key was asked for."""
         await connection.executemany(
             "insert into wanted_jobs (key) values ($1) on conflict (key) do update set num = wanted_jobs.num + 1",

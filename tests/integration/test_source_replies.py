@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import hashlib
 from collections.abc import Iterator
 from typing import Any
@@ -86,6 +87,11 @@ def offer(**changes: Any) -> link_pb2.SourceOffer:
     return link_pb2.SourceOffer(**(values | changes))
 
 
+async def requests(downlink: Downlink, *, also_sent: bool) -> list[link_pb2.CoordinatorMessage]:
+    now = datetime.datetime.now(datetime.UTC)
+    return (await downlink.news([SESSION], since=now, also_sent=also_sent)).requests
+
+
 async def state_of(pool: asyncpg.Pool) -> tuple[str, int]:
     row = await pool.fetchrow("select state, num_attempts from source_requests")
     return row["state"], row["num_attempts"]
@@ -95,20 +101,20 @@ async def test_an_offer_is_answered_with_where_each_missing_part_goes(
     events: EventRows, downlink: Downlink, bucket: S3Objects
 ):
     await events.source_offer("owner", offer())
-    [first] = await downlink.requests([SESSION], also_sent=False)
+    [first] = await requests(downlink, also_sent=False)
     parts = first.source_request.parts
     assert [(part.offset, part.size_bytes, part.is_held) for part in parts] == [
         (0, 200, False),
         (200, 200, False),
         (400, 100, False),
     ]
-    assert await downlink.requests([SESSION], also_sent=False) == []
+    assert await requests(downlink, also_sent=False) == []
     key = f"{KEY}.{SHA256.hex()[:16]}.part-"
     await bucket.put(f"{key}0000", DATA[:200])
     # Half of it came: that is none of it.
     await bucket.put(f"{key}0001", DATA[200:300])
 
-    [again] = await downlink.requests([SESSION], also_sent=True)
+    [again] = await requests(downlink, also_sent=True)
 
     parts = again.source_request.parts
     assert [(part.is_held, bool(part.url)) for part in parts] == [(True, False), (False, True), (False, True)]
@@ -124,7 +130,7 @@ async def test_another_file_begins_anew_and_the_parts_of_the_one_before_are_dele
     await events.source_offer("owner", offer(sha256=b"2" * 32))
 
     assert traffic.objects == {}
-    [told] = await downlink.requests([SESSION], also_sent=False)
+    [told] = await requests(downlink, also_sent=False)
     assert [part.is_held for part in told.source_request.parts] == [False, False, False]
 
 
@@ -156,7 +162,7 @@ async def test_an_offer_for_a_request_that_is_over_gets_no_answer(
 
     await events.source_offer("owner", offer())
 
-    assert await downlink.requests([SESSION], also_sent=True) == []
+    assert await requests(downlink, also_sent=True) == []
 
 
 async def test_an_agent_that_knows_nothing_of_parts_sends_one_put(
@@ -211,11 +217,11 @@ async def test_a_store_that_hangs_holds_up_a_stream_for_a_moment_only_and_the_of
     monkeypatch.setattr("coordinator.ingest.downlink._LOOK_S", 0.1)
 
     async with asyncio.timeout(10):
-        [told] = await slow.requests([SESSION], also_sent=False)
+        [told] = await requests(slow, also_sent=False)
 
     assert told.source_request.upload_url
     assert not told.source_request.parts
-    [answered] = await downlink.requests([SESSION], also_sent=False)
+    [answered] = await requests(downlink, also_sent=False)
     assert len(answered.source_request.parts) == 3
 
 
@@ -253,9 +259,9 @@ async def test_a_failure_is_asked_for_again_later_and_counts_once_however_often_
     await events.source_reply("owner", failed)
 
     assert await state_of(pool) == ("wanted", 1)
-    assert await downlink.requests([SESSION], also_sent=True) == []
+    assert await requests(downlink, also_sent=True) == []
     await pool.execute("update source_requests set retry_at = now()")
-    [again] = await downlink.requests([SESSION], also_sent=False)
+    [again] = await requests(downlink, also_sent=False)
     assert again.source_request.reason == "the disk was full"
 
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from coordinator.errors import AlreadyRunning, ChunkRefused, DiskFull, InputUnusable, NotFound
 from coordinator.ingest import spool as spool_module
 from coordinator.ingest.admission import PendingBytes
+from coordinator.ingest.checks import checked_id, tidy
 from coordinator.ingest.chunk_rows import FSYNCED, STORED, TAKEN, KnownChunk, Outcome, judge
-from coordinator.ingest.events import checked_id, tidy
 from coordinator.ingest.places import ObjectPlace, SpoolPlace, parse_place
 from coordinator.ingest.records import Record, pack, scan
 from coordinator.ingest.server import IngestSettings, bearer_token, server_options
@@ -145,7 +145,7 @@ def test_a_segment_may_be_deleted_only_when_it_is_closed_and_its_rows_are_commit
 
 
 def test_bytes_that_are_gone_are_not_found(spool: Spool):
-    with pytest.raises(NotFound, match="segment 7"):
+    with pytest.raises(NotFound, match="its segment is gone"):
         spool.read(SpoolPlace(node="n1", segment=7, offset=0, length=1))
 
 

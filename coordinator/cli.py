@@ -57,7 +57,10 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--json", action="store_true", help="print one JSON object, errors included")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     verbs.add_parser("all", help="everything on this machine, under one supervisor", parents=[common])
-    verbs.add_parser("serve", help="the link and the pages", parents=[common])
+    serve = verbs.add_parser("serve", help="the link and the pages", parents=[common])
+    # One of several; given by their supervisor.
+    serve.add_argument("--process", type=int, help=argparse.SUPPRESS)
+    serve.add_argument("--of", type=int, default=1, help=argparse.SUPPRESS)
     worker = verbs.add_parser("worker", help="a worker of one stage", parents=[common])
     worker.add_argument("--stage", required=True, choices=STAGES)
     verbs.add_parser("migrate", help="bring the database up to date", parents=[common])
@@ -115,7 +118,7 @@ def _installation(arguments: argparse.Namespace) -> Installation:
     from coordinator.config import find_data, load_config
 
     data = find_data(arguments.data)
-    return Installation(data, load_config(data, arguments.config))
+    return Installation(data, load_config(data, arguments.config), config_file=arguments.config)
 
 
 def _print(value: Any, *, is_json: bool, text: str) -> None:
@@ -129,9 +132,13 @@ def _all(arguments: argparse.Namespace) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
+    if arguments.process is None:
+        from coordinator.app.processes import run_serve_alone
+
+        return run_serve_alone(_installation(arguments))
     from coordinator.app.serving import run_serve
 
-    return run_serve(_installation(arguments))
+    return run_serve(_installation(arguments), process=arguments.process, num_processes=arguments.of)
 
 
 def _worker(arguments: argparse.Namespace) -> int:

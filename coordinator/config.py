@@ -140,19 +140,28 @@ def _check(config: Config) -> None:
     files = config.listen.files_endpoint
     if files is not None and files in (grpc, web) and files.port != 0:
         raise InputUnusable(f"listen.files is {files}, which is taken; give it a port of its own")
+    if files is not None and files.host in ("0.0.0.0", "::") and not config.serve.public_files_url:
+        raise InputUnusable(
+            f"listen.files is {files}, which is no address that others can use; set serve.public_files_url"
+        )
+    if config.serve.public_files_url and not config.serve.public_files_url.startswith("https://"):
+        raise InputUnusable(
+            f"serve.public_files_url = {config.serve.public_files_url!r} is not https://host:port"
+        )
     if bool(config.tls.certificate_file) != bool(config.tls.key_file):
         raise InputUnusable("tls.certificate_file and tls.key_file belong together; set both or neither")
 
 
 def _rules(config: Config) -> list[_Rule]:
     identity, serve, age_s = config.identity, config.serve, config.serve.max_connection_age_s
-    is_node = config.node.replace("-", "").isalnum() and len(config.node) <= 64
+    # Room for the number of a process in a node's 64 characters.
+    is_node = config.node.replace("-", "").isalnum() and config.node[0] != "-" and len(config.node) <= 60
     has_bucket = config.objects.kind == "local" or len(config.objects.bucket) >= 3
     bucket = "a bucket's name, at least 3 characters, when objects.kind is s3"
     max_connections, export = config.database.max_connections, config.auto_export
     limits = msgspec.structs.asdict(config.limits)
     return [
-        (is_node, "node", config.node, "letters, digits and -"),
+        (is_node, "node", config.node, "letters, digits and -, at most 60, a letter or digit first"),
         (1 <= config.roll_up_s <= 3600, "roll_up_s", config.roll_up_s, "1..3600"),
         (2 <= max_connections <= 100, "database.max_connections", max_connections, "2..100"),
         (has_bucket, "objects.bucket", config.objects.bucket, bucket),

@@ -14,6 +14,7 @@ CoordinatorError
 │   ├── AudioUnusable             a window of audio cannot be decoded
 │   └── ChunkRefused              a chunk breaks the protocol, or its key is taken by other bytes
 ├── JobFailed                     a stage gave up, with its stage and reason
+├── BytesAway                     a chunk's bytes cannot be read now; its node comes back, or its agent sends them again
 ├── NotFound                      the row or object that was asked for is not there
 └── Bug                           an invariant of ours does not hold
 
@@ -118,6 +119,16 @@ class JobFailed(CoordinatorError):
         self.stage = stage
         self.reason = reason
         self.retryable = retryable
+
+
+class BytesAway(CoordinatorError):
+    """A chunk's bytes cannot be read now: their node is gone or silent. It comes back, or the agent sends them again.
+
+    Puts the job off for a while; others of its queue go on.
+    """
+
+    code = "bytes_away"
+    retryable = True
 
 
 class NotFound(CoordinatorError):

@@ -138,7 +138,8 @@ class ChunkBytes(Protocol):
         """Return them.
 
         Raises:
-            NotFound: They are not (any more) where the row says.
+            NotFound: They are not (any more) where the row says; read the row again.
+            BytesAway: Their node is gone or silent; try again later.
             StoreUnavailable: The store does not answer; try again.
         """
         ...

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import sys
 from pathlib import Path
 
 import structlog
@@ -18,16 +17,13 @@ from coordinator.settings import STAGES
 
 log = structlog.get_logger(__name__)
 
-# The children of a supervisor that was just killed let go of their ports within seconds.
-_PORT_WAIT_S = 10.0
-
 
 def run_all(installation: Installation) -> int:
     """Run until SIGTERM or SIGINT; returns the exit code."""
+    from coordinator.app.processes import check_ports, num_processes, serve_children
     from coordinator.ops.certificates import load_certificates
     from coordinator.ops.limits import raise_open_files, require_free
     from coordinator.ops.lock import DataLock
-    from coordinator.ops.ports import check_port
     from coordinator.ops.supervisor import STATE_FILE_NAME, ChildSpec, Service, Supervisor
     from coordinator.ops.tokens import load_token
     from coordinator.store.embedded import EmbeddedPostgres
@@ -39,11 +35,7 @@ def run_all(installation: Installation) -> int:
     with contextlib.ExitStack() as stack:
         stack.enter_context(DataLock(data))
         require_free(data)
-        for setting, place in (
-            ("listen.grpc", config.listen.grpc_endpoint),
-            ("listen.web", config.listen.web_endpoint),
-        ):
-            check_port(place.host, place.port, setting=setting, wait_s=_PORT_WAIT_S)
+        check_ports(installation)
         services: list[Service] = []
         if not config.database.url:
             postgres = EmbeddedPostgres(data)
@@ -54,19 +46,16 @@ def run_all(installation: Installation) -> int:
             services.append(postgres)
         certificates, token = load_certificates(data), load_token(data)
         _empty(installation.scratch)
-        python = [sys.executable, "-m", "coordinator", "--data", str(data)]
         children = [
             ChildSpec(
                 name=stage,
-                argv=[*python, "worker", "--stage", stage],
+                argv=installation.command("worker", "--stage", stage),
                 rank=1,
                 scratch=installation.scratch / stage,
             )
             for stage in STAGES
         ]
-        children.append(
-            ChildSpec(name="serve", argv=[*python, "serve"], rank=0, scratch=installation.scratch / "serve")
-        )
+        children += serve_children(installation, num_processes(config, is_alone=False))
         told = {
             "page": f"http://{config.listen.web_endpoint}/",
             "link": str(config.listen.grpc_endpoint),

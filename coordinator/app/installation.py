@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,9 +28,16 @@ URL_FILE = "database.url"
 class Installation:
     """A data directory and its configuration: what every process of it is built from."""
 
-    def __init__(self, data: Path, config: Config) -> None:
+    def __init__(self, data: Path, config: Config, *, config_file: Path | None = None) -> None:
+        """Args: config_file: the file that was named on the command line; children are given it, too."""
         self.data = data
         self.config = config
+        self.config_file = config_file
+
+    def command(self, *words: str) -> list[str]:
+        """The command line of another process of this installation."""
+        named = ["--config", str(self.config_file)] if self.config_file is not None else []
+        return [sys.executable, "-m", "coordinator", "--data", str(self.data), *named, *words]
 
     @property
     def scratch(self) -> Path:
@@ -85,14 +93,54 @@ class Installation:
             )
         return self.local_objects()
 
+    def files_url(self) -> str:
+        """Where other machines reach signed files and spools; empty: they do not."""
+        listen = self.config.listen.files_endpoint
+        if listen is None:
+            return ""
+        return self.config.serve.public_files_url.rstrip("/") or f"https://{listen}"
+
+    def certificate_files(self) -> tuple[Path, Path]:
+        """Certificate chain and key that this machine shows: as configured, else our own authority's.
+
+        Raises:
+            EnvironmentProblem: Our own cannot be read or made.
+        """
+        from coordinator.ops.certificates import load_certificates
+
+        chosen = self.config.tls
+        if chosen.certificate_file:
+            return Path(chosen.certificate_file), Path(chosen.key_file)
+        own = load_certificates(self.data)
+        return own.certificate_path, own.key_path
+
+    def internal_secret(self) -> bytes:
+        """What machines of this installation sign requests to one another with: of the file they share, else our own.
+
+        Raises:
+            EnvironmentProblem: It cannot be read.
+        """
+        from coordinator.store.signatures import derived_secret, load_secret
+
+        if self.config.identity.secret_file:
+            return derived_secret(Path(self.config.identity.secret_file))
+        return load_secret(self.data / "objects.secret")
+
+    def trusted_files(self) -> list[Path]:
+        """Certificates that other machines of this installation may show, beside those the system trusts."""
+        from coordinator.ops.certificates import load_certificates
+
+        own = [load_certificates(self.data).ca_path]
+        return own + [Path(name) for name in (self.config.tls.certificate_file,) if name]
+
     def local_objects(self) -> LocalObjects:
-        """Objects as files of this directory, with signed addresses of our own pages."""
+        """Objects as files of this directory, with signed addresses of our own."""
         from coordinator.store.objects import LocalObjects
         from coordinator.store.signatures import load_secret
 
         return LocalObjects(
             self.data / "objects",
-            base_url=f"http://{self.config.listen.web_endpoint}",
+            base_url=self.files_url() or f"http://{self.config.listen.web_endpoint}",
             secret=load_secret(self.data / "objects.secret"),
         )
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from coordinator.app.files import files_server, local_path, verifier
+from coordinator.app.http_server import HttpServer
 from coordinator.app.installation import Installation
-from coordinator.errors import DatabaseUnavailable, InputUnusable
+from coordinator.app.node import Node
+from coordinator.app.processes import process_name
+from coordinator.errors import DatabaseUnavailable
 from coordinator.model.jobs import NewJob
 from coordinator.model.sessions import MarkerRow
 from coordinator.ops import lifeline
@@ -21,47 +23,60 @@ if TYPE_CHECKING:
     from coordinator.ingest.server import LinkServer
 
 
-def run_serve(installation: Installation) -> int:
-    """Serve link and pages until asked to stop; returns the exit code."""
+def run_serve(installation: Installation, *, process: int, num_processes: int) -> int:
+    """Serve the link, and in the first process the pages, until asked to stop; returns the exit code.
+
+    Args:
+        process: which of `num_processes` that share the ports this one is, from 0.
+    """
     lifeline.hold()
-    installation.configure_logs(process="serve")
-    return asyncio.run(_serve(installation))
+    installation.configure_logs(process=process_name(process))
+    return asyncio.run(_serve(installation, process, num_processes))
 
 
-async def _serve(installation: Installation) -> int:
-    import uvicorn
-
+async def _serve(installation: Installation, process: int, num_processes: int) -> int:
     config = installation.config
     stop = asyncio.Event()
     lifeline.stop_on_signals(stop)
     async with installation.pool(extra=4) as pool:
-        link = _link(installation, pool)
-        await link.start(str(config.listen.grpc_endpoint))
-        web = config.listen.web_endpoint
-        pages = uvicorn.Server(
-            uvicorn.Config(
-                _site(installation, pool),
-                host=web.host,
-                port=web.port,
-                log_config=None,
-                access_log=False,
-                timeout_graceful_shutdown=3,
-                lifespan="off",
-            )
-        )
-        # Signals are ours: the link has streams to say goodbye to first.
-        pages.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-        serving = asyncio.create_task(pages._serve(), name="pages")
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        await link.stop()
-        pages.should_exit = True
-        stopping.cancel()
-        await asyncio.wait({serving}, timeout=8)
+        node = Node(installation, pool, process=process, num_processes=num_processes)
+        link = _link(installation, pool, node, is_port_shared=num_processes > 1)
+        servers = _servers(installation, pool, process, is_port_shared=num_processes > 1)
+        await node.join(link)
+        try:
+            await link.start(str(config.listen.grpc_endpoint))
+            node.start()
+            serving = [asyncio.create_task(server.run()) for server in servers]
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait({*serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await node.leave()
+            await link.stop()
+            for server in servers:
+                server.stop()
+            stopping.cancel()
+            if serving:
+                await asyncio.wait(serving, timeout=8)
+        finally:
+            await node.close()
         return 0 if stop.is_set() else 1
 
 
-def _link(installation: Installation, pool: asyncpg.Pool) -> LinkServer:
+def _servers(
+    installation: Installation, pool: asyncpg.Pool, process: int, *, is_port_shared: bool
+) -> list[HttpServer]:
+    """The pages in the first process; signed files for other machines in each."""
+    servers: list[HttpServer] = []
+    if installation.config.listen.files_endpoint is not None:
+        servers.append(
+            files_server(installation, process=process_name(process), is_port_shared=is_port_shared)
+        )
+    if process == 0:
+        web = installation.config.listen.web_endpoint
+        servers.append(HttpServer(_site(installation, pool), host=web.host, port=web.port))
+    return servers
+
+
+def _link(installation: Installation, pool: asyncpg.Pool, node: Node, *, is_port_shared: bool) -> LinkServer:
     """The agents' side, with what follows from what they send."""
     from coordinator.identity.owner import OwnerOnly
     from coordinator.ingest.events import FollowUps
@@ -80,8 +95,12 @@ def _link(installation: Installation, pool: asyncpg.Pool) -> LinkServer:
         jobs=PgQueuerQueue(),
         identity=OwnerOnly(token.is_valid),
         settings=IngestSettings(
-            node=config.node,
+            node=node.name,
             spool_folder=installation.spool,
+            dead_peer_s=config.serve.dead_peer_s,
+            drain_s=config.serve.drain_s,
+            is_port_shared=is_port_shared,
+            max_connection_age_s=config.serve.max_connection_age_s or None,
             roll_up=RollUpSettings(max_age_s=config.roll_up_s, interval_s=min(5.0, config.roll_up_s)),
         ),
         follow_ups=FollowUps(
@@ -92,6 +111,7 @@ def _link(installation: Installation, pool: asyncpg.Pool) -> LinkServer:
             after_press=_after_press(pool, is_exported=config.auto_export.are_presses_exported),
             after_end=lambda session_id: [steps.final_analysis(session_id)],
         ),
+        living_nodes=node.registry.living,
         tls=LinkTls(certificate=certificates.chain, key=certificates.key),
     )
 
@@ -114,22 +134,8 @@ def _after_press(pool: asyncpg.Pool, *, is_exported: bool) -> Any:
 
 
 def _site(installation: Installation, pool: asyncpg.Pool) -> Any:
-    from coordinator.store.signatures import load_secret, verify
+    from coordinator.store.signatures import load_secret
     from coordinator.web.site import Site
-
-    objects = installation.objects()
-    secret = load_secret(installation.data / "objects.secret")
-    local = installation.local_objects() if installation.config.objects.kind == "local" else None
-
-    def local_path(key: str) -> Path | None:
-        """None for an object that is no file; Site says not found for a file that is not there."""
-        return None if local is None else local.path_of(key)
-
-    def granted(method: str, key: str, query: dict[str, str]) -> int | None:
-        try:
-            return verify(secret, method=method, key=key, query=query, now_s=time.time()).max_bytes
-        except InputUnusable:
-            return None
 
     async def check_ready() -> None:
         async with pool.acquire(timeout=3) as connection:
@@ -140,9 +146,9 @@ def _site(installation: Installation, pool: asyncpg.Pool) -> Any:
 
     site = Site(
         pool=pool,
-        objects=objects,
-        local_path=local_path,
-        verify=granted,
+        objects=installation.objects(),
+        local_path=local_path(installation),
+        verify=verifier(load_secret(installation.data / "objects.secret")),
         check_ready=check_ready,
         scratch=installation.scratch_of("serve"),
     )

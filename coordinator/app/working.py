@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from coordinator.jobs.worker import Presence
     from coordinator.model.highlight import SessionSignals
     from coordinator.pipeline.detect import Found, RequestPolicy
+    from coordinator.ports import ChunkBytes
 
 log = structlog.get_logger(__name__)
 _MAX_MOMENTS_A_LOOK = 20
@@ -70,7 +71,7 @@ async def _work_of(
 
     rows, concurrency = PostgresRows(pool), installation.config.workers.concurrency(stage)
     if stage == "transcribe":
-        return await _transcribe_work(installation, rows, presence, stack)
+        return await _transcribe_work(installation, pool, rows, presence, stack)
     if stage == "ai":
         from coordinator.pipeline.detect import Detection
 
@@ -112,7 +113,11 @@ def _policy(config: Config) -> RequestPolicy:
 
 
 async def _transcribe_work(
-    installation: Installation, rows: Any, presence: Presence, stack: contextlib.AsyncExitStack
+    installation: Installation,
+    pool: asyncpg.Pool,
+    rows: Any,
+    presence: Presence,
+    stack: contextlib.AsyncExitStack,
 ) -> dict[Queue, Work]:
     from coordinator.errors import ModelUnavailable
     from coordinator.highlight.features import lane_tracks
@@ -120,7 +125,6 @@ async def _transcribe_work(
     from coordinator.media.child import LimitedMedia
     from coordinator.pipeline.hear import Hearing
     from coordinator.speech.child import SpeechProcess
-    from coordinator.store.chunk_bytes import LocalChunkBytes
 
     speech = SpeechProcess(installation.speech_spec())
     stack.push_async_callback(speech.aclose)
@@ -132,11 +136,7 @@ async def _transcribe_work(
     presence.set_detail(engine=speech.engine, model=speech.model, engine_reason=speech.reason or "")
     hearing = Hearing(
         rows=rows,
-        chunk_bytes=LocalChunkBytes(
-            node=installation.config.node,
-            spool=installation.spool / installation.config.node,
-            objects=installation.objects(),
-        ),
+        chunk_bytes=chunk_bytes(installation, pool, stack),
         media=await stack.enter_async_context(LimitedMedia()),
         speech=speech,
         extract=lambda samples, lane: lane_tracks(samples, lane=lane),
@@ -146,6 +146,22 @@ async def _transcribe_work(
         installation.config.workers.concurrency("transcribe"), installation.config.workers.transcription_batch
     )
     return {Queue.TRANSCRIPTION: one_by_one(hearing.handle, concurrency=slots)}
+
+
+def chunk_bytes(
+    installation: Installation, pool: asyncpg.Pool, stack: contextlib.AsyncExitStack
+) -> ChunkBytes:
+    """Chunks of any node: files where the spool is on this disk, else asked of the machine that has it."""
+    from coordinator.store.chunk_bytes import PlacedBytes, SpoolFolders
+    from coordinator.store.remote_spools import RemoteSpools, trusting
+
+    elsewhere = RemoteSpools(
+        pool, secret=installation.internal_secret(), tls=trusting(*installation.trusted_files())
+    )
+    stack.push_async_callback(elsewhere.aclose)
+    return PlacedBytes(
+        spools=SpoolFolders(installation.spool), objects=installation.objects(), elsewhere=elsewhere
+    )
 
 
 def _maintenance_work(

@@ -10,7 +10,10 @@ import asyncpg
 from coordinator.errors import DatabaseUnavailable
 from coordinator.statements import load_statements
 
-SQL = load_statements("coordinator.ingest", "link.sql")
+SQL = {
+    **load_statements("coordinator.ingest", "link.sql"),
+    **load_statements("coordinator.ingest", "nodes.sql"),
+}
 ACQUIRE_S = 10.0
 STATEMENT_S = 20.0
 # Worth another try later: the server is down, full, starting, failing over, or two of us got in each other's way.

@@ -220,11 +220,15 @@ where c.session_id = $1 and c.lane = n.lane and c.seq = n.seq and c.place = n.ol
 returning c.lane, c.seq
 
 -- name: lose_chunks
--- Chunks whose bytes are gone from our spool: no longer held, so that the agent sends them again.
-update chunks c set place = 'lost:' || c.place
-from unnest($1::text[], $2::smallint[], $3::bigint[], $4::text[]) as n (session_id, lane, seq, old_place)
-where c.session_id = n.session_id and c.lane = n.lane and c.seq = n.seq and c.place = n.old_place
-returning c.session_id
+-- Chunks whose bytes are gone from our spool: no longer held, so that the agent sends them again. Whoever has its stream
+-- is told.
+with lost as (
+    update chunks c set place = 'lost:' || c.place
+    from unnest($1::text[], $2::smallint[], $3::bigint[], $4::text[]) as n (session_id, lane, seq, old_place)
+    where c.session_id = n.session_id and c.lane = n.lane and c.seq = n.seq and c.place = n.old_place
+    returning c.session_id
+)
+select pg_notify('clippy_link', session_id || ':lost') from (select distinct session_id from lost) as sessions
 
 -- name: is_object_used
 -- Does a chunk lie in this object?

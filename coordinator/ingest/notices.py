@@ -1,7 +1,8 @@
 """Who has something for an agent: PostgreSQL's NOTIFY on `clippy_link`, with a slow poll as the backstop.
 
 Whoever changes moments, exports or source_requests runs `select pg_notify('clippy_link', session_id)` in the same
-transaction; the roll-up adds `:stored` to the session's id. One task; it holds one connection of the pool.
+transaction; the roll-up adds `:stored` to the session's id, and who finds that bytes are gone `:lost`. One task; it
+holds one connection of the pool.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import structlog
 
 from coordinator.errors import DatabaseUnavailable
 from coordinator.ingest.database import ACQUIRE_S, TRANSIENT, fetch
-from coordinator.ingest.roll_up import STORED_SUFFIX
+from coordinator.ingest.roll_up import LOST_SUFFIX, STORED_SUFFIX
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +36,7 @@ class LinkNotices:
         connected_sessions: Callable[[], Collection[str]],
         on_news: Callable[[str], None],
         on_stored: Callable[[str], None],
+        on_lost: Callable[[str], None],
         on_gap: Callable[[], None],
         poll_s: float = 5.0,
     ) -> None:
@@ -42,6 +44,7 @@ class LinkNotices:
         self._connected_sessions = connected_sessions
         self._on_news = on_news
         self._on_stored = on_stored
+        self._on_lost = on_lost
         self._on_gap = on_gap
         self._poll_s = poll_s
 
@@ -96,5 +99,7 @@ class LinkNotices:
         session_id, _, rest = str(payload).partition(":")
         if rest == STORED_SUFFIX[1:]:
             self._on_stored(session_id)
+        elif rest == LOST_SUFFIX[1:]:
+            self._on_lost(session_id)
         else:
             self._on_news(session_id)

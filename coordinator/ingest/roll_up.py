@@ -29,6 +29,8 @@ from coordinator.ports import ObjectStore
 log = structlog.get_logger(__name__)
 
 STORED_SUFFIX = ":stored"
+# As the statement `lose_chunks` says it.
+LOST_SUFFIX = ":lost"
 _CHUNKS_AT_ONCE = 2000
 
 

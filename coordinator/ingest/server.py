@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import random
 import time
 from collections.abc import AsyncIterator, Callable, Collection
 from pathlib import Path
@@ -21,7 +22,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from coordinator.errors import CoordinatorError, PortBusy
 from coordinator.ingest.admission import PendingBytes
-from coordinator.ingest.chunk_rows import ChunkRows
+from coordinator.ingest.chunk_rows import ChunkRows, spool_prefixes
+from coordinator.ingest.database import fetch
 from coordinator.ingest.downlink import Downlink
 from coordinator.ingest.events import EventRows, FollowUps
 from coordinator.ingest.group_commit import GroupCommit, GroupSettings
@@ -33,6 +35,7 @@ from coordinator.ingest.source_uploads import MAX_SOURCE_BYTES, PART_BYTES, Sour
 from coordinator.ingest.spool import SEGMENT_BYTES, Spool
 from coordinator.ingest.stream import AgentStream, Context, StreamParts, StreamSettings
 from coordinator.model.accounts import Principal
+from coordinator.policy.reconnect import drain_delay_ms, leave_at_s
 from coordinator.ports import Authenticator, JobQueue, ObjectStore
 from protos.clippy.v1 import link_pb2, link_pb2_grpc
 from protos.segment import MAX_MESSAGE_BYTES
@@ -56,6 +59,7 @@ class IngestSettings:
 
     Attributes:
         node: this process's name; unique among all that serve, part of every place in its spool.
+        max_connection_age_s: a stream older than this, give or take a tenth, is asked to connect anew; None: never.
         max_user_pending_bytes, max_total_pending_bytes: received and not yet durable; beyond: RetryLater.
         max_source_bytes, source_part_bytes: of one upload of full quality; a larger file than the second goes in parts.
         dead_peer_s: a stream that says nothing (agents send a heartbeat after 10 s of silence) is ended after so long.
@@ -82,6 +86,7 @@ class IngestSettings:
 
 def server_options(settings: IngestSettings) -> list[tuple[str, int]]:
     """gRPC's options. Pure."""
+    idle_ms = int(max(10.0, settings.dead_peer_s) * 1000)
     options = [
         ("grpc.so_reuseport", int(settings.is_port_shared)),
         ("grpc.max_concurrent_streams", 8),
@@ -93,16 +98,21 @@ def server_options(settings: IngestSettings) -> list[tuple[str, int]]:
         ("grpc.max_metadata_size", 16 * 1024),
         # Identity only: chunks are compressed media, and a compressed bomb would be unpacked before we see it.
         ("grpc.compression_enabled_algorithms_bitset", 1),
-        ("grpc.keepalive_time_ms", 15_000),
-        ("grpc.keepalive_timeout_ms", 10_000),
+        # A peer that is stopped or unplugged is asked after this long without a byte, and dropped when it is silent.
+        ("grpc.keepalive_time_ms", int(settings.dead_peer_s * 600)),
+        ("grpc.keepalive_timeout_ms", int(settings.dead_peer_s * 400)),
         # Without it the keepalive never drops a half-open connection.
-        ("grpc.http2.ping_timeout_ms", 10_000),
+        ("grpc.http2.ping_timeout_ms", int(settings.dead_peer_s * 400)),
+        # Connections that never become a stream. 10,000 that come at once may need half a minute to be greeted.
+        ("grpc.server_handshake_timeout_ms", 60_000),
+        ("grpc.max_connection_idle_ms", idle_ms),
         ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
         ("grpc.http2.max_ping_strikes", 0),
         ("grpc.keepalive_permit_without_calls", 0),
     ]
     if settings.max_connection_age_s is not None:
-        options.append(("grpc.max_connection_age_ms", int(settings.max_connection_age_s * 1000)))
+        # The backstop: gRPC's own end is an error to the agent; before it we say RetryLater.
+        options.append(("grpc.max_connection_age_ms", int(settings.max_connection_age_s * 2000)))
         options.append(("grpc.max_connection_age_grace_ms", 10_000))
     return options
 
@@ -155,7 +165,8 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             settings=settings.stream,
             on_session=lambda stream, session_id: self._by_session.setdefault(session_id, set()).add(stream),
         )
-        self._streams: set[AgentStream] = set()
+        # Each with the monotonic time at which it is asked to connect anew.
+        self._streams: dict[AgentStream, float] = {}
         self._by_session: dict[str, set[AgentStream]] = {}
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
         self._server: grpc.aio.Server | None = None
@@ -192,6 +203,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             connected_sessions=self._by_session.keys,
             on_news=lambda session_id: self._tell(session_id, AgentStream.has_news),
             on_stored=lambda session_id: self._tell(session_id, AgentStream.has_stored),
+            on_lost=self._ask_to_send_again,
             on_gap=self._tell_all,
             poll_s=self._settings.poll_s,
         )
@@ -203,13 +215,25 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         log.info("link_listening", port=port, node=self._settings.node, is_tls=self._tls is not None)
         return port
 
+    async def nodes_gone(self, nodes: Collection[str]) -> None:
+        """What these nodes held counts as held no more: agents that have such chunks are asked to come again.
+
+        Raises:
+            DatabaseUnavailable: Call it again.
+        """
+        sessions = list(self._by_session)
+        if sessions:
+            for row in await fetch(self._pool, "sessions_in_spools", spool_prefixes(nodes), sessions):
+                self._ask_to_send_again(row["session_id"])
+
     async def drain(self) -> None:
         """Not ready; RetryLater to every stream; returns when they have left, or after `drain_s`."""
         self._is_draining = True
         await self._health.set(SERVICE, health_pb2.HealthCheckResponse.NOT_SERVING)
         await self._health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
+        delay_ms = self._spread_ms()
         for stream in list(self._streams):
-            stream.retry_later("the coordinator is restarting")
+            stream.retry_later("the coordinator is restarting", delay_ms=delay_ms)
         if self._streams:
             self._all_left.clear()
             with contextlib.suppress(TimeoutError):
@@ -250,11 +274,13 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         if principal is None:
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no valid token; pair this agent again")
         stream = AgentStream(self._parts, context, principal)
-        self._streams.add(stream)
+        self._streams[stream] = leave_at_s(
+            time.monotonic(), self._settings.max_connection_age_s, random.random()
+        )
         try:
             await stream.run(request_iterator)
         finally:
-            self._streams.discard(stream)
+            del self._streams[stream]
             for session_id in stream.sessions:
                 self._by_session[session_id].discard(stream)
                 if not self._by_session[session_id]:
@@ -292,6 +318,16 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         for stream in self._by_session.get(session_id, ()):
             what(stream, session_id)
 
+    def _ask_to_send_again(self, session_id: str) -> None:
+        # Its next Hello is answered with what is held by now; what is not listed is sent again.
+        reason, delay_ms = "what a node held is gone; connect anew, and send it again", self._spread_ms()
+        for stream in self._by_session.get(session_id, ()):
+            stream.retry_later(reason, delay_ms=delay_ms)
+
+    def _spread_ms(self) -> int:
+        """What to tell many streams at once, so that they do not come back at once."""
+        return max(self._settings.stream.retry_delay_ms, drain_delay_ms(len(self._streams)))
+
     def _tell_all(self) -> None:
         for stream in self._streams:
             stream.look_again()
@@ -300,11 +336,16 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         """End streams that fell silent or whose account or device may no longer speak."""
         checked_s = time.monotonic()
         while True:
-            await asyncio.sleep(min(5.0, self._settings.dead_peer_s / 3, self._settings.recheck_s))
+            age_s = self._settings.max_connection_age_s or 50.0
+            await asyncio.sleep(
+                min(5.0, self._settings.dead_peer_s / 5, self._settings.recheck_s, age_s / 10)
+            )
             now_s = time.monotonic()
-            for stream in list(self._streams):
+            for stream, leaves_s in list(self._streams.items()):
                 if now_s - stream.heard_s > self._settings.dead_peer_s:
                     stream.end(grpc.StatusCode.DEADLINE_EXCEEDED, "nothing was heard from the agent")
+                elif now_s >= leaves_s:
+                    stream.retry_later("connect anew, perhaps elsewhere", delay_ms=random.randrange(1000))
             if now_s - checked_s >= self._settings.recheck_s:
                 checked_s = now_s
                 await self._recheck()

@@ -81,7 +81,7 @@ class AgentStream:
         self._acks: list[tuple[media_pb2.Chunk, Outcome]] = []
         self._welcome: link_pb2.CoordinatorMessage | None = None
         self._echo_ms: int | None = None
-        self._later: str | None = None
+        self._later: link_pb2.RetryLater | None = None
         self._end: tuple[grpc.StatusCode, str] | None = None
         self._is_ended = False
         self._news: set[str] = set()
@@ -121,10 +121,11 @@ class AgentStream:
         self._stored_news |= self.sessions
         self._wake.set()
 
-    def retry_later(self, reason: str) -> None:
+    def retry_later(self, reason: str, *, delay_ms: int | None = None) -> None:
         """Tell the agent to come back later, once what is under way is acknowledged; then end."""
         if self._later is None:
-            self._later = reason
+            delay_ms = self._parts.settings.retry_delay_ms if delay_ms is None else delay_ms
+            self._later = link_pb2.RetryLater(delay_ms=delay_ms, reason=reason[:300])
             self._wake.set()
 
     def end(self, code: grpc.StatusCode, reason: str) -> None:
@@ -340,11 +341,8 @@ class AgentStream:
                 await asyncio.wait_for(self._wake.wait(), 0.1)
             self._wake.clear()
             await self._write_acks()
-        later = link_pb2.RetryLater(
-            delay_ms=self._parts.settings.retry_delay_ms, reason=(self._later or "")[:300]
-        )
-        await self._context.write(link_pb2.CoordinatorMessage(retry_later=later))
-        log.info("stream_put_off", agent_id=self.agent_id, reason=self._later)
+        await self._context.write(link_pb2.CoordinatorMessage(retry_later=self._later))
+        log.info("stream_put_off", agent_id=self.agent_id, reason=self._later.reason if self._later else "")
 
     async def _write_stored(self) -> None:
         if not self._stored_news:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 
-from coordinator.errors import CoordinatorError, EnvironmentProblem, JobFailed
+from coordinator.errors import BytesAway, CoordinatorError, EnvironmentProblem, JobFailed
 
 MAX_REASON_CHARACTERS = 500
 
@@ -14,6 +14,7 @@ class Disposition(enum.Enum):
     """What is done with the job."""
 
     PAUSE = enum.auto()  # what it depends on is down: the queue rests, no attempt is burnt
+    PUT_OFF = enum.auto()  # what this one job needs is away: it alone waits, no attempt is burnt
     RETRY = enum.auto()  # another attempt, later
     FAIL = enum.auto()  # no attempt can help
 
@@ -34,6 +35,8 @@ def problem_of(error: BaseException, stage: str) -> Problem:
     code = getattr(error, "code", "bug") if isinstance(error, CoordinatorError) else "bug"
     if isinstance(error, EnvironmentProblem):
         disposition = Disposition.PAUSE
+    elif isinstance(error, BytesAway):
+        disposition = Disposition.PUT_OFF
     elif isinstance(error, CoordinatorError):
         disposition = Disposition.RETRY if error.retryable else Disposition.FAIL
     elif isinstance(error, TimeoutError):

@@ -18,7 +18,14 @@ from coordinator.jobs.engine import Claim, Fate, Verdict
 from coordinator.jobs.ledger import Ledger, Started
 from coordinator.jobs.work import Work
 from coordinator.model.jobs import Job, Queue
-from coordinator.policy.retry import is_poison, max_attempts, next_delay_s, next_pause_s, time_limit_s
+from coordinator.policy.retry import (
+    PUT_OFF_S,
+    is_poison,
+    max_attempts,
+    next_delay_s,
+    next_pause_s,
+    time_limit_s,
+)
 from coordinator.ports import Effect
 
 log = structlog.get_logger(__name__)
@@ -169,6 +176,10 @@ class Lane:
             delay_s = self._pause(problem)
             is_ours = await self._ledger.take_back(job, problem)
             return _again(delay_s, problem.reason) if is_ours else _ENDED
+        if problem.disposition is Disposition.PUT_OFF:
+            is_ours = await self._ledger.take_back(job, problem)
+            log.info("job_put_off", **_names(job), delay_s=PUT_OFF_S, code=problem.code)
+            return _again(PUT_OFF_S, problem.reason) if is_ours else _ENDED
         if problem.disposition is Disposition.RETRY and entry.attempts < max_attempts(self.queue):
             delay_s = next_delay_s(entry.attempts, random.random())
             is_ours = await self._ledger.try_again(job, problem)

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from coordinator.errors import AudioUnusable
+from coordinator.errors import AudioUnusable, BytesAway, NotFound
 from coordinator.model.chunks import ChunkRow
 from coordinator.model.highlight import SIGNAL_RATE_HZ, Track
 from coordinator.model.jobs import Job, NewJob
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     Pcm: TypeAlias = npt.NDArray[np.float32]
 
+# From the spool to an object, from a node that is gone to another, and from there to an object.
+_MOVES = 4
 _STEP_NS = SECOND_NS // SIGNAL_RATE_HZ
 # Computes a lane's tracks from its sound; pure, some milliseconds for 10 s.
 FeatureExtractor: TypeAlias = "Callable[[Pcm, Literal['mic', 'desktop']], Sequence[Track]]"
@@ -50,12 +52,12 @@ class Hearing:
 
         Raises:
             ModelUnavailable: Pauses the queue.
-            AudioUnusable, NotFound, StoreUnavailable: As the ports say.
+            AudioUnusable, BytesAway, NotFound, StoreUnavailable: As the ports say.
         """
         chunk = await self._rows.chunk(
             str(job.payload["session_id"]), int(job.payload["lane"] or 0), int(job.payload["seq"] or 0)
         )
-        data = await self._chunk_bytes.read(chunk.place)
+        chunk, data = await self._read(chunk)
         if chunk.lane == media_pb2.LANE_SIGNALS:
             return self._effect(chunk, features=_read_signals(chunk, data), transcript=None)
         pcm = await self._media.decode_pcm16k(data)
@@ -72,6 +74,21 @@ class Hearing:
             tracks={track.name: _values(track) for track in tracks},
         )
         return self._effect(chunk, features=features, transcript=transcript)
+
+    async def _read(self, chunk: ChunkRow) -> tuple[ChunkRow, bytes]:
+        """The bytes, and the row as it was when they were there."""
+        for _ in range(_MOVES):
+            try:
+                return chunk, await self._chunk_bytes.read(chunk.place)
+            except NotFound as exc:
+                # Rolled up, or another copy took over, since the row was read.
+                again = await self._rows.chunk(chunk.session_id, chunk.lane, chunk.seq)
+                if again.place == chunk.place:
+                    if chunk.place.startswith("object:"):
+                        raise
+                    raise BytesAway(str(exc)) from exc
+                chunk = again
+        raise BytesAway(f"chunk {chunk.seq} moved {_MOVES} times while it was read")
 
     def _effect(self, chunk: ChunkRow, *, features: FeatureRow, transcript: Transcript | None) -> Effect:
         async def write(connection: asyncpg.Connection) -> list[NewJob]:

@@ -10,6 +10,8 @@ FIRST_DELAY_S = 1.0
 MAX_DELAY_S = 300.0
 FIRST_PAUSE_S = 2.0
 MAX_PAUSE_S = 30.0
+# As long as it takes to notice that a node is gone.
+PUT_OFF_S = 15.0
 
 _ATTEMPTS = {
     Queue.VIDEO_PROCESSING: 4,

@@ -1,6 +1,10 @@
 """Signed addresses of local objects: what S3's presigned URLs are for a bucket. Pure, but for the secret's file.
 
 {base_url}/objects/{key}?expires={unix seconds}&max_bytes={n}&method={GET|PUT}&sig={hex}
+{base_url}/spool/{node}/{segment}?offset={n}&length={n}&expires={unix seconds}&sig={hex}
+
+The second is for workers on other machines; both sides hold the secret. What is signed for one cannot be used for the
+other.
 """
 
 from __future__ import annotations
@@ -30,6 +34,16 @@ class Grant:
     method: Literal["GET", "PUT"]
     key: str
     max_bytes: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolRange:
+    """Bytes of a segment in a node's spool; `segment` is the name of its file."""
+
+    node: str
+    segment: str
+    offset: int
+    length: int
 
 
 def check_key(key: str) -> str:
@@ -62,9 +76,11 @@ def verify(secret: bytes, *, method: str, key: str, query: Mapping[str, str], no
     """
     wanted = "GET" if method == "HEAD" else method
     expires, max_bytes = query.get("expires", ""), query.get("max_bytes", "")
-    # isascii, and a bound: int() takes digits of other scripts, and refuses thousands of them with a ValueError.
-    is_number = all(text.isascii() and text.isdecimal() and len(text) <= 18 for text in (expires, max_bytes))
-    if not is_number or wanted not in ("GET", "PUT") or query.get("method") != wanted:
+    if (
+        not (_is_number(expires) and _is_number(max_bytes))
+        or wanted not in ("GET", "PUT")
+        or query.get("method") != wanted
+    ):
         raise InputUnusable("this address is not valid for this request")
     grant = Grant(method="PUT" if wanted == "PUT" else "GET", key=check_key(key), max_bytes=int(max_bytes))
     expected = _signature(secret, grant, int(expires))
@@ -73,6 +89,39 @@ def verify(secret: bytes, *, method: str, key: str, query: Mapping[str, str], no
     if now_s > int(expires):
         raise InputUnusable("this address has expired; ask for a new one")
     return grant
+
+
+def sign_spool_read(secret: bytes, base_url: str, wanted: SpoolRange, *, expires_at_s: int) -> str:
+    """The address that reads this range until `expires_at_s` (seconds since 1970)."""
+    query = {
+        "offset": str(wanted.offset),
+        "length": str(wanted.length),
+        "expires": str(expires_at_s),
+        "sig": _spool_signature(secret, wanted, expires_at_s),
+    }
+    path = f"{quote(wanted.node, safe='')}/{quote(wanted.segment, safe='')}"
+    return f"{base_url.rstrip('/')}/spool/{path}?{urlencode(query)}"
+
+
+def verify_spool_read(
+    secret: bytes, *, node: str, segment: str, query: Mapping[str, str], now_s: float
+) -> SpoolRange:
+    """What a request may read.
+
+    Raises:
+        InputUnusable: Not signed with our secret, for another range, or expired. Says no more than that.
+    """
+    numbers = [query.get(name, "") for name in ("offset", "length", "expires")]
+    if not all(_is_number(text) for text in numbers):
+        raise InputUnusable("this address is not valid for this request")
+    offset, length, expires_at_s = map(int, numbers)
+    wanted = SpoolRange(node=node, segment=segment, offset=offset, length=length)
+    expected = _spool_signature(secret, wanted, expires_at_s)
+    if not hmac.compare_digest(expected.encode(), query.get("sig", "").encode()):
+        raise InputUnusable("this address is not valid for this request")
+    if now_s > expires_at_s:
+        raise InputUnusable("this address has expired; ask for a new one")
+    return wanted
 
 
 def load_secret(path: Path) -> bytes:
@@ -103,6 +152,32 @@ def load_secret(path: Path) -> bytes:
     if len(secret) < _SECRET_BYTES:
         raise EnvironmentProblem(f"the secret {path} is too short; delete it to have a new one")
     return secret
+
+
+def derived_secret(path: Path) -> bytes:
+    """A secret of ours made from a file that an operator gave, whatever it holds.
+
+    Raises:
+        EnvironmentProblem: It cannot be read, or is too short to be a secret.
+    """
+    try:
+        given = path.read_bytes().strip()
+    except OSError as exc:
+        raise EnvironmentProblem(f"cannot read the secret {path}: {exc.strerror or exc}") from exc
+    if len(given) < _SECRET_BYTES:
+        raise EnvironmentProblem(f"the secret {path} is too short; put {_SECRET_BYTES} random bytes there")
+    return hmac.new(given, b"clippy: between nodes", hashlib.sha256).digest()
+
+
+def _is_number(text: str) -> bool:
+    # isascii, and a bound: int() takes digits of other scripts, and refuses thousands of them with a ValueError.
+    return text.isascii() and text.isdecimal() and len(text) <= 18
+
+
+def _spool_signature(secret: bytes, wanted: SpoolRange, expires_at_s: int) -> str:
+    # The first line says what it is for: an object's begins with GET or PUT.
+    text = f"SPOOL\n{wanted.node}/{wanted.segment}\n{expires_at_s}\n{wanted.offset}\n{wanted.length}"
+    return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()
 
 
 def _signature(secret: bytes, grant: Grant, expires_at_s: int) -> str:

@@ -7,54 +7,39 @@ Runs in the `serve` process's loop.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import structlog
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
-from coordinator.errors import CoordinatorError, DiskFull, EnvironmentProblem, InputUnusable, NotFound
 from coordinator.ports import ObjectStore
 from coordinator.web import read
+from coordinator.web.answers import HANDLERS
 from coordinator.web.headers import SafeHeaders
 from coordinator.web.reading import reading, translated
-from coordinator.web.uploads import UploadRefused, check_size, receive
+from coordinator.web.signed_files import SignedFiles, Verifier
 
 if TYPE_CHECKING:
     import asyncpg
 
-log = structlog.get_logger()
 _FOLDER = Path(__file__).parent
-_SIGNED_S = 3600
 _HOSTS = ["127.0.0.1", "localhost", "[::1]"]
-# The first that fits.
-_STATUSES: list[tuple[type[CoordinatorError], int]] = [
-    (NotFound, 404),
-    (InputUnusable, 400),
-    (DiskFull, 507),
-    (EnvironmentProblem, 503),
-]
-# (method, path below /objects/, query) -> how many bytes a PUT may hold, or None: refused.
-Verifier = Callable[[str, str, dict[str, str]], "int | None"]
 
 
 class Site:
     """Handlers of every route.
 
     Args:
-        local_path: where an object lies as a file, or None where objects are not files (then: redirect).
-        verify: checks the signature of an object URL and returns how many bytes a PUT may hold.
+        objects, local_path, verify, scratch: as `SignedFiles`.
         check_ready: raises CoordinatorError while the process should get no traffic.
-        scratch: where an upload lies until it is whole; on the disk of the objects where they are files.
         media_sources: origins the browser may play from beside our own: the bucket's, where objects lie in one.
     """
 
@@ -70,11 +55,8 @@ class Site:
         media_sources: Sequence[str] = (),
     ) -> None:
         self._pool = pool
-        self._objects = objects
-        self._local_path = local_path
-        self._verify = verify
+        self._files = SignedFiles(objects=objects, local_path=local_path, verify=verify, scratch=scratch)
         self._check_ready = check_ready
-        self._scratch = scratch
         self._media_sources = media_sources
         self._templates = Jinja2Templates(directory=_FOLDER / "templates")
         self._templates.env.filters["clock"] = clock
@@ -90,8 +72,7 @@ class Site:
                 Route("/api/sessions/{session_id}", self.api_session),
                 Route("/api/workers", self.api_workers),
                 Route("/exports/{export_id}.mp4", self.post),
-                Route("/objects/{key:path}", self.get_object, methods=["GET"]),
-                Route("/objects/{key:path}", self.put_object, methods=["PUT"]),
+                *self._files.routes(),
                 Route("/healthz", self.healthz),
                 Route("/readyz", self.readyz),
                 Mount("/static", StaticFiles(directory=_FOLDER / "static")),
@@ -100,7 +81,7 @@ class Site:
                 Middleware(SafeHeaders, media_sources=self._media_sources),
                 Middleware(TrustedHostMiddleware, allowed_hosts=_HOSTS, www_redirect=False),
             ],
-            exception_handlers={CoordinatorError: _problem, UploadRefused: _refused},
+            exception_handlers=HANDLERS,
         )
 
     async def page(self, request: Request) -> Response:
@@ -136,28 +117,7 @@ class Site:
         """A finished post; ranges are answered with 206."""
         async with reading(self._pool) as connection:
             key = await read.read_export_key(connection, request.path_params["export_id"])
-        return self._object(key)
-
-    async def get_object(self, request: Request) -> Response:
-        key = request.path_params["key"]
-        self._check_signature("GET", request)
-        return self._object(key)
-
-    async def put_object(self, request: Request) -> Response:
-        """Take one upload by signed URL; whole or not at all."""
-        key = request.path_params["key"]
-        max_bytes = self._check_signature("PUT", request)
-        declared = request.headers.get("content-length", "")
-        check_size(int(declared) if declared.isdecimal() else None, max_bytes=max_bytes, folder=self._scratch)
-        try:
-            with tempfile.NamedTemporaryFile(dir=self._scratch, prefix="upload-") as file:
-                size_bytes = await receive(request.stream(), file, max_bytes=max_bytes)
-                await self._objects.put(key, Path(file.name))
-        except ClientDisconnect:
-            log.info("upload_broken_off")
-            return Response(status_code=400)
-        log.info("object_uploaded", size_bytes=size_bytes)
-        return Response(status_code=201)
+        return self._files.answer(key)
 
     async def healthz(self, request: Request) -> Response:
         return PlainTextResponse("ok")
@@ -167,42 +127,9 @@ class Site:
             await self._check_ready()
         return PlainTextResponse("ready")
 
-    def _check_signature(self, method: str, request: Request) -> int:
-        max_bytes = self._verify(method, request.path_params["key"], dict(request.query_params))
-        if max_bytes is None:
-            raise UploadRefused(403, "link_invalid", "the link is wrong or has expired; ask for a new one")
-        return max_bytes
-
-    def _object(self, key: str) -> Response:
-        path = self._local_path(key)
-        if path is None:
-            return RedirectResponse(self._objects.sign_get(key, expires_in_s=_SIGNED_S), status_code=307)
-        if not path.is_file():
-            raise NotFound(f"the object {key} is not there")
-        return FileResponse(path, media_type="video/mp4")
-
 
 def clock(time_s: float) -> str:
     """Seconds as 1:02:03 or 2:03."""
     hours, rest = divmod(int(time_s), 3600)
     minutes, seconds = divmod(rest, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
-
-
-def _error(status: int, code: str, message: str, *, is_retryable: bool) -> Response:
-    return JSONResponse(
-        {"error": {"code": code, "message": message, "retryable": is_retryable}}, status_code=status
-    )
-
-
-async def _problem(request: Request, exc: Exception) -> Response:
-    assert isinstance(exc, CoordinatorError)
-    status = next((status for kind, status in _STATUSES if isinstance(exc, kind)), 500)
-    if status >= 500:
-        log.warning("request_failed", code=exc.code, problem=str(exc), status=status)
-    return _error(status, exc.code, str(exc), is_retryable=exc.retryable)
-
-
-async def _refused(request: Request, exc: Exception) -> Response:
-    assert isinstance(exc, UploadRefused)
-    return _error(exc.status, exc.code, str(exc), is_retryable=exc.status >= 500)

@@ -11,9 +11,9 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import pytest
 
-from coordinator.errors import InputUnusable, NotFound, StoreUnavailable
+from coordinator.errors import BytesAway, InputUnusable, NotFound, StoreUnavailable
 from coordinator.ports import ObjectStore
-from coordinator.store.chunk_bytes import LocalChunkBytes, parse_place
+from coordinator.store.chunk_bytes import PlacedBytes, SpoolFolders, parse_place
 from coordinator.store.objects import LocalObjects, S3Objects
 from coordinator.store.signatures import load_secret, verify
 from tests.fakes.s3_server import s3_server
@@ -174,50 +174,57 @@ def test_the_secret_is_made_once_and_private(tmp_path: Path):
 
 
 @pytest.fixture
-def chunks(tmp_path: Path) -> LocalChunkBytes:
-    (tmp_path / "spool").mkdir()
-    (tmp_path / "spool" / "000001.seg").write_bytes(b"headerPAYLOADrest")
+def chunks(tmp_path: Path) -> PlacedBytes:
+    (tmp_path / "spool" / "n1").mkdir(parents=True)
+    (tmp_path / "spool" / "n1" / "00000001").write_bytes(b"headerPAYLOADrest")
     (tmp_path / "outside").write_bytes(b"private")
     objects = LocalObjects(tmp_path / "objects", base_url="http://x", secret=SECRET)
-    return LocalChunkBytes(node="n1", spool=tmp_path / "spool", objects=objects)
+    return PlacedBytes(spools=SpoolFolders(tmp_path / "spool"), objects=objects)
 
 
-async def test_bytes_are_read_where_the_place_says(chunks: LocalChunkBytes):
+async def test_bytes_are_read_where_the_place_says(chunks: PlacedBytes):
     await chunks._objects.put("roll/a/b.bin", b"0123456789")
 
-    assert await chunks.read("spool:n1/000001.seg/6/7") == b"PAYLOAD"
+    assert await chunks.read("spool:n1/00000001/6/7") == b"PAYLOAD"
     assert await chunks.read("object:roll/a/b.bin/2/3") == b"234"
 
 
 @pytest.mark.parametrize(
     "place",
     [
-        "spool:n1/000009.seg/0/4",  # no such segment
-        "spool:n1/000001.seg/10/999",  # ends before
+        "spool:n1/00000009/0/4",  # no such segment
+        "spool:n1/00000001/10/999",  # ends before
         "spool:n1/../outside/0/7",  # out of the spool
         "spool:n1/..%2Foutside/0/7",
         "spool:../outside/0/7",
         "spool:n1//etc/passwd/0/7",
-        "spool:n1/000001.seg/-1/4",
-        "spool:n1/000001.seg/0/0",
+        "spool:n1/lock/0/7",
+        "spool:n1/id/0/7",
+        "spool:n1/00000001/-1/4",
+        "spool:n1/00000001/0/0",
         "object:never/0/4",
         "elsewhere:a/0/4",
         "",
     ],
 )
-async def test_a_place_that_holds_nothing_is_not_found(chunks: LocalChunkBytes, place: str):
+async def test_a_place_that_holds_nothing_is_not_found(chunks: PlacedBytes, place: str):
     with pytest.raises(NotFound):
         await chunks.read(place)
 
 
-async def test_an_object_place_cannot_leave_the_store(chunks: LocalChunkBytes):
+async def test_an_object_place_cannot_leave_the_store(chunks: PlacedBytes):
     with pytest.raises(InputUnusable):
         await chunks.read("object:../outside/0/7")
 
 
-async def test_another_nodes_spool_is_unavailable_and_says_which(chunks: LocalChunkBytes):
-    with pytest.raises(StoreUnavailable, match="node n2"):
-        await chunks.read("spool:n2/000001.seg/6/7")
+async def test_another_nodes_spool_is_away_and_says_which(chunks: PlacedBytes):
+    with pytest.raises(BytesAway, match="node n2"):
+        await chunks.read("spool:n2/00000001/6/7")
+
+
+async def test_lost_bytes_are_away_until_their_agent_has_sent_them_again(chunks: PlacedBytes):
+    with pytest.raises(BytesAway):
+        await chunks.read("lost:spool:n1/00000001/6/7")
 
 
 def test_a_place_is_read_into_its_parts():

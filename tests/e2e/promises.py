@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from coordinator.store.chunk_bytes import LocalChunkBytes
+from coordinator.store.chunk_bytes import PlacedBytes, SpoolFolders
 from coordinator.store.objects import LocalObjects
 from protos.segment import LANE_NAMES
 from tests.e2e.processes import wait_until
@@ -37,7 +37,7 @@ def check_chunks(stack: Stack, session_id: str, promised: Mapping[ChunkKey, byte
             assert after["start_ns"] >= before["end_ns"] - _OVERLAP_NS, "a time was sent twice"
     assert [row["place"] for row in rows if not row["is_stored"]] == []
     objects = LocalObjects(stack.data / "objects", base_url="http://127.0.0.1", secret=b"of no use here")
-    reader = LocalChunkBytes(node="local", spool=stack.data / "spool" / "local", objects=objects)
+    reader = PlacedBytes(spools=SpoolFolders(stack.data / "spool"), objects=objects)
 
     async def read_all() -> list[bytes]:
         return [await reader.read(row["place"]) for row in rows]

@@ -8,7 +8,7 @@ import datetime
 import ipaddress
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +156,13 @@ class Site:
         }
         return IngestSettings(**(values | changes))
 
-    def server(self, *, follow_ups: FollowUps | None = None, **changes: Any) -> LinkServer:
+    def server(
+        self,
+        *,
+        follow_ups: FollowUps | None = None,
+        living_nodes: Callable[[], Collection[str]] | None = None,
+        **changes: Any,
+    ) -> LinkServer:
         """A server that has not started."""
         return LinkServer(
             pool=self.pool,
@@ -165,6 +171,7 @@ class Site:
             identity=self.identity,
             settings=self.settings(**changes),
             follow_ups=follow_ups or FollowUps(after_chunk=hear, after_upload=prepare),
+            living_nodes=living_nodes,
             tls=self.certificates.tls,
         )
 

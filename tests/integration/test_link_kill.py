@@ -17,7 +17,7 @@ import pytest
 
 from agent.uplink.link import LinkClient
 from agent.uplink.outbox import Outbox
-from coordinator.store.chunk_bytes import LocalChunkBytes
+from coordinator.store.chunk_bytes import PlacedBytes, SpoolFolders
 from protos.clippy.v1 import media_pb2
 from tests.fakes.link_parts import QUICK, Site, eventually, lane_chunk, make_site, new_session_id
 
@@ -134,7 +134,7 @@ async def check_stored(site: Site, promised: dict[tuple[str, str, int], int]) ->
     assert await site.pool.fetchval("select count(*) from wanted_jobs") == sum(
         key[1] == "mic" for key in stored
     )
-    reader = LocalChunkBytes(node="n1", spool=site.folder / "spool" / "n1", objects=site.objects)
+    reader = PlacedBytes(spools=SpoolFolders(site.folder / "spool"), objects=site.objects)
     for key, index in promised.items():
         data = await reader.read(stored[key]["place"])
         assert data == lane_chunk(index, lane="mic" if key[1] == "mic" else "proxy", num_bytes=3000).payload

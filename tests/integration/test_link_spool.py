@@ -16,7 +16,7 @@ from coordinator.ingest.chunk_rows import Outcome
 from coordinator.ingest.records import Record, pack
 from coordinator.ingest.roll_up import RollUp, RollUpSettings
 from coordinator.ingest.server import LinkServer
-from coordinator.store.chunk_bytes import LocalChunkBytes
+from coordinator.store.chunk_bytes import PlacedBytes, SpoolFolders
 from protos.clippy.v1 import media_pb2
 from tests.fakes.link_parts import SECOND_NS, Site, eventually, lane_chunk, make_site, new_session_id
 
@@ -60,7 +60,7 @@ async def submit(
 
 
 async def payloads(site: Site) -> list[bytes]:
-    reader = LocalChunkBytes(node="n1", spool=site.folder / "spool" / "n1", objects=site.objects)
+    reader = PlacedBytes(spools=SpoolFolders(site.folder / "spool"), objects=site.objects)
     return [
         await reader.read(row["place"]) for row in await site.pool.fetch("select * from chunks order by seq")
     ]

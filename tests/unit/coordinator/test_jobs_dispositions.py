@@ -6,6 +6,7 @@ import pytest
 
 from coordinator.errors import (
     AudioUnusable,
+    BytesAway,
     DatabaseUnavailable,
     DiskFull,
     JobFailed,
@@ -27,6 +28,7 @@ from coordinator.model.jobs import Priority
         (StoreUnavailable("m"), Disposition.PAUSE, "store_unavailable"),
         (DatabaseUnavailable("m"), Disposition.PAUSE, "database_unavailable"),
         (DiskFull("m"), Disposition.PAUSE, "disk_full"),
+        (BytesAway("m"), Disposition.PUT_OFF, "bytes_away"),
         (AudioUnusable("m"), Disposition.FAIL, "audio_unusable"),
         (NotFound("m"), Disposition.FAIL, "not_found"),
         (JobFailed("cut", "m", retryable=True), Disposition.RETRY, "job_failed"),

@@ -10,6 +10,7 @@ CoordinatorError
 │   └── AlreadyRunning            another supervisor owns this data directory
 ├── InputUnusable                 what came from outside cannot be used; a retry will not help
 │   ├── MediaUnusable             a file cannot be probed, decoded or cut
+│   │   └── UploadDamaged         its bytes are not those that were sent; sent again they may be
 │   ├── AudioUnusable             a window of audio cannot be decoded
 │   ├── ChunkRefused              a chunk breaks the protocol, or its key is taken by other bytes
 │   ├── DeviceRefused             a device that is unknown, revoked, or of a closed account
@@ -92,6 +93,12 @@ class MediaUnusable(InputUnusable):
     """A media file cannot be probed, decoded or cut."""
 
     code = "media_unusable"
+
+
+class UploadDamaged(MediaUnusable):
+    """The bytes of an upload are not those that the agent has; it may send them again."""
+
+    code = "upload_damaged"
 
 
 class AudioUnusable(InputUnusable):

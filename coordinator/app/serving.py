@@ -107,7 +107,9 @@ def _link(installation: Installation, pool: asyncpg.Pool, node: Node, *, is_port
         ),
         follow_ups=FollowUps(
             after_chunk=steps.jobs_after_chunk,
-            after_upload=lambda request_id, is_press: [steps.preparation(request_id, is_press=is_press)],
+            after_upload=lambda request_id, is_press, num_attempts: [
+                steps.preparation(request_id, is_press=is_press, num_attempts=num_attempts)
+            ],
             after_press=_after_press(pool, is_exported=config.auto_export.are_presses_exported),
             after_end=lambda session_id: [steps.final_analysis(session_id)],
         ),

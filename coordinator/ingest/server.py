@@ -31,6 +31,7 @@ from coordinator.ingest.hellos import Hellos
 from coordinator.ingest.notices import LinkNotices
 from coordinator.ingest.recovery import RecoveryReport, recover
 from coordinator.ingest.roll_up import RollUp, RollUpSettings
+from coordinator.ingest.source_uploads import MAX_SOURCE_BYTES, PART_BYTES, SourceUploads
 from coordinator.ingest.spool import SEGMENT_BYTES, Spool
 from coordinator.ingest.stream import AgentStream, Context, StreamParts, StreamSettings
 from coordinator.ingest.transport import LinkTls, bearer_token, server_credentials, server_options
@@ -53,6 +54,7 @@ class IngestSettings:
         node: this process's name; unique among all that serve, part of every place in its spool.
         max_connection_age_s: a stream older than this, give or take a tenth, is asked to connect anew; None: never.
         max_user_pending_bytes, max_total_pending_bytes: received and not yet durable; beyond: RetryLater.
+        max_source_bytes, source_part_bytes: of one upload of full quality; a larger file than the second goes in parts.
         dead_peer_s: a stream that says nothing (agents send a heartbeat after 10 s of silence) is ended after so long.
         recheck_s: how often it is asked whether those that are connected still may be.
     """
@@ -62,7 +64,8 @@ class IngestSettings:
     max_segment_bytes: int = SEGMENT_BYTES
     max_user_pending_bytes: int = 32 * 1024 * 1024
     max_total_pending_bytes: int = 256 * 1024 * 1024
-    max_source_bytes: int = 2 * 1024 * 1024 * 1024
+    max_source_bytes: int = MAX_SOURCE_BYTES
+    source_part_bytes: int = PART_BYTES
     dead_peer_s: float = 25.0
     recheck_s: float = 30.0
     poll_s: float = 5.0
@@ -110,11 +113,14 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         self._rows = ChunkRows(jobs, follow_ups.after_chunk, lambda: {settings.node, *alive()})
         self.commits = GroupCommit(pool, self.spool, self._rows, settings=settings.group)
         self.roll_up = RollUp(pool, self.spool, store, settings=settings.roll_up)
+        sources = SourceUploads(
+            store, max_bytes=settings.max_source_bytes, part_bytes=settings.source_part_bytes
+        )
         self._parts = StreamParts(
             commits=self.commits,
             hellos=Hellos(pool, self._rows.living_nodes),
-            events=EventRows(pool, jobs, store, follow_ups),
-            downlink=Downlink(pool, store, max_source_bytes=settings.max_source_bytes),
+            events=EventRows(pool, jobs, sources, follow_ups),
+            downlink=Downlink(pool, store, sources),
             pending=PendingBytes(
                 max_user_bytes=settings.max_user_pending_bytes,
                 max_total_bytes=settings.max_total_pending_bytes,

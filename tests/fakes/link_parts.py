@@ -32,6 +32,7 @@ from coordinator.ingest.transport import LinkTls
 from coordinator.model.accounts import Principal
 from coordinator.model.chunks import ChunkRow
 from coordinator.model.jobs import NewJob, Queue
+from coordinator.ports import ObjectStore
 from coordinator.store.objects import LocalObjects
 
 SECOND_NS = 1_000_000_000
@@ -108,9 +109,10 @@ def hear(row: ChunkRow) -> Sequence[NewJob]:
     return [NewJob(queue=Queue.TRANSCRIPTION, key=f"stt:{row.session_id}:{row.lane}:{row.seq}", payload={})]
 
 
-def prepare(request_id: str, is_press: bool) -> Sequence[NewJob]:
+def prepare(request_id: str, is_press: bool, num_attempts: int) -> Sequence[NewJob]:
     """A job for each upload."""
-    return [NewJob(queue=Queue.VIDEO_PROCESSING, key=f"prep:{request_id}:{is_press}", payload={})]
+    key = f"prep:{request_id}:{is_press}:{num_attempts}"
+    return [NewJob(queue=Queue.VIDEO_PROCESSING, key=key, payload={})]
 
 
 class OneToken:
@@ -139,7 +141,7 @@ class Site:
     folder: Path
     pool: asyncpg.Pool
     certificates: Certificates
-    objects: LocalObjects
+    objects: ObjectStore
     port: int = 0
     identity: OneToken = dataclasses.field(default_factory=OneToken)
 
@@ -196,10 +198,10 @@ class Site:
         )
 
 
-async def make_site(folder: Path, pool: asyncpg.Pool) -> Site:
-    """A site in an empty folder."""
+async def make_site(folder: Path, pool: asyncpg.Pool, objects: ObjectStore | None = None) -> Site:
+    """A site in an empty folder; without `objects` its signed addresses lead nowhere."""
     await JobTable().create(pool)
-    objects = LocalObjects(folder / "objects", base_url="http://127.0.0.1:9", secret=b"x" * 32)
+    objects = objects or LocalObjects(folder / "objects", base_url="http://127.0.0.1:9", secret=b"x" * 32)
     return Site(folder=folder, pool=pool, certificates=make_certificates(folder), objects=objects)
 
 

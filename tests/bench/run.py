@@ -32,6 +32,7 @@ BENCHES = {
     "capture": "what recording costs and loses, beside ffmpeg and OBS",
     "clip": "from the press to a closed file, and how exact it is, beside OBS and ffmpeg -c copy",
     "ring": "what the buffer costs, and what a kill -9 loses, beside a buffer in memory",
+    "ingest": "ten thousand agents on one server, a herd of them, and faults, beside a WebSocket server",
     "sync": "six hours with a sound device whose clock runs off",
 }
 

@@ -1,0 +1,37 @@
+"""Bench `ingest`: what ten thousand agents cost, what a herd of them does, and what faults lose.
+
+The parts are in ingest_load.py, ingest_herd.py and ingest_faults.py; each takes under ten minutes.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from tests.bench.measure import CannotMeasure, Result
+
+PARTS = ("load", "herd", "faults")
+
+
+def run(result: Result, parts: tuple[str, ...], *, scale: float = 1.0) -> None:
+    """Measure; `scale` shortens it for a test."""
+    if sys.platform != "linux":
+        raise CannotMeasure("processes are measured by /proc, and driven by epoll: Linux only")
+    # Each part has needs of its own: what one lacks must not keep the others from running.
+    if "load" in parts:
+        from tests.bench.ingest_load import run_load
+
+        run_load(result, scale)
+    if "herd" in parts:
+        from tests.bench.ingest_herd import run_herd
+
+        run_herd(result, scale)
+    if "faults" in parts:
+        _faults(result, scale)
+
+
+def _faults(result: Result, scale: float) -> None:
+    try:
+        from tests.bench.ingest_faults import run_faults
+    except ModuleNotFoundError as exc:
+        raise CannotMeasure(f"the part faults is not here: {exc}") from exc
+    run_faults(result, scale)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from coordinator.identity.pairing import Pairings
     from coordinator.identity.tokens import AccessTokens
+    from coordinator.ops.certificates import ServerCertificate
     from coordinator.ops.shown_certificate import FileCertificate, OwnCertificate
     from coordinator.ports import ObjectStore
     from coordinator.speech.choose import SpeechSpec
@@ -110,12 +111,10 @@ class Installation:
         Raises:
             EnvironmentProblem: Our own cannot be read or made.
         """
-        from coordinator.ops.certificates import load_certificates
-
         chosen = self.config.tls
         if chosen.certificate_file:
             return Path(chosen.certificate_file), Path(chosen.key_file)
-        own = load_certificates(self.data, names=self.config.tls.names)
+        own = self._own_certificates()
         return own.certificate_path, own.key_path
 
     def internal_secret(self) -> bytes:
@@ -132,10 +131,13 @@ class Installation:
 
     def trusted_files(self) -> list[Path]:
         """Certificates that other machines of this installation may show, beside those the system trusts."""
+        own = [self._own_certificates().ca_path]
+        return own + [Path(name) for name in (self.config.tls.certificate_file,) if name]
+
+    def _own_certificates(self) -> ServerCertificate:
         from coordinator.ops.certificates import load_certificates
 
-        own = [load_certificates(self.data, names=self.config.tls.names).ca_path]
-        return own + [Path(name) for name in (self.config.tls.certificate_file,) if name]
+        return load_certificates(self.data, names=self.config.tls.names)
 
     def local_objects(self) -> LocalObjects:
         """Objects as files of this directory, with signed addresses of our own."""

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import asyncpg
     import grpc
 
+    from coordinator.ingest.listener import LinkTls
     from coordinator.ingest.server import LinkServer
-    from coordinator.ingest.transport import LinkTls
     from coordinator.ops.shown_certificate import FileCertificate, OwnCertificate, Shown
     from coordinator.ports import Authenticator
 
@@ -131,7 +131,7 @@ def _authenticator(installation: Installation, pool: asyncpg.Pool) -> Authentica
 
 
 def _link_tls(installation: Installation, certificate: OwnCertificate | FileCertificate) -> LinkTls:
-    from coordinator.ingest.transport import LinkTls
+    from coordinator.ingest.listener import LinkTls
     from coordinator.ops.shown_certificate import read_client_ca
 
     client_ca_file = installation.config.tls.client_ca_file

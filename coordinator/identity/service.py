@@ -74,7 +74,6 @@ def _answers(
             if isinstance(exc, DatabaseUnavailable):
                 log.warning("identity_delayed", problem=str(exc))
             await context.abort(code, str(exc)[:300])
-            raise
 
     return answered
 

@@ -20,7 +20,7 @@ import grpc
 import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from coordinator.errors import CoordinatorError, PortBusy
+from coordinator.errors import CoordinatorError
 from coordinator.ingest.admission import PendingBytes
 from coordinator.ingest.chunk_rows import ChunkRows, spool_prefixes
 from coordinator.ingest.database import fetch
@@ -28,13 +28,14 @@ from coordinator.ingest.downlink import Downlink
 from coordinator.ingest.events import EventRows, FollowUps
 from coordinator.ingest.group_commit import GroupCommit, GroupSettings
 from coordinator.ingest.hellos import Hellos
+from coordinator.ingest.listener import LinkTls, Listener
 from coordinator.ingest.notices import LinkNotices
 from coordinator.ingest.recovery import RecoveryReport, recover
 from coordinator.ingest.roll_up import RollUp, RollUpSettings
 from coordinator.ingest.source_uploads import MAX_SOURCE_BYTES, PART_BYTES, SourceUploads
 from coordinator.ingest.spool import SEGMENT_BYTES, Spool
 from coordinator.ingest.stream import AgentStream, Context, StreamParts, StreamSettings
-from coordinator.ingest.transport import LinkTls, bearer_token, server_credentials, server_options
+from coordinator.ingest.transport import bearer_token, server_options
 from coordinator.model.accounts import Principal
 from coordinator.policy.reconnect import drain_delay_ms, leave_at_s
 from coordinator.policy.roles import Action, may
@@ -106,8 +107,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         self._settings = settings
         self._pool = pool
         self._identity = identity
-        self._tls = tls
-        self._more_services = more_services
+        self._is_tls = tls is not None
         self.spool = Spool(settings.spool_folder, settings.node, max_segment_bytes=settings.max_segment_bytes)
         alive = living_nodes or (lambda: ())
         self._rows = ChunkRows(jobs, follow_ups.after_chunk, lambda: {settings.node, *alive()})
@@ -132,7 +132,19 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         self._streams: dict[AgentStream, float] = {}
         self._by_session: dict[str, set[AgentStream]] = {}
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
-        self._server: grpc.aio.Server | None = None
+        self._listener = Listener(
+            options=server_options(
+                dead_peer_s=settings.dead_peer_s,
+                is_port_shared=settings.is_port_shared,
+                max_connection_age_s=settings.max_connection_age_s,
+            ),
+            services=[
+                lambda server: link_pb2_grpc.add_LinkServicer_to_server(self, server),
+                lambda server: health_pb2_grpc.add_HealthServicer_to_server(self._health, server),
+                *more_services,
+            ],
+            tls=tls,
+        )
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
         self._all_left = asyncio.Event()
@@ -156,7 +168,8 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         try:
             self.recovery = await recover(self._pool, self.spool, self._rows)
             self.commits.start()
-            port = await self._listen(address)
+            port = await self._listener.start(address)
+            await self._health.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
         except BaseException:
             await self.commits.stop()
             self.spool.close()
@@ -175,7 +188,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             asyncio.create_task(self._sweep(), name="link-sweep"),
             asyncio.create_task(self.roll_up.run(self._stopping), name="roll-up"),
         ]
-        log.info("link_listening", port=port, node=self._settings.node, is_tls=self._tls is not None)
+        log.info("link_listening", port=port, node=self._settings.node, is_tls=self._is_tls)
         return port
 
     async def nodes_gone(self, nodes: Collection[str]) -> None:
@@ -205,9 +218,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
     async def stop(self) -> None:
         """Drain, then close everything. Twice is once."""
         await self.drain()
-        if self._server is not None:
-            await self._server.stop(1.0)
-            self._server = None
+        await self._listener.stop(1.0)
         await self.commits.stop()
         self._stopping.set()
         for task in self._tasks:
@@ -247,32 +258,6 @@ class LinkServer(link_pb2_grpc.LinkServicer):
                     del self._by_session[session_id]
             if not self._streams:
                 self._all_left.set()
-
-    async def _listen(self, address: str) -> int:
-        server = grpc.aio.server(
-            options=server_options(
-                dead_peer_s=self._settings.dead_peer_s,
-                is_port_shared=self._settings.is_port_shared,
-                max_connection_age_s=self._settings.max_connection_age_s,
-            )
-        )
-        link_pb2_grpc.add_LinkServicer_to_server(self, server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        for register in self._more_services:
-            register(server)
-        try:
-            if self._tls is None:
-                port = server.add_insecure_port(address)
-            else:
-                port = server.add_secure_port(address, server_credentials(self._tls))
-        except RuntimeError as exc:
-            raise PortBusy(f"cannot listen on {address} for agents: {exc}; set listen.grpc") from exc
-        if port == 0:
-            raise PortBusy(f"cannot listen on {address} for agents: it is in use; set listen.grpc")
-        await server.start()
-        self._server = server
-        await self._health.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
-        return port
 
     async def _principal_of(self, context: Context) -> Principal:
         """Who speaks; ends the call where nobody does."""
@@ -314,7 +299,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             stream.look_again()
 
     async def _sweep(self) -> None:
-        """End streams that fell silent or whose account or device may no longer speak."""
+        """Look for a renewed certificate; end streams that fell silent or whose account or device may speak no more."""
         checked_s = time.monotonic()
         while True:
             age_s = self._settings.max_connection_age_s or 50.0
@@ -327,6 +312,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
                     stream.end(grpc.StatusCode.DEADLINE_EXCEEDED, "nothing was heard from the agent")
                 elif now_s >= leaves_s:
                     stream.retry_later("connect anew, perhaps elsewhere", delay_ms=random.randrange(1000))
+            await self._listener.look()
             if now_s - checked_s >= self._settings.recheck_s:
                 checked_s = now_s
                 await self._recheck()

@@ -1,28 +1,10 @@
-"""The gRPC server's options, certificates, and the token that a call carries."""
+"""The gRPC server's options, and the token that a call carries."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Collection
-
-import grpc
+from collections.abc import Collection
 
 from protos.segment import MAX_MESSAGE_BYTES
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class LinkTls:
-    """The server's certificate chain and its key, both PEM.
-
-    Attributes:
-        client_ca: authorities, PEM; agents must show a certificate of one of them. Empty: none is asked for.
-        renewed: asked before each handshake, by a thread of gRPC's own: what to show from now on; None: no change.
-    """
-
-    certificate: bytes
-    key: bytes
-    client_ca: bytes = b""
-    renewed: Callable[[], LinkTls | None] = lambda: None
 
 
 def server_options(
@@ -58,24 +40,6 @@ def server_options(
         options.append(("grpc.max_connection_age_ms", int(max_connection_age_s * 2000)))
         options.append(("grpc.max_connection_age_grace_ms", 10_000))
     return options
-
-
-def server_credentials(tls: LinkTls) -> grpc.ServerCredentials:
-    """What gRPC shows to those who connect; a renewed certificate is taken up with the next connection."""
-
-    def configuration(shown: LinkTls) -> grpc.ServerCertificateConfiguration:
-        pairs = [(shown.key, shown.certificate)]
-        return grpc.ssl_server_certificate_configuration(pairs, shown.client_ca or None)
-
-    def fetch() -> grpc.ServerCertificateConfiguration | None:
-        renewed = tls.renewed()
-        return None if renewed is None else configuration(renewed)
-
-    return grpc.dynamic_ssl_server_credentials(
-        configuration(tls),
-        fetch,  # type: ignore[arg-type]  # None is allowed; the stubs do not say so
-        require_client_authentication=bool(tls.client_ca),
-    )
 
 
 def bearer_token(metadata: Collection[tuple[str, str | bytes]]) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coordinator.errors import EnvironmentProblem, InputUnusable
+from coordinator.ops.lock import brief_lock
 from coordinator.ops.private_files import write_private
 
 if TYPE_CHECKING:
@@ -126,15 +127,15 @@ def _load(folder: Path, names: list[x509.GeneralName], now: datetime.datetime) -
 
     ca_path, ca_key_path = folder / "ca.pem", folder / "ca.key"
     server_path, server_key_path = folder / "server.pem", folder / "server.key"
-    # The certificate is written last: where it is, its key is.
-    if not ca_path.exists():
-        _make_authority(ca_path, ca_key_path, now)
-    authority = x509.load_pem_x509_certificate(ca_path.read_bytes())
-    found = _good_pair(server_path, server_key_path, authority, names, now)
-    if found is None:
-        # Returned as made, not as read again: another process may be making one too.
-        found = _make_server(server_path, server_key_path, authority, _load_key(ca_key_path), names, now)
-    server, key = found
+    # One process makes them; the others find them made.
+    with brief_lock(folder / "lock"):
+        # The certificate is written last: where it is, its key is.
+        if not ca_path.exists():
+            _make_authority(ca_path, ca_key_path, now)
+        authority = x509.load_pem_x509_certificate(ca_path.read_bytes())
+        server, key = _good_pair(server_path, server_key_path, authority, names, now) or _make_server(
+            server_path, server_key_path, authority, _load_key(ca_key_path), names, now
+        )
     ca_pem = _pem(authority)
     return ServerCertificate(
         ca_path=ca_path,

@@ -1,7 +1,7 @@
 """The certificate that is shown to those who connect, and when it changes: our own authority's, or an operator's files.
 
-Asked before every handshake, from threads of gRPC's own: a look at the files' dates costs some microseconds, and only
-what has changed is read. What cannot be used is told once, and what was shown before goes on being shown.
+Asked every few seconds, from any thread: a look at the files' dates costs some microseconds, and only what has changed
+is read. What cannot be used is told once, and what was shown before goes on being shown.
 """
 
 from __future__ import annotations
@@ -135,17 +135,18 @@ def _date(path: Path) -> tuple[int, int, int] | None:
 
 def _read_pair(certificate: Path, key: Path) -> Shown:
     from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
 
     try:
         chain, key_pem = certificate.read_bytes(), key.read_bytes()
-        leaf = x509.load_pem_x509_certificates(chain)[0]
+        public = x509.load_pem_x509_certificates(chain)[0].public_key()
         private = serialization.load_pem_private_key(key_pem, password=None)
-    except (OSError, ValueError, TypeError) as exc:
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as exc:
         raise EnvironmentProblem(
             f"tls.certificate_file {certificate} and tls.key_file {key} cannot be used: {exc}; give PEM files, the key "
             f"without a passphrase"
         ) from exc
-    if private.public_key() != leaf.public_key():
+    if private.public_key() != public:
         raise EnvironmentProblem(f"tls.key_file {key} is not the key of tls.certificate_file {certificate}")
     return Shown(chain=chain, key=key_pem)

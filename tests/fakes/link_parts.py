@@ -25,10 +25,10 @@ from agent.uplink.link_stream import LinkHooks, LinkSettings
 from agent.uplink.outbox import Outbox
 from coordinator.ingest.events import FollowUps
 from coordinator.ingest.group_commit import GroupSettings
+from coordinator.ingest.listener import LinkTls
 from coordinator.ingest.roll_up import RollUpSettings
 from coordinator.ingest.server import IngestSettings, LinkServer
 from coordinator.ingest.stream import StreamSettings
-from coordinator.ingest.transport import LinkTls
 from coordinator.model.accounts import Principal
 from coordinator.model.chunks import ChunkRow
 from coordinator.model.jobs import NewJob, Queue

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from coordinator.ingest.events import FollowUps
 from coordinator.ingest.group_commit import GroupSettings
+from coordinator.ingest.listener import LinkTls
 from coordinator.ingest.roll_up import RollUpSettings
 from coordinator.ingest.server import IngestSettings, LinkServer
 from coordinator.ingest.stream import StreamSettings
-from coordinator.ingest.transport import LinkTls
 from coordinator.store.connect import connect
 from coordinator.store.objects import LocalObjects
 from tests.fakes.link_parts import JobTable, OneToken, hear, prepare

@@ -80,6 +80,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     Attributes:
         free_streams, pro_streams, business_streams: agents connected at once.
         free_bytes_per_s, ...: taken from one account over the link, averaged over a minute.
+        chunks_per_s: taken from one account at its fastest, so that a burst leaves room for others.
         pending_bytes, total_pending_bytes: received and not yet durable, of one account and of all in a process.
     """
 
@@ -89,8 +90,20 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     free_bytes_per_s: int = 100_000
     pro_bytes_per_s: int = 500_000
     business_bytes_per_s: int = 2_000_000
+    chunks_per_s: int = 32
     pending_bytes: int = 32 * 1024**2
     total_pending_bytes: int = 256 * 1024**2
+
+
+NO_LIMITS = Limits(
+    free_streams=0,
+    pro_streams=0,
+    business_streams=0,
+    free_bytes_per_s=0,
+    pro_bytes_per_s=0,
+    business_bytes_per_s=0,
+    chunks_per_s=0,
+)
 
 
 class Serve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -89,6 +89,7 @@ def _link(installation: Installation, pool: asyncpg.Pool, node: Node, *, is_port
     from coordinator.ingest.roll_up import RollUpSettings
     from coordinator.ingest.server import IngestSettings, LinkServer
     from coordinator.jobs.engine import PgQueuerQueue
+    from coordinator.jobs.waiting import waiting_by_account
 
     config, certificate = installation.config, installation.certificate()
     return LinkServer(
@@ -99,6 +100,9 @@ def _link(installation: Installation, pool: asyncpg.Pool, node: Node, *, is_port
         settings=IngestSettings(
             node=node.name,
             spool_folder=installation.spool,
+            limits=config.limits,
+            max_user_pending_bytes=config.limits.pending_bytes,
+            max_total_pending_bytes=config.limits.total_pending_bytes,
             dead_peer_s=config.serve.dead_peer_s,
             drain_s=config.serve.drain_s,
             is_port_shared=is_port_shared,
@@ -116,6 +120,7 @@ def _link(installation: Installation, pool: asyncpg.Pool, node: Node, *, is_port
         living_nodes=node.registry.living,
         tls=_link_tls(installation, certificate),
         more_services=[_identity(installation, pool, certificate.shown)],
+        waiting=lambda: waiting_by_account(pool),
     )
 
 

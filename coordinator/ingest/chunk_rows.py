@@ -22,10 +22,14 @@ ChunkKey = tuple[str, int, int]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of a chunk: `fsynced`, `stored` (a duplicate of an object), `refused` for ever, or `later`."""
+    """What became of a chunk: `fsynced`, `stored` (a duplicate of an object), `refused` for ever, or `later`.
+
+    `delay_ms`: when to come back, where that is known better than by the stream's own rule.
+    """
 
     kind: Literal["fsynced", "stored", "refused", "later"]
     reason: str = ""
+    delay_ms: int | None = None
 
 
 FSYNCED = Outcome(kind="fsynced")

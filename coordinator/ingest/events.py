@@ -29,6 +29,8 @@ from protos.segment import LANE_NAMES
 log = structlog.get_logger(__name__)
 
 MAX_SEQ = 2**63 - 1
+MAX_MARKERS = 5_000
+MAX_GAPS = 10_000
 
 Effect: TypeAlias = "Callable[[asyncpg.Connection, str, MarkerRow], Awaitable[Sequence[NewJob]]]"
 
@@ -99,14 +101,21 @@ class EventRows:
         )
         values = (message.session_id, *dataclasses.astuple(marker))
         async with transaction(self._pool) as connection:
-            if await connection.fetch(SQL["add_marker"], *values):
+            if await connection.fetch(SQL["add_marker"], *values, MAX_MARKERS):
                 jobs = await self._follow_ups.after_press(connection, message.session_id, marker)
                 await self._enqueue(connection, jobs)
+            elif not await connection.fetch(SQL["has_marker"], message.session_id, marker.clip_id):
+                raise ChunkRefused(
+                    f"session {message.session_id} has {MAX_MARKERS} presses, the most there may be"
+                )
 
     async def gap(self, message: media_pb2.Gap) -> None:
         """Chunks that will never come."""
         if message.lane not in LANE_NAMES or not 0 <= message.first <= message.last <= MAX_SEQ:
             raise ChunkRefused(f"gap {message.first}..{message.last} of lane {message.lane} is not one")
+        [counted] = await fetch(self._pool, "count_gaps", message.session_id, MAX_GAPS)
+        if counted["num_gaps"] >= MAX_GAPS:
+            raise ChunkRefused(f"session {message.session_id} has {MAX_GAPS} gaps, the most there may be")
         reason = tidy(message.reason, 200)
         values = (message.session_id, message.lane, message.first, message.last, reason)
         await fetch(self._pool, "add_gap", *values)

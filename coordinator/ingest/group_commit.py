@@ -1,7 +1,8 @@
 """One writer that makes chunks durable in groups: append all, one fdatasync, one transaction, then the acks.
 
 A chunk's outcome is told only after its rows are committed. Owned by the loop: `submit` and the callbacks run
-there; the disk is written in a thread of its own, one group at a time, so the order is kept.
+there; the disk is written in a thread of its own, one group at a time, so the order of an account's chunks is kept.
+Accounts take turns, and while several send, none fills a group by itself.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -19,6 +21,7 @@ import structlog
 from coordinator.errors import DatabaseUnavailable, EnvironmentProblem
 from coordinator.ingest.chunk_rows import TAKEN, ChunkKey, ChunkRows, KnownChunk, Outcome, judge, known_chunks
 from coordinator.ingest.database import HeldConnection
+from coordinator.ingest.fair_queue import FairQueue
 from coordinator.ingest.places import SpoolPlace
 from coordinator.ingest.records import Record
 from coordinator.ingest.spool import Spool
@@ -29,6 +32,9 @@ log = structlog.get_logger(__name__)
 
 OnDone = Callable[[Outcome], None]
 _T = TypeVar("_T")
+_LEAST_SHARE_CHUNKS = 4
+_LEAST_SHARE_BYTES = 1_310_720
+_ACTIVE_S = 2.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +60,24 @@ class _Waiting:
         return self.chunk.session_id, self.chunk.lane, self.chunk.seq
 
 
+class _Shares:
+    """How much of a group each account has; a group of one account's flood would keep all others waiting."""
+
+    def __init__(self, settings: GroupSettings, num_active: int) -> None:
+        self._max_chunks = max(_LEAST_SHARE_CHUNKS, settings.max_group_chunks // max(1, num_active))
+        self._max_bytes = max(_LEAST_SHARE_BYTES, settings.max_group_bytes // max(1, num_active))
+        self._chunks: dict[str, int] = {}
+        self._bytes: dict[str, int] = {}
+        self.used_up: set[str] = set()
+
+    def count(self, owner: str, num_bytes: int) -> None:
+        """One more of this account is in the group."""
+        self._chunks[owner] = self._chunks.get(owner, 0) + 1
+        self._bytes[owner] = self._bytes.get(owner, 0) + num_bytes
+        if self._chunks[owner] >= self._max_chunks or self._bytes[owner] >= self._max_bytes:
+            self.used_up.add(owner)
+
+
 @dataclasses.dataclass(slots=True, kw_only=True)
 class GroupCounters:
     """What the writer has done; plain numbers for the metrics."""
@@ -76,7 +100,8 @@ class GroupCommit:
         self._spool = spool
         self._rows = rows
         self._settings = settings or GroupSettings()
-        self._queue: asyncio.Queue[_Waiting | None] = asyncio.Queue()
+        self._queue: FairQueue[_Waiting] = FairQueue()
+        self._seen_s: OrderedDict[str, float] = OrderedDict()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
         self._task: asyncio.Task[None] | None = None
         self._is_stopping = False
@@ -90,14 +115,16 @@ class GroupCommit:
         """Finish what was submitted, then stop. Twice is once."""
         self._is_stopping = True
         if self._task is not None:
-            self._queue.put_nowait(None)
+            self._queue.wake()
             await self._task
             self._task = None
         await self._connection.give_back()
         self._thread.shutdown(wait=True)
 
-    def submit(self, chunk: media_pb2.Chunk, on_done: OnDone, *, is_fresh: bool = False) -> None:
-        """Make a checked chunk durable; `on_done` is called on the loop when its outcome is known.
+    def submit(
+        self, chunk: media_pb2.Chunk, on_done: OnDone, *, owner: str = "", is_fresh: bool = False
+    ) -> None:
+        """Make a checked chunk of `owner` durable; `on_done` is called on the loop when its outcome is known.
 
         Args:
             is_fresh: nothing speaks for it being here already, so it is written without asking. Should it be here all
@@ -105,10 +132,15 @@ class GroupCommit:
         """
         if self._task is None or self._is_stopping or self._task.done():
             on_done(Outcome(kind="later", reason="the coordinator is stopping"))
-        elif self._queue.qsize() >= self._settings.max_waiting:
-            on_done(Outcome(kind="later", reason=f"{self._queue.qsize()} chunks wait already"))
-        else:
-            self._queue.put_nowait(_Waiting(chunk=chunk, on_done=on_done, is_fresh=is_fresh))
+            return
+        newcomer = _Waiting(chunk=chunk, on_done=on_done, is_fresh=is_fresh)
+        if len(self._queue) >= self._settings.max_waiting:
+            full = Outcome(kind="later", reason=f"{len(self._queue)} chunks wait already")
+            displaced = self._queue.pop_longest(owner)
+            self._tell(displaced or newcomer, full)
+            if displaced is None:
+                return
+        self._queue.put(owner, newcomer)
 
     async def _run(self) -> None:
         is_open = True
@@ -124,25 +156,35 @@ class GroupCommit:
                 self._finish(group, Outcome(kind="later", reason=f"internal error: {type(exc).__name__}"))
 
     async def _gather(self) -> tuple[list[_Waiting], bool]:
-        first = await self._queue.get()
-        if first is None:
-            return [], False
-        group = [first]
-        size_bytes = len(first.chunk.payload)
+        await self._queue.wait()
+        group: list[_Waiting] = []
+        size_bytes = 0
         deadline_s = time.monotonic() + self._settings.gather_s
+        shares = _Shares(self._settings, self._num_active())
         while size_bytes < self._settings.max_group_bytes and len(group) < self._settings.max_group_chunks:
-            if self._queue.empty():
-                remaining_s = deadline_s - time.monotonic()
-                if remaining_s <= 0:
-                    break
-                await asyncio.sleep(remaining_s)
+            taken = self._queue.take(shares.used_up)
+            if taken is not None:
+                owner, item = taken
+                group.append(item)
+                size_bytes += len(item.chunk.payload)
+                shares.count(owner, len(item.chunk.payload))
+                self._seen_s[owner] = deadline_s
+                self._seen_s.move_to_end(owner)
                 continue
-            item = self._queue.get_nowait()
-            if item is None:
-                return group, False
-            group.append(item)
-            size_bytes += len(item.chunk.payload)
+            if self._is_stopping:
+                return group, len(self._queue) > 0
+            remaining_s = deadline_s - time.monotonic()
+            if remaining_s <= 0:
+                break
+            await asyncio.sleep(remaining_s)
         return group, True
+
+    def _num_active(self) -> int:
+        """Accounts that wait here or did a moment ago."""
+        oldest_s = time.monotonic() - _ACTIVE_S
+        while self._seen_s and next(iter(self._seen_s.values())) < oldest_s:
+            self._seen_s.popitem(last=False)
+        return max(len(self._seen_s), self._queue.num_owners)
 
     async def _commit(self, group: Sequence[_Waiting]) -> None:
         firsts: dict[ChunkKey, _Waiting] = {}

@@ -56,10 +56,19 @@ where session_id = $1 and ended_at is null
 returning session_id
 
 -- name: add_marker
--- A press.
-insert into markers (session_id, clip_id, at_ns, start_ns, end_ns) values ($1, $2, $3, $4, $5)
+-- A press, if the session has fewer than `$6`.
+insert into markers (session_id, clip_id, at_ns, start_ns, end_ns) select $1, $2, $3, $4, $5
+where (select count(*) from markers where session_id = $1) < $6
 on conflict do nothing
 returning clip_id
+
+-- name: has_marker
+-- Is this press known?
+select clip_id from markers where session_id = $1 and clip_id = $2
+
+-- name: count_gaps
+-- How many gaps a session has, up to `$2`.
+select count(*) as num_gaps from (select from gaps where session_id = $1 limit $2) as counted
 
 -- name: add_gap
 -- Chunks that will never come; a longer report of the same gap replaces it.

@@ -7,6 +7,7 @@ ends a segment: it is the torn tail of a crash.
 from __future__ import annotations
 
 import dataclasses
+import os
 import struct
 import zlib
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ MAX_CONTENT_TYPE_BYTES = 100
 # magic, header bytes, lane, payload bytes, crc32, session, seq, start, end, sha256, content type's bytes
 _HEADER = struct.Struct("<4sHHII16sQqq32sB")
 _CRC_OFFSET = 12
+_MAX_LANE = 2**15 - 1  # PostgreSQL's smallint and bigint
+_MAX_SEQ = 2**63 - 1
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,16 @@ class PlacedRecord:
     length: int
 
 
+def is_writable(record: Record) -> bool:
+    """Can a row hold it? What we wrote can; a whole record that cannot was written by something else."""
+    return (
+        record.lane <= _MAX_LANE
+        and record.seq <= _MAX_SEQ
+        and record.content_type.isascii()
+        and record.content_type.isprintable()
+    )
+
+
 def pack(record: Record, payload: bytes) -> tuple[bytes, bytes]:
     """Return header and payload, to be written one after the other."""
     content_type = record.content_type.encode("ascii")
@@ -59,7 +72,11 @@ def pack(record: Record, payload: bytes) -> tuple[bytes, bytes]:
 
 
 def scan(file: BinaryIO, offset: int) -> Iterator[PlacedRecord]:
-    """Yield whole records from `offset` on; stops at the first that is not, or at the end of the file."""
+    """Yield whole records from `offset` on; stops at the first that is not, or at the end of the file.
+
+    Never reads more than a record at once, nor past the end, whatever its lengths say.
+    """
+    end = file.seek(0, os.SEEK_END)
     file.seek(offset)
     while True:
         fixed = file.read(_HEADER.size)
@@ -69,6 +86,8 @@ def scan(file: BinaryIO, offset: int) -> Iterator[PlacedRecord]:
             _HEADER.unpack(fixed)
         )
         if magic != MAGIC or header_bytes != _HEADER.size + num_type or payload_bytes > MAX_PAYLOAD_BYTES:
+            return
+        if offset + header_bytes + payload_bytes > end:
             return
         content_type = file.read(num_type)
         payload = file.read(payload_bytes)

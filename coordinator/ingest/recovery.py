@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Sequence
 from itertools import islice
 
 import asyncpg
@@ -17,7 +16,7 @@ import structlog
 from coordinator.ingest.chunk_rows import ChunkRows
 from coordinator.ingest.database import SQL, fetch, transaction
 from coordinator.ingest.places import SpoolPlace, parse_place
-from coordinator.ingest.records import PlacedRecord, scan
+from coordinator.ingest.records import PlacedRecord, is_writable, scan
 from coordinator.ingest.spool import Spool
 from coordinator.model.chunks import ChunkRow
 
@@ -49,11 +48,12 @@ async def recover(pool: asyncpg.Pool, spool: Spool, rows: ChunkRows) -> Recovery
     num_readded = num_torn_bytes = num_lost = 0
     for segment in segments:
         indexed_end = indexed_ends.get(segment, 0)
-        records, whole_end, size_bytes = await asyncio.to_thread(_scan_segment, spool, segment, indexed_end)
+        size_bytes = spool.path(segment).stat().st_size
+        whole_end, num_found = await _readd_segment(pool, spool, rows, segment, min(indexed_end, size_bytes))
+        num_readded += num_found
         if size_bytes > whole_end >= indexed_end:
             await asyncio.to_thread(spool.truncate, segment, whole_end)
             num_torn_bytes += size_bytes - whole_end
-        num_readded += await _readd(pool, spool, rows, segment, records)
         if size_bytes < indexed_end:
             num_lost += await _lose(pool, spool, segment, size_bytes)
     for segment in set(indexed_ends) - set(segments):
@@ -68,30 +68,31 @@ async def recover(pool: asyncpg.Pool, spool: Spool, rows: ChunkRows) -> Recovery
     return report
 
 
-def _scan_segment(spool: Spool, segment: int, indexed_end: int) -> tuple[list[PlacedRecord], int, int]:
-    """Return the records past `indexed_end`, where they end, and the size of the file."""
-    path = spool.path(segment)
-    size_bytes = path.stat().st_size
-    with path.open("rb") as file:
-        records = list(scan(file, indexed_end))
-    whole_end = records[-1].offset + records[-1].length if records else min(indexed_end, size_bytes)
-    return records, whole_end, size_bytes
+async def _readd_segment(
+    pool: asyncpg.Pool, spool: Spool, rows: ChunkRows, segment: int, indexed_end: int
+) -> tuple[int, int]:
+    """Add rows for the records past `indexed_end`; returns where whole records end, and how many rows were added.
 
-
-async def _readd(
-    pool: asyncpg.Pool, spool: Spool, rows: ChunkRows, segment: int, records: Sequence[PlacedRecord]
-) -> int:
-    num_readded = 0
-    waiting = iter(records)
-    while batch := list(islice(waiting, _ROWS_AT_ONCE)):
-        # One key once: of two copies the later one was written because the first was not acknowledged.
-        unique = {(item.record.session_id, item.record.lane, item.record.seq): item for item in batch}
-        async with transaction(pool) as connection:
-            outcomes = await rows.write(
-                connection, [_row(spool.node, segment, item) for item in unique.values()]
-            )
-        num_readded += sum(outcome.kind == "fsynced" for outcome in outcomes.values())
-    return num_readded
+    Some records at a time: a segment of tiny ones has more of them than memory should hold.
+    """
+    num_readded, whole_end = 0, indexed_end
+    with spool.path(segment).open("rb") as file:
+        found = scan(file, indexed_end)
+        while batch := await asyncio.to_thread(lambda: list(islice(found, _ROWS_AT_ONCE))):
+            whole_end = batch[-1].offset + batch[-1].length
+            writable = [item for item in batch if is_writable(item.record)]
+            if len(writable) < len(batch):
+                log.warning(
+                    "spooled_records_unusable", segment=segment, num_records=len(batch) - len(writable)
+                )
+            # One key once: of two copies the later one was written because the first was not acknowledged.
+            unique = {(item.record.session_id, item.record.lane, item.record.seq): item for item in writable}
+            async with transaction(pool) as connection:
+                outcomes = await rows.write(
+                    connection, [_row(spool.node, segment, item) for item in unique.values()]
+                )
+            num_readded += sum(outcome.kind == "fsynced" for outcome in outcomes.values())
+    return whole_end, num_readded
 
 
 def _row(node: str, segment: int, item: PlacedRecord) -> ChunkRow:

@@ -21,7 +21,9 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from coordinator.errors import CoordinatorError
+from coordinator.ingest.accounts import Accounts
 from coordinator.ingest.admission import PendingBytes
+from coordinator.ingest.backlog import Waiting, nothing_waits, watch_backlog
 from coordinator.ingest.chunk_rows import ChunkRows, spool_prefixes
 from coordinator.ingest.database import fetch
 from coordinator.ingest.downlink import Downlink
@@ -34,12 +36,14 @@ from coordinator.ingest.recovery import RecoveryReport, recover
 from coordinator.ingest.roll_up import RollUp, RollUpSettings
 from coordinator.ingest.source_uploads import MAX_SOURCE_BYTES, PART_BYTES, SourceUploads
 from coordinator.ingest.spool import SEGMENT_BYTES, Spool
-from coordinator.ingest.stream import AgentStream, Context, StreamParts, StreamSettings
+from coordinator.ingest.stream import AgentStream, Context, StreamParts
+from coordinator.ingest.stream_settings import StreamSettings
 from coordinator.ingest.transport import bearer_token, server_options
 from coordinator.model.accounts import Principal
 from coordinator.policy.reconnect import drain_delay_ms, leave_at_s
 from coordinator.policy.roles import Action, may
 from coordinator.ports import Authenticator, JobQueue, ObjectStore
+from coordinator.settings import NO_LIMITS, Limits
 from protos.clippy.v1 import link_pb2, link_pb2_grpc
 
 log = structlog.get_logger(__name__)
@@ -56,6 +60,7 @@ class IngestSettings:
         max_connection_age_s: a stream older than this, give or take a tenth, is asked to connect anew; None: never.
         max_user_pending_bytes, max_total_pending_bytes: received and not yet durable; beyond: RetryLater.
         max_source_bytes, source_part_bytes: of one upload of full quality; a larger file than the second goes in parts.
+        limits: what one account may use at once; its pending bytes are the two above.
         dead_peer_s: a stream that says nothing (agents send a heartbeat after 10 s of silence) is ended after so long.
         recheck_s: how often it is asked whether those that are connected still may be.
     """
@@ -67,6 +72,8 @@ class IngestSettings:
     max_total_pending_bytes: int = 256 * 1024 * 1024
     max_source_bytes: int = MAX_SOURCE_BYTES
     source_part_bytes: int = PART_BYTES
+    limits: Limits = NO_LIMITS
+    backlog_s: float = 5.0
     dead_peer_s: float = 25.0
     recheck_s: float = 30.0
     poll_s: float = 5.0
@@ -93,6 +100,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         living_nodes: Callable[[], Collection[str]] | None = None,
         tls: LinkTls | None = None,
         more_services: Sequence[Callable[[grpc.aio.Server], None]] = (),
+        waiting: Waiting = nothing_waits,
     ) -> None:
         """Nothing is opened yet.
 
@@ -102,6 +110,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             living_nodes: names of the nodes whose spools can still be read; None: this one alone.
             tls: None: plaintext, for tests on loopback only.
             more_services: each registers a service of its own on the same port.
+            waiting: how much of whose work waits to be heard; asked every `backlog_s`.
         """
         follow_ups = follow_ups or FollowUps()
         self._settings = settings
@@ -110,6 +119,8 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         self._is_tls = tls is not None
         self.spool = Spool(settings.spool_folder, settings.node, max_segment_bytes=settings.max_segment_bytes)
         alive = living_nodes or (lambda: ())
+        self._waiting = waiting
+        self._accounts = Accounts(settings.limits)
         self._rows = ChunkRows(jobs, follow_ups.after_chunk, lambda: {settings.node, *alive()})
         self.commits = GroupCommit(pool, self.spool, self._rows, settings=settings.group)
         self.roll_up = RollUp(pool, self.spool, store, settings=settings.roll_up)
@@ -125,6 +136,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
                 max_user_bytes=settings.max_user_pending_bytes,
                 max_total_bytes=settings.max_total_pending_bytes,
             ),
+            accounts=self._accounts,
             settings=settings.stream,
             on_session=lambda stream, session_id: self._by_session.setdefault(session_id, set()).add(stream),
         )
@@ -186,6 +198,10 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         self._tasks = [
             asyncio.create_task(notices.run(), name="link-notices"),
             asyncio.create_task(self._sweep(), name="link-sweep"),
+            asyncio.create_task(
+                watch_backlog(self._accounts, self._waiting, every_s=self._settings.backlog_s),
+                name="link-backlog",
+            ),
             asyncio.create_task(self.roll_up.run(self._stopping), name="roll-up"),
         ]
         log.info("link_listening", port=port, node=self._settings.node, is_tls=self._is_tls)

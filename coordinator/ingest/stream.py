@@ -19,17 +19,20 @@ import structlog
 from google.protobuf.message import DecodeError
 
 from coordinator.errors import ChunkRefused, CoordinatorError, DatabaseUnavailable
+from coordinator.ingest.accounts import Accounts, PutOff
+from coordinator.ingest.acks import ack_of, chunk_problem
 from coordinator.ingest.admission import PendingBytes
+from coordinator.ingest.checks import checked_id
 from coordinator.ingest.chunk_rows import Outcome
 from coordinator.ingest.downlink import Downlink
-from coordinator.ingest.events import MAX_SEQ, EventRows
+from coordinator.ingest.events import EventRows
 from coordinator.ingest.group_commit import GroupCommit
 from coordinator.ingest.held import Held
 from coordinator.ingest.hellos import Hellos
-from coordinator.ingest.records import MAX_CONTENT_TYPE_BYTES
+from coordinator.ingest.stream_settings import StreamSettings
 from coordinator.model.accounts import Principal
 from protos.clippy.v1 import link_pb2, media_pb2
-from protos.segment import PROTOCOL_VERSION, SegmentInvalid, check_chunk
+from protos.segment import PROTOCOL_VERSION
 
 log = structlog.get_logger(__name__)
 
@@ -37,17 +40,7 @@ Context = grpc.aio.ServicerContext[link_pb2.AgentMessage, link_pb2.CoordinatorMe
 _LONG_AGO = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 _OVERLAP = datetime.timedelta(seconds=60)
 _MAX_TOLD = 2000
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class StreamSettings:
-    """Bounds of one stream."""
-
-    max_in_flight: int = 8
-    retry_delay_ms: int = 3_000
-    flush_s: float = 3.0
-    refresh_retry_s: float = 2.0
-    max_invalid: int = 1000
+_SESSIONS_A_MESSAGE = 10
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -59,6 +52,7 @@ class StreamParts:
     events: EventRows
     downlink: Downlink
     pending: PendingBytes
+    accounts: Accounts
     settings: StreamSettings
     on_session: Callable[[AgentStream, str], None]
 
@@ -68,6 +62,7 @@ class AgentStream:
 
     def __init__(self, parts: StreamParts, context: Context, principal: Principal) -> None:
         self._parts = parts
+        self._account = parts.accounts.of(principal)
         self._context = context
         self.principal = principal
         self.user_id = principal.user_id
@@ -94,11 +89,18 @@ class AgentStream:
 
     async def run(self, requests: AsyncIterator[link_pb2.AgentMessage]) -> None:
         """Serve the stream until it ends."""
+        try:
+            self._account.connect(self)
+        except PutOff as exc:
+            await self._turn_away(exc)
+            return
         reader = asyncio.create_task(self._read(requests), name="link-read")
         try:
             await self._write()
         finally:
             reader.cancel()
+            self._account.leave(self)
+            self._account.gate.withdraw(self, "its stream has ended")
             with contextlib.suppress(asyncio.CancelledError):
                 await reader
         if self._end is not None:
@@ -126,7 +128,13 @@ class AgentStream:
         if self._later is None:
             delay_ms = self._parts.settings.retry_delay_ms if delay_ms is None else delay_ms
             self._later = link_pb2.RetryLater(delay_ms=delay_ms, reason=reason[:300])
+            self._account.gate.withdraw(self, reason)
             self._wake.set()
+
+    def replaced(self) -> None:
+        """The same agent has connected anew; this stream may be half-open."""
+        log.info("stream_replaced", agent_id=self.agent_id)
+        self.end(grpc.StatusCode.ABORTED, "this agent has connected anew; each needs an agent_id of its own")
 
     def end(self, code: grpc.StatusCode, reason: str) -> None:
         """End the stream with an error."""
@@ -135,13 +143,22 @@ class AgentStream:
         self._is_ended = True
         self._wake.set()
 
+    async def _turn_away(self, put_off: PutOff) -> None:
+        """Say when to come back, but not at once: whoever does not wait can at least not hurry."""
+        if not await self._account.tarry(self._wake, self._parts.settings.tarry_s):
+            await self._context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(put_off))
+        self._later = link_pb2.RetryLater(delay_ms=put_off.delay_ms, reason=str(put_off)[:300])
+        await self._leave()
+
     async def _read(self, requests: AsyncIterator[link_pb2.AgentMessage]) -> None:
         try:
             async for message in requests:
                 self.heard_s = time.monotonic()
                 if self._later is not None or self._is_ended:
-                    continue
+                    return
                 await self._take(message)
+        except PutOff as exc:
+            self.retry_later(str(exc), delay_ms=exc.delay_ms)
         except ChunkRefused as exc:
             log.warning("stream_refused", agent_id=self.agent_id, problem=str(exc))
             self.end(grpc.StatusCode.PERMISSION_DENIED, str(exc)[:300])
@@ -158,6 +175,10 @@ class AgentStream:
 
     async def _take(self, message: link_pb2.AgentMessage) -> None:
         kind = message.WhichOneof("kind")
+        if kind != "chunk":
+            cost = 1 + len(message.hello.sessions) / _SESSIONS_A_MESSAGE
+            if wait_s := self._account.message_wait_s(cost):
+                await asyncio.sleep(wait_s)
         if kind == "hello":
             await self._take_hello(message.hello)
         elif not self.agent_id:
@@ -169,7 +190,8 @@ class AgentStream:
             self._wake.set()
         elif kind is not None:
             try:
-                await self._take_event(kind, message)
+                async with self._account.writing:
+                    await self._take_event(kind, message)
             except ChunkRefused as exc:
                 # The agent sends its events at every connect: refusing the stream would lock it out for ever.
                 self._count_invalid(kind, str(exc))
@@ -178,6 +200,8 @@ class AgentStream:
         if self.agent_id:
             self.end(grpc.StatusCode.INVALID_ARGUMENT, "a second Hello on one stream")
             return
+        self._account.say_hello(self, checked_id("agent_id", hello.agent_id))
+        self._account.name_sessions([item.session_id for item in hello.sessions])
         greeting = await self._parts.hellos.hello(self.user_id, hello)
         self._remember_stored(greeting.held)
         for key, lane in greeting.held.items():
@@ -197,6 +221,7 @@ class AgentStream:
     async def _take_event(self, kind: str, message: link_pb2.AgentMessage) -> None:
         events = self._parts.events
         if kind == "session_started":
+            self._account.name_sessions([message.session_started.session_id])
             await self._parts.hellos.session_started(self.user_id, self.agent_id, message.session_started)
             self._add_session(message.session_started.session_id)
         elif kind == "session_ended":
@@ -216,7 +241,14 @@ class AgentStream:
     async def _take_chunk(self, chunk: media_pb2.Chunk) -> None:
         await self._slots.acquire()
         self._num_in_flight += 1
-        problem = self._chunk_problem(chunk)
+        gate, num_bytes = self._account.gate, len(chunk.payload)
+        while not gate.has_room(num_bytes):
+            self.heard_s = time.monotonic()  # it is we who do not listen
+            await asyncio.sleep(self._parts.settings.full_gate_s)
+        gate.offer(self, num_bytes, lambda: self._submit(chunk), lambda outcome: self._done(chunk, outcome))
+
+    def _submit(self, chunk: media_pb2.Chunk) -> None:
+        problem = chunk_problem(chunk, self.sessions)
         if problem:
             self._count_invalid("chunk", problem)
             self._done(chunk, Outcome(kind="refused", reason=problem))
@@ -235,23 +267,7 @@ class AgentStream:
         key = (chunk.session_id, chunk.lane)
         newest = self._newest.get(key, -1)
         self._newest[key] = max(newest, chunk.seq)
-        self._parts.commits.submit(chunk, done, is_fresh=chunk.seq > newest)
-
-    def _chunk_problem(self, chunk: media_pb2.Chunk) -> str:
-        """Why the chunk can never be taken; empty when it can."""
-        try:
-            check_chunk(chunk)
-            self._check_session(chunk.session_id)
-        except (SegmentInvalid, ChunkRefused) as exc:
-            return str(exc)
-        if chunk.seq > MAX_SEQ:
-            return f"seq {chunk.seq} is over {MAX_SEQ}"
-        content_type = chunk.content_type
-        if not (content_type.isascii() and content_type.isprintable() and content_type):
-            return f"content_type {content_type[:40]!r} is not printable ASCII"
-        if len(content_type) > MAX_CONTENT_TYPE_BYTES:
-            return f"content_type is longer than {MAX_CONTENT_TYPE_BYTES} characters"
-        return ""
+        self._parts.commits.submit(chunk, done, owner=self.user_id, is_fresh=chunk.seq > newest)
 
     def _add_session(self, session_id: str) -> None:
         self.sessions.add(session_id)
@@ -263,7 +279,7 @@ class AgentStream:
 
     def _count_invalid(self, kind: str, problem: str) -> None:
         self._num_invalid += 1
-        if self._num_invalid <= 10:
+        if self._account.may_log():
             log.warning("message_refused", agent_id=self.agent_id, kind=kind, problem=problem)
         if self._num_invalid > self._parts.settings.max_invalid:
             self.end(
@@ -274,7 +290,7 @@ class AgentStream:
         if outcome.kind == "later":
             self._num_in_flight -= 1
             self._slots.release()
-            self.retry_later(outcome.reason)
+            self.retry_later(outcome.reason, delay_ms=outcome.delay_ms)
             return
         # Only its key is needed from here on.
         key = media_pb2.Chunk(session_id=chunk.session_id, lane=chunk.lane, seq=chunk.seq)
@@ -309,26 +325,7 @@ class AgentStream:
         if not self._acks:
             return
         acks, self._acks = self._acks, []
-        ack = link_pb2.Ack()
-        lanes: Held = {}
-        for chunk, outcome in acks:
-            if outcome.kind == "refused":
-                ack.refused.add(
-                    session_id=chunk.session_id[:64],
-                    lane=chunk.lane,
-                    first=chunk.seq,
-                    last=chunk.seq,
-                    reason=outcome.reason[:200],
-                )
-                continue
-            lane = lanes.setdefault(
-                (chunk.session_id, chunk.lane),
-                media_pb2.LaneRanges(session_id=chunk.session_id, lane=chunk.lane),
-            )
-            ranges = lane.stored if outcome.kind == "stored" else lane.fsynced
-            ranges.add(first=chunk.seq, last=chunk.seq)
-        ack.held.extend(lanes.values())
-        await self._context.write(link_pb2.CoordinatorMessage(ack=ack))
+        await self._context.write(link_pb2.CoordinatorMessage(ack=ack_of(acks)))
         for _ in acks:
             self._num_in_flight -= 1
             self._slots.release()

@@ -38,3 +38,12 @@ delete from job_runs where key = any($1::text[]) and state = 'failed' returning 
 select pg_notify($1, json_build_object(
     'channel', $1::text, 'operation', 'update', 'sent_at', now(), 'table', 'pgqueuer',
     'type', 'table_changed_event')::text)
+
+-- name: waiting_by_account
+-- Chunks that are ready to be heard, by account, and of how many live sessions they are. From `$1` on: few are nobody's
+-- business. The key of such a job is `stt:SESSION:LANE:SEQ`.
+select s.user_id, count(*) as num_waiting,
+       count(distinct s.session_id) filter (where s.is_live) as num_live_sessions
+from pgqueuer q join sessions s on s.session_id = split_part(q.dedupe_key, ':', 2)
+where q.entrypoint = 'transcription' and q.status = 'queued' and q.execute_after <= now()
+group by s.user_id having count(*) > $1

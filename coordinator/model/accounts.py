@@ -76,3 +76,11 @@ class WaitingAgent:
     version: str
     made_at: datetime.datetime
     expires_at: datetime.datetime
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingWork:
+    """How many chunks of an account are ready to be heard and were not, and of how many live sessions they are."""
+
+    num_waiting: int
+    num_live_sessions: int

@@ -30,7 +30,6 @@ from coordinator.config import load_config
 from coordinator.errors import CoordinatorError
 from coordinator.model.accounts import Principal
 from coordinator.ops.certificates import ServerCertificate, load_certificates
-from coordinator.ops.tokens import load_token
 from coordinator.store.embedded import DATABASE, ROLE, EmbeddedPostgres
 from coordinator.store.migrate import migrate
 from tests.bench.measure import CannotMeasure, cpu_s, last_words, process_tree, rss_mib, running, wait_until
@@ -140,9 +139,6 @@ class Site:
         The one place that knows how an agent proves who it is.
         """
         installation = Installation(self.data, load_config(self.data, environment={}))
-        if not hasattr(installation, "access_tokens"):
-            # One account for all, until there are more.
-            return [load_token(self.data).text] * num
         self.fetch(_SEED, num)
         tokens = installation.access_tokens()
         return [

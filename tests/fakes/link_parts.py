@@ -23,12 +23,13 @@ from agent.uplink.channel import Coordinator
 from agent.uplink.link import LinkClient
 from agent.uplink.link_stream import LinkHooks, LinkSettings
 from agent.uplink.outbox import Outbox
+from coordinator.ingest.backlog import Waiting, nothing_waits
 from coordinator.ingest.events import FollowUps
 from coordinator.ingest.group_commit import GroupSettings
 from coordinator.ingest.listener import LinkTls
 from coordinator.ingest.roll_up import RollUpSettings
 from coordinator.ingest.server import IngestSettings, LinkServer
-from coordinator.ingest.stream import StreamSettings
+from coordinator.ingest.stream_settings import StreamSettings
 from coordinator.model.accounts import Principal
 from coordinator.model.chunks import ChunkRow
 from coordinator.model.jobs import NewJob, Queue
@@ -162,6 +163,7 @@ class Site:
         *,
         follow_ups: FollowUps | None = None,
         living_nodes: Callable[[], Collection[str]] | None = None,
+        waiting: Waiting = nothing_waits,
         **changes: Any,
     ) -> LinkServer:
         """A server that has not started."""
@@ -174,6 +176,7 @@ class Site:
             follow_ups=follow_ups or FollowUps(after_chunk=hear, after_upload=prepare),
             living_nodes=living_nodes,
             tls=self.certificates.tls,
+            waiting=waiting,
         )
 
     async def start(self, **changes: Any) -> LinkServer:

@@ -14,7 +14,7 @@ from coordinator.ingest.group_commit import GroupSettings
 from coordinator.ingest.listener import LinkTls
 from coordinator.ingest.roll_up import RollUpSettings
 from coordinator.ingest.server import IngestSettings, LinkServer
-from coordinator.ingest.stream import StreamSettings
+from coordinator.ingest.stream_settings import StreamSettings
 from coordinator.store.connect import connect
 from coordinator.store.objects import LocalObjects
 from tests.fakes.link_parts import JobTable, OneToken, hear, prepare

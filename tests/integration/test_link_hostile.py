@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,9 +17,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from coordinator.ingest.group_commit import GroupSettings
 from coordinator.ingest.server import LinkServer
 from protos.clippy.v1 import link_pb2, media_pb2
-from tests.fakes.link_parts import SECOND_NS, TOKEN, Site, eventually, make_site, new_session_id
-
-METHOD = "/clippy.v1.Link/Connect"
+from tests.fakes.link_parts import SECOND_NS, Site, eventually, make_site, new_session_id
+from tests.fakes.link_peers import Peer, channel, chunk, hello, still_serves
 
 
 @pytest.fixture
@@ -33,79 +31,6 @@ async def server(site: Site) -> AsyncIterator[LinkServer]:
     started = await site.start()
     yield started
     await started.stop()
-
-
-def channel(site: Site, **options: Any) -> grpc.aio.Channel:
-    ca = site.certificates.ca_path.read_bytes()
-    return grpc.aio.secure_channel(f"localhost:{site.port}", grpc.ssl_channel_credentials(ca), **options)
-
-
-class Peer:
-    """A stream that sends any bytes; a context manager."""
-
-    def __init__(self, site: Site, token: str = TOKEN, compression: Any = None) -> None:
-        self._channel = channel(site)
-        self.call = self._channel.stream_stream(METHOD)(
-            metadata=(("authorization", f"Bearer {token}"),), compression=compression
-        )
-
-    async def __aenter__(self) -> Peer:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.call.cancel()
-        await self._channel.close()
-
-    async def send(self, message: link_pb2.AgentMessage | bytes) -> None:
-        data = message if isinstance(message, bytes) else message.SerializeToString()
-        await asyncio.wait_for(self.call.write(data), 5)
-
-    async def hear(self) -> link_pb2.CoordinatorMessage:
-        data = await asyncio.wait_for(self.call.read(), 5)
-        assert isinstance(data, bytes), (
-            f"the stream ended: {await self.call.code()} {await self.call.details()}"
-        )
-        return link_pb2.CoordinatorMessage.FromString(data)
-
-    async def end(self) -> tuple[grpc.StatusCode, str]:
-        return await asyncio.wait_for(self.call.code(), 5), str(await self.call.details())
-
-    async def greet(self, *session_ids: str, agent_id: str = "agent-1") -> link_pb2.CoordinatorMessage:
-        await self.send(hello(*session_ids, agent_id=agent_id))
-        return await self.hear()
-
-
-def hello(*session_ids: str, agent_id: str = "agent-1") -> link_pb2.AgentMessage:
-    sessions = [
-        link_pb2.SessionStarted(session_id=session_id, started_unix_ms=1, is_live=True)
-        for session_id in session_ids
-    ]
-    return link_pb2.AgentMessage(
-        hello=link_pb2.Hello(agent_id=agent_id, protocol_version=1, sessions=sessions)
-    )
-
-
-def chunk(session_id: str, /, **changes: Any) -> link_pb2.AgentMessage:
-    payload = changes.get("payload", b"sound")
-    values: dict[str, Any] = {
-        "session_id": session_id,
-        "lane": media_pb2.LANE_MIC,
-        "seq": 0,
-        "start_ns": 0,
-        "end_ns": SECOND_NS,
-        "content_type": "audio/ogg",
-        "payload": payload,
-        "sha256": hashlib.sha256(payload).digest(),
-    }
-    return link_pb2.AgentMessage(chunk=media_pb2.Chunk(**(values | changes)))
-
-
-async def still_serves(site: Site) -> None:
-    session_id = new_session_id()
-    async with Peer(site) as peer:
-        await peer.greet(session_id)
-        await peer.send(chunk(session_id))
-        assert (await peer.hear()).ack.held[0].fsynced[0].last == 0
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,38 @@
+"""Looks, every few seconds, whose work waits, and tells the accounts: one query for all, never one a chunk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
+
+import structlog
+
+from coordinator.errors import CoordinatorError
+from coordinator.ingest.accounts import Accounts
+from coordinator.model.accounts import WaitingWork
+
+log = structlog.get_logger(__name__)
+
+# Accounts by id; one that has little waiting may be left out.
+Waiting: TypeAlias = "Callable[[], Awaitable[Mapping[str, WaitingWork]]]"
+
+
+async def nothing_waits() -> Mapping[str, WaitingWork]:
+    """For a process that knows of no workers."""
+    return {}
+
+
+async def watch_backlog(accounts: Accounts, waiting: Waiting, *, every_s: float) -> None:
+    """Look until cancelled. When it cannot be known, nobody is held up for it."""
+    while True:
+        try:
+            accounts.set_waiting(await waiting())
+        except CoordinatorError as exc:
+            log.warning("backlog_unknown", problem=str(exc))
+            accounts.set_waiting({})
+        except Exception:  # the loop's outermost frame
+            log.exception("backlog_failed")
+            accounts.set_waiting({})
+        accounts.forget_idle()
+        await asyncio.sleep(every_s)

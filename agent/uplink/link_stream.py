@@ -49,7 +49,7 @@ class LinkSettings:
     dead_peer_s: float = 27.0
     welcome_s: float = 15.0
     ack_s: float = 60.0
-    max_backoff_s: float = 30.0
+    max_backoff_s: float = 20.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from coordinator import __version__
+from coordinator import __version__, cli_users
 from coordinator.errors import CoordinatorError, InputUnusable
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         "config", help="check: print the configuration, secrets left out", parents=[common]
     )
     config.add_argument("what", choices=["check"])
+    cli_users.add_verbs(verbs, common)
     _add_file_verbs(verbs, common)
     return parser
 
@@ -123,6 +124,18 @@ def _installation(arguments: argparse.Namespace) -> Installation:
 
 def _print(value: Any, *, is_json: bool, text: str) -> None:
     print(json.dumps(value) if is_json else text, flush=True)
+
+
+def _users(arguments: argparse.Namespace) -> int:
+    value, text = cli_users.users(_installation(arguments), arguments)
+    _print(value, is_json=arguments.json, text=text)
+    return 0
+
+
+def _pair(arguments: argparse.Namespace) -> int:
+    value, text = cli_users.pair(_installation(arguments), arguments)
+    _print(value, is_json=arguments.json, text=text)
+    return 0
 
 
 def _all(arguments: argparse.Namespace) -> int:
@@ -275,6 +288,8 @@ _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "migrate": _migrate,
     "doctor": _doctor,
     "config": _config,
+    "users": _users,
+    "pair": _pair,
     "models": _models,
     "probe": _probe,
     "normalize": _normalize,

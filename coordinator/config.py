@@ -144,6 +144,8 @@ def _check(config: Config) -> None:
         raise InputUnusable(
             f"listen.files is {files}, which is no address that others can use; set serve.public_files_url"
         )
+    if config.serve.public_files_url and files is None:
+        raise InputUnusable("serve.public_files_url is set and nothing listens there; set listen.files, too")
     if config.serve.public_files_url and not config.serve.public_files_url.startswith("https://"):
         raise InputUnusable(
             f"serve.public_files_url = {config.serve.public_files_url!r} is not https://host:port"

@@ -10,11 +10,16 @@ CoordinatorError
 │   └── AlreadyRunning            another supervisor owns this data directory
 ├── InputUnusable                 what came from outside cannot be used; a retry will not help
 │   ├── MediaUnusable             a file cannot be probed, decoded or cut
+│   │   └── UploadDamaged         its bytes are not those that were sent; sent again they may be
 │   ├── AudioUnusable             a window of audio cannot be decoded
-│   └── ChunkRefused              a chunk breaks the protocol, or its key is taken by other bytes
+│   ├── ChunkRefused              a chunk breaks the protocol, or its key is taken by other bytes
+│   ├── DeviceRefused             a device that is unknown, revoked, or of a closed account
+│   └── AgentTaken                an agent that belongs to another account
 ├── JobFailed                     a stage gave up, with its stage and reason
 ├── BytesAway                     a chunk's bytes cannot be read now; its node comes back, or its agent sends them again
 ├── NotFound                      the row or object that was asked for is not there
+├── PairingPending                nobody has approved this agent yet
+├── TooManyTries                  codes were tried, or agents asked, more often than is allowed
 └── Bug                           an invariant of ours does not hold
 
 Every error carries `code` (stable, machine-readable), `retryable` (does trying again later make sense)
@@ -90,6 +95,12 @@ class MediaUnusable(InputUnusable):
     code = "media_unusable"
 
 
+class UploadDamaged(MediaUnusable):
+    """The bytes of an upload are not those that the agent has; it may send them again."""
+
+    code = "upload_damaged"
+
+
 class AudioUnusable(InputUnusable):
     """A window of audio cannot be decoded; a retry will not help."""
 
@@ -100,6 +111,18 @@ class ChunkRefused(InputUnusable):
     """A chunk breaks the protocol, or its key is already taken by other bytes."""
 
     code = "chunk_refused"
+
+
+class DeviceRefused(InputUnusable):
+    """A device that is unknown, revoked, or of a closed account; it has to be paired again."""
+
+    code = "device_refused"
+
+
+class AgentTaken(InputUnusable):
+    """An agent that already belongs to another account."""
+
+    code = "agent_taken"
 
 
 class JobFailed(CoordinatorError):
@@ -128,6 +151,20 @@ class NotFound(CoordinatorError):
     """The row or object that was asked for is not there."""
 
     code = "not_found"
+
+
+class PairingPending(CoordinatorError):
+    """Nobody has approved this agent yet."""
+
+    code = "pairing_pending"
+    retryable = True
+
+
+class TooManyTries(CoordinatorError):
+    """Codes were tried, or agents asked, more often than is allowed."""
+
+    code = "too_many_tries"
+    retryable = True
 
 
 class Bug(CoordinatorError):

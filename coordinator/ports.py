@@ -17,6 +17,7 @@ from coordinator.model.sessions import (
     ClipRow,
     FeatureRow,
     HeardLane,
+    LeftoverUpload,
     MarkerRow,
     MomentRow,
     RequestRow,
@@ -103,8 +104,15 @@ class Media(Protocol):
 class Authenticator(Protocol):
     """Says who speaks."""
 
-    async def authenticate(self, token: str) -> Principal | None:
-        """Whose token this is, or None: forged, expired, of a revoked device or a closed account."""
+    async def authenticate(self, token: str, peer: str = "") -> Principal | None:
+        """Whose token this is, or None: forged, expired, of a revoked device or a closed account.
+
+        Args:
+            peer: where it came from, as gRPC writes it; the owner's own token counts from loopback only.
+
+        Raises:
+            DatabaseUnavailable: Nobody knows now; ask again.
+        """
         ...
 
     async def revoked(self, principals: Sequence[Principal]) -> set[Principal]:
@@ -275,6 +283,22 @@ class Rows(Protocol):
 
     async def fail_request(self, connection: asyncpg.Connection, request_id: str, reason: str) -> None:
         """Mark an upload as unusable, and tell the agent."""
+        ...
+
+    async def ask_again(self, connection: asyncpg.Connection, request_id: str, reason: str) -> None:
+        """An upload did not arrive as it was sent: the agent is asked again later, a few times, then it has failed."""
+        ...
+
+    async def mark_joined(self, connection: asyncpg.Connection, request_id: str) -> None:
+        """An upload is one object, and its parts are of no use any more."""
+        ...
+
+    async def leftover_uploads(self) -> list[LeftoverUpload]:
+        """What may lie in the store for requests that are over."""
+        ...
+
+    async def mark_swept(self, connection: asyncpg.Connection, request_ids: Sequence[str]) -> None:
+        """What lay in the store for these is deleted."""
         ...
 
     async def expire_requests(self, connection: asyncpg.Connection) -> None:

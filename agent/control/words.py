@@ -51,12 +51,24 @@ def status_lines(status: control_pb2.Status) -> list[str]:
             f"{uplink.chunks_stored} stored, {uplink.chunks_waiting} waiting"
         )
         lines += [f"coordinator: {uplink.problem}"] if uplink.problem else []
+        lines += _source_lines(uplink)
         lines += list(uplink.gaps)
     lines.append(f"left this PC today: {uplink.bytes_sent_today / 1e6:.1f} MB")
     lines.append(f"hotkey: {status.hotkey or 'none'}; clips go to {status.clip_folder}")
     if status.last_press_error:
         lines.append(f"last press failed: {status.last_press_error}")
     return lines
+
+
+def _source_lines(uplink: control_pb2.Uplink) -> list[str]:
+    """Full quality that the coordinator asked for, on its way or waiting."""
+    if not uplink.sources_waiting:
+        return []
+    line = f"full quality: {uplink.sources_waiting} asked for"
+    if uplink.HasField("source_upload"):
+        upload = uplink.source_upload
+        line += f"; {upload.bytes_there / 1e6:.1f} of {upload.size_bytes / 1e6:.1f} MB of one sent"
+    return [line]
 
 
 def _picture_lines(picture: control_pb2.Picture) -> list[str]:
@@ -80,6 +92,8 @@ def status_value(status: control_pb2.Status) -> dict[str, Any]:
     )
     for name in ("picture", "buffer", "health", "cost", "uplink"):
         value.setdefault(name, None)
+    if value["uplink"]:
+        value["uplink"].setdefault("source_upload", None)
     if value["health"] and not status.health.last_check_unix_ms:
         value["health"] |= {"last_check_unix_ms": None, "last_check_age_s": None}
     if value["cost"] and not status.cost.gb_per_day:

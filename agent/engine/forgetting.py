@@ -81,6 +81,7 @@ class ForgettingParts:
         end_requests: answer and end what is being fulfilled for the coordinator; returns how many.
         finish_writers: wait until no press is being written any more; False at the deadline.
         uploads: the folder of exact files on their way.
+        open_uploads: names in it that belong to requests for other spans, and stay.
         shared: the folder of files made for handing on, by the beginning of their clip's id.
         release_clip: give back what is held for a clip that is deleted.
         forget_looks: the self-test's own small pictures.
@@ -92,6 +93,7 @@ class ForgettingParts:
     end_requests: Callable[[str, int, int], int] = lambda _session_id, _start_ns, _end_ns: 0
     finish_writers: Callable[[float], bool] = lambda _timeout_s: True
     uploads: Path | None = None
+    open_uploads: Callable[[], set[str]] = set
     shared: Path | None = None
     release_clip: Callable[[str], None] = lambda _clip_id: None
     forget_looks: Callable[[], None] = lambda: None
@@ -232,12 +234,15 @@ class Forgetter:
             log.info("clips_forgotten", num_clips=len(clips), reason="the user ticked them")
 
     def _empty_uploads(self) -> int:
-        """Files on their way are made for one request each; those of ended requests are all that can be left."""
+        """Files on their way are made for one request each; whoever has none any more goes."""
         num = 0
         if self._parts.uploads is not None and self._parts.uploads.is_dir():
+            staying = self._parts.open_uploads()
             for path in self._parts.uploads.iterdir():
-                _delete_file(path)
-                num += 1
+                # What is still being written has a longer name than the file it becomes.
+                if not any(path.name.startswith(name) for name in staying):
+                    _delete_file(path)
+                    num += 1
         return num
 
     def _delete_shared(self, clips: Sequence[SavedClip]) -> int:

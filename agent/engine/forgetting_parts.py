@@ -84,6 +84,7 @@ def make_forgetter(
         release_clip=lambda clip_id: release_pins(recording.ring, clip_id),
         shared=paths.shared,
         uploads=paths.uploads,
+        open_uploads=sending.open_uploads,
         forget_looks=watching.self_test.forget,
     )
     return Forgetter(parts, paths.forgetting, sending.forgotten)

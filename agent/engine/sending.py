@@ -6,6 +6,7 @@ Nothing here may stop a recording: a coordinator that is down is a state, told i
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import time
 import uuid
 from collections.abc import Callable
@@ -58,20 +59,25 @@ class Sending:
         # Of these spans nothing is sent any more, not even what is still being made.
         self.forgotten = ForgottenSpans()
         self._on_change = on_change
-        self._uploads = _emptied(paths.uploads)
+        self._uploads = paths.uploads
         self._recording: Recording | None = None
         self._library: Library | None = None
         self._session_id = ""
         self._outbox: Outbox | None = None
         self._link: LinkClient | None = None
+        self._book: WishBook | None = None
         self._fulfiller: SourceFulfiller | None = None
         if self.address:
             self._outbox = Outbox(paths.outbox, max_bytes=uplink.max_outbox_bytes)
+            self._book = WishBook(self._outbox)
+        _tidy(self._uploads, keep=_kept_names(self._book))
+        if self._outbox is not None:
             self._build_link(paths, self._outbox, Path(uplink.ca_file), Path(uplink.token_file))
 
     def _build_link(self, paths: AgentPaths, outbox: Outbox, ca_path: Path, token_path: Path) -> None:
+        assert self._book is not None
         self._fulfiller = SourceFulfiller(
-            WishBook(outbox),
+            self._book,
             SourceHooks(
                 pin=self._pin, make_exact=self._make_exact, release=self._release, on_bytes=self._count_source
             ),
@@ -123,6 +129,12 @@ class Sending:
         """End what is being made or sent of a span for the coordinator; returns how many requests. Any thread."""
         return 0 if self._fulfiller is None else self._fulfiller.forget(session_id, start_ns, end_ns)
 
+    def open_uploads(self) -> set[str]:
+        """Names of the files that open requests have, or are about to have. Raises as `Outbox`."""
+        return (
+            set() if self._book is None else {upload_name(item.wish.request_id) for item in self._book.open()}
+        )
+
     def start(self, recording: Recording) -> None:
         """Begin the session and start the threads.
 
@@ -167,6 +179,15 @@ class Sending:
         status.coordinator = self.address
         status.source_bytes_sent = self.source_bytes
         status.bytes_sent_today = self.meter.today()
+        progress = None if self._fulfiller is None else self._fulfiller.progress()
+        if progress is not None:
+            status.source_upload.request_id = progress.request_id
+            status.source_upload.bytes_there = progress.bytes_there
+            status.source_upload.size_bytes = progress.size_bytes
+        if self._book is not None:
+            # The link tells of an outbox that cannot be read.
+            with contextlib.suppress(AgentError):
+                status.sources_waiting = self._book.num_open()
         return status
 
     def _has_waiting(self) -> bool:
@@ -188,7 +209,7 @@ class Sending:
 
     def _make_exact(self, wish: SourceWish) -> ClipFile:
         assert self._recording is not None
-        path = self._uploads / f"{wish.request_id}.mp4"
+        path = self._uploads / upload_name(wish.request_id)
         with self._recording.ring.snapshot_of(wish.session_id, wish.start_ns, wish.end_ns) as span:
             return self._recording.writer.write(span, path, is_exact=True)
 
@@ -223,9 +244,20 @@ def read_agent_id(path: Path) -> str:
     return agent_id
 
 
-def _emptied(folder: Path) -> Path:
+def upload_name(request_id: str) -> str:
+    """The exact file of a request. An id comes from outside, and names no path."""
+    return f"{hashlib.sha256(request_id.encode()).hexdigest()[:32]}.mp4"
+
+
+def _kept_names(book: WishBook | None) -> set[str]:
+    """Files that are whole, and whose upload goes on."""
+    items = [] if book is None else book.open()
+    return {Path(item.file.path).name for item in items if item.file is not None}
+
+
+def _tidy(folder: Path, *, keep: set[str]) -> None:
     make_private(folder)
     for path in folder.iterdir():
-        with contextlib.suppress(OSError):
-            path.unlink()
-    return folder
+        if path.name not in keep:
+            with contextlib.suppress(OSError):
+                path.unlink()

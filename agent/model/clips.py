@@ -120,8 +120,25 @@ class ForgottenSpan:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SourcePart:
+    """Bytes of an offered file, and where they go; `is_held`: they are there already."""
+
+    number: int
+    offset: int
+    size_bytes: int
+    is_held: bool
+    url: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class SourceWish:
-    """The coordinator's wish for full quality of a span, as the link handed it over."""
+    """The coordinator's wish for full quality of a span, as the link handed it over.
+
+    Attributes:
+        part_bytes: a larger file goes up in parts, once it was offered; 0: in one PUT, whatever its size.
+        max_bytes: the most that is taken; 0: not said.
+        offered_sha256: of the file that `parts` belong to; empty: none was offered.
+    """
 
     request_id: str
     session_id: str
@@ -131,3 +148,7 @@ class SourceWish:
     headers: tuple[tuple[str, str], ...]
     expires_unix_ms: int
     reason: str
+    part_bytes: int = 0
+    max_bytes: int = 0
+    offered_sha256: bytes = b""
+    parts: tuple[SourcePart, ...] = ()

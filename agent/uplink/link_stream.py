@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 import grpc
 import structlog
 
-from agent.model.clips import SourceWish
+from agent.model.clips import SourcePart, SourceWish
 from agent.uplink.channel import Coordinator, describe, open_channel, read_token
 from agent.uplink.counters import Counters
 from agent.uplink.outbox import ChunkKey, Outbox
@@ -49,7 +49,7 @@ class LinkSettings:
     dead_peer_s: float = 27.0
     welcome_s: float = 15.0
     ack_s: float = 60.0
-    max_backoff_s: float = 30.0
+    max_backoff_s: float = 20.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,6 +303,19 @@ def _wish(request: link_pb2.SourceRequest) -> SourceWish:
         headers=tuple(sorted(request.headers.items())),
         expires_unix_ms=request.expires_unix_ms,
         reason=request.reason,
+        part_bytes=request.part_bytes,
+        max_bytes=request.max_bytes,
+        offered_sha256=request.offered_sha256,
+        parts=tuple(
+            SourcePart(
+                number=part.number,
+                offset=part.offset,
+                size_bytes=part.size_bytes,
+                is_held=part.is_held,
+                url=part.url,
+            )
+            for part in request.parts
+        ),
     )
 
 

@@ -282,7 +282,7 @@ class Outbox:
                 "update events set is_confirmed = 1 where event_id <= ? and not is_confirmed",
                 [up_to_event_id],
             )
-            db.execute("delete from events where is_confirmed and kind = 'reply'")
+            db.execute("delete from events where is_confirmed and kind in ('reply', 'offer')")
             purge_sessions(db)
 
     def gap_lines(self) -> list[str]:

@@ -49,7 +49,7 @@ def first(db: Any) -> None:
             unique (session_id, lane, seq))""",
         "create index chunks_waiting on chunks (chunk_id) where state = 'waiting'",
         "create table payloads (chunk_id integer primary key, payload blob not null)",
-        # kind: ended, pressed, reply, gap. The last five columns belong to gaps.
+        # kind: ended, pressed, reply, offer, gap. The last five columns belong to gaps.
         """create table events (
             event_id integer primary key autoincrement, session_id text not null, kind text not null,
             payload blob not null, is_confirmed integer not null default 0,
@@ -76,6 +76,12 @@ def what_the_coordinator_has(db: Any) -> None:
             request_id text primary key, session_id text not null, start_ns integer not null,
             end_ns integer not null, size_bytes integer not null) without rowid"""
     )
+
+
+@migrations()
+def files_of_wishes(db: Any) -> None:
+    """The file that was made for a wish, so that its upload goes on with the same bytes."""
+    db.execute("alter table wishes add column file text")
 
 
 class OutboxMovedAside(EnvironmentProblem):

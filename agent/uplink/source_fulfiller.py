@@ -1,12 +1,14 @@
 """Answers the coordinator's wishes for full quality: pin at once, then make the exact file and upload it.
 
 Two threads, so that a long upload never lets the ring run over the next wish: `source-pin` and `source-upload`.
-The queue between them and the link is the outbox (at most 64 open wishes), so a wish survives kill -9.
+The queue between them and the link is the outbox (at most 64 open wishes), so a wish survives kill -9, and so does its
+file until the wish is answered: what had arrived of it is not sent again.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import threading
 import time
 from collections.abc import Callable
@@ -16,14 +18,16 @@ import structlog
 
 from agent.errors import AgentError, NothingToClip
 from agent.model.clips import ClipFile, SourceWish
-from agent.uplink.source_upload import UploadStopped, put_file
-from agent.uplink.wishes import WishBook
+from agent.uplink.source_sending import SourceSender, UploadProgress
+from agent.uplink.source_upload import UploadStopped
+from agent.uplink.wishes import KeptFile, OpenWish, WishBook
 from protos.clippy.v1 import link_pb2
 
 log = structlog.get_logger(__name__)
 
 _STOP_S = 2.0
 _LOOK_S = 5.0
+_BLOCK_BYTES = 1024**2
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +54,7 @@ class SourceFulfiller:
     def __init__(self, book: WishBook, hooks: SourceHooks, *, ca_path: Path | None = None) -> None:
         self._book = book
         self._hooks = hooks
-        self._ca_path = ca_path
+        self._sender = SourceSender(book, on_bytes=hooks.on_bytes, ca_path=ca_path)
         self._stopping = threading.Event()
         self._to_pin = threading.Event()
         self._to_upload = threading.Event()
@@ -85,9 +89,14 @@ class SourceFulfiller:
             DiskFull, EnvironmentProblem: As `Outbox`; the coordinator asks again at the next connect.
         """
         if self._book.save(wish):
+            self._sender.told(wish.request_id)
             self._to_pin.set()
             # A renewed URL may be what a waiting upload needs.
             self._to_upload.set()
+
+    def progress(self) -> UploadProgress | None:
+        """Of the upload under way; None: there is none. Any thread."""
+        return self._sender.progress()
 
     def forget(self, session_id: str, start_ns: int, end_ns: int, *, timeout_s: float = 5.0) -> int:
         """Answer every open wish for part of this span with UNAVAILABLE, and end an upload of it; returns how many.
@@ -143,44 +152,38 @@ class SourceFulfiller:
             self._to_upload.set()
 
     def _upload_pinned(self) -> None:
-        for item in self._book.open():
-            if item.is_pinned and not self._stopping.is_set():
+        for listed in self._book.open():
+            if listed.is_pinned and not self._stopping.is_set():
                 with self._busy:
                     if self._stopping.is_set():
                         return
-                    self._current, self._stop_current = item.wish, threading.Event()
+                    self._current, self._stop_current = listed.wish, threading.Event()
                 try:
                     # Read again: it may have been answered since the list was made.
-                    if any(other.wish.request_id == item.wish.request_id for other in self._book.open()):
-                        self._fulfil(item.wish)
+                    item = self._book.find(listed.wish.request_id)
+                    if item is not None:
+                        self._fulfil(item)
                 finally:
                     with self._busy:
                         self._current = None
                         self._busy.notify_all()
 
-    def _fulfil(self, wish: SourceWish) -> None:
-        clip: ClipFile | None = None
+    def _fulfil(self, item: OpenWish) -> None:
+        wish, clip = item.wish, None if item.file is None else item.file.as_clip()
         try:
             if wish.expires_unix_ms <= time.time() * 1000:
                 # The URL lives as long as the wish itself: nobody wants the span any more.
                 log.info("source_request_expired", request_id=wish.request_id)
                 self._answer(
-                    wish, link_pb2.SourceReply.FAILED, "the request expired before it was fulfilled", None
+                    wish, link_pb2.SourceReply.FAILED, "the request expired before it was fulfilled", clip
                 )
                 return
-            clip = self._hooks.make_exact(wish)
-            if not clip.is_exact or clip.end_ns <= wish.start_ns or clip.start_ns >= wish.end_ns:
-                self._answer(wish, link_pb2.SourceReply.FAILED, "the file is not exactly the span", clip)
+            file = item.file
+            if file is None or not _is_there(file):
+                clip = self._hooks.make_exact(wish)
+                file = self._kept(wish, clip)
+            if file is None or not self._send(wish, file):
                 return
-            uploaded = put_file(
-                Path(clip.path),
-                wish.upload_url,
-                headers=wish.headers,
-                expires_unix_ms=wish.expires_unix_ms,
-                stopping=self._stop_current,
-                on_bytes=self._hooks.on_bytes,
-                ca_path=self._ca_path,
-            )
         except UploadStopped:
             # We stop: not answered, taken up again at the next start. Or forgotten: answered already.
             if not self._stopping.is_set():
@@ -192,14 +195,45 @@ class SourceFulfiller:
         reply = link_pb2.SourceReply(
             request_id=wish.request_id,
             state=link_pb2.SourceReply.UPLOADED,
-            size_bytes=uploaded.size_bytes,
-            sha256=uploaded.sha256,
-            start_ns=max(clip.start_ns, wish.start_ns),
-            end_ns=min(clip.end_ns, wish.end_ns),
+            size_bytes=file.size_bytes,
+            sha256=file.sha256,
+            start_ns=max(file.start_ns, wish.start_ns),
+            end_ns=min(file.end_ns, wish.end_ns),
         )
         self._book.answer(wish, reply)
-        log.info("source_uploaded", request_id=wish.request_id, size_bytes=uploaded.size_bytes)
-        self._release(wish, clip)
+        log.info("source_uploaded", request_id=wish.request_id, size_bytes=file.size_bytes)
+        self._release(wish, file.as_clip())
+
+    def _send(self, wish: SourceWish, file: KeptFile) -> bool:
+        """False: not now; the next turn looks again."""
+        try:
+            return self._sender.send(wish, file, self._stop_current)
+        except FileNotFoundError as exc:
+            # Somebody emptied the folder: it is made again, and the upload begins anew.
+            log.warning("source_file_gone", request_id=wish.request_id, problem=str(exc))
+            self._book.keep_file(wish, None)
+            return False
+
+    def _kept(self, wish: SourceWish, clip: ClipFile) -> KeptFile | None:
+        """The file just made, written down with its hash; None: it must not leave, and the wish is answered."""
+        if not clip.is_exact or clip.end_ns <= wish.start_ns or clip.start_ns >= wish.end_ns:
+            self._answer(wish, link_pb2.SourceReply.FAILED, "the file is not exactly the span", clip)
+            return None
+        size_bytes, sha256 = _hashed(Path(clip.path), self._stop_current)
+        if 0 < wish.max_bytes < size_bytes:
+            # Final: made again it would be as large.
+            reason = f"the span has {size_bytes} bytes, the coordinator takes at most {wish.max_bytes}"
+            self._answer(wish, link_pb2.SourceReply.UNAVAILABLE, reason, clip)
+            return None
+        file = KeptFile(
+            path=clip.path,
+            size_bytes=size_bytes,
+            sha256=sha256,
+            start_ns=clip.start_ns,
+            end_ns=clip.end_ns,
+        )
+        self._book.keep_file(wish, file)
+        return file
 
     def _give_up(self, wish: SourceWish, exc: Exception, clip: ClipFile | None) -> None:
         if isinstance(exc, NothingToClip):
@@ -224,7 +258,27 @@ class SourceFulfiller:
         self._release(wish, clip)
 
     def _release(self, wish: SourceWish, clip: ClipFile | None) -> None:
+        self._sender.forget(wish.request_id)
         try:
             self._hooks.release(wish, clip)
         except Exception:
             log.exception("source_release_failed", request_id=wish.request_id)
+
+
+def _is_there(file: KeptFile) -> bool:
+    try:
+        return Path(file.path).stat().st_size == file.size_bytes
+    except OSError:
+        return False
+
+
+def _hashed(path: Path, stopping: threading.Event) -> tuple[int, bytes]:
+    """Size and sha256. Raises UploadStopped."""
+    digest, size_bytes = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            if stopping.is_set():
+                raise UploadStopped("stopped while an upload's file was read")
+            digest.update(block)
+            size_bytes += len(block)
+    return size_bytes, digest.digest()

@@ -1,4 +1,4 @@
-"""The coordinator's wishes for full quality, kept in the outbox until they are answered.
+"""The coordinator's wishes for full quality, kept in the outbox until they are answered, each with its file.
 
 A wish survives kill -9; its answer is written in the transaction that removes it, so it is answered once.
 """
@@ -10,7 +10,7 @@ import time
 
 import msgspec
 
-from agent.model.clips import SourceWish
+from agent.model.clips import ClipFile, SourceWish
 from agent.uplink.outbox import Outbox
 from agent.uplink.outbox_rows import add_event
 from protos.clippy.v1 import link_pb2
@@ -19,11 +19,33 @@ MAX_OPEN_WISHES = 64
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class KeptFile:
+    """The exact file of a wish. It stays until the wish is answered: an upload goes on with the same bytes or anew."""
+
+    path: str
+    size_bytes: int
+    sha256: bytes
+    start_ns: int
+    end_ns: int
+
+    def as_clip(self) -> ClipFile:
+        """As the engine knows it."""
+        return ClipFile(
+            path=self.path,
+            start_ns=self.start_ns,
+            end_ns=self.end_ns,
+            size_bytes=self.size_bytes,
+            is_exact=True,
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class OpenWish:
-    """A wish, and whether its span is pinned already."""
+    """A wish, whether its span is pinned already, and the file that was made for it, if any."""
 
     wish: SourceWish
     is_pinned: bool
+    file: KeptFile | None = None
 
 
 class WishBook:
@@ -33,7 +55,7 @@ class WishBook:
         self._outbox = outbox
 
     def save(self, wish: SourceWish) -> bool:
-        """Keep a wish, or take over its new URL; False: it was answered, and the answer is on its way.
+        """Keep a wish, or take over its new URLs; False: it was answered, and the answer is on its way.
 
         When too many are open it is answered with FAILED at once: the coordinator may ask again later.
         """
@@ -45,7 +67,8 @@ class WishBook:
             ).fetchone()
             if num_open < MAX_OPEN_WISHES:
                 db.execute(
-                    "insert into wishes values (?, ?, ?, 'new', ?)"
+                    "insert into wishes (request_id, session_id, wish, state, created_unix_ms)"
+                    " values (?, ?, ?, 'new', ?)"
                     " on conflict (request_id) do update set wish = excluded.wish",
                     [wish.request_id, wish.session_id, _encode(wish), time.time_ns() // 1_000_000],
                 )
@@ -60,8 +83,21 @@ class WishBook:
 
     def open(self) -> list[OpenWish]:
         """All wishes that wait, oldest first."""
-        rows = self._outbox.file.rows("select wish, state from wishes order by created_unix_ms, request_id")
-        return [OpenWish(wish=_decode(text), is_pinned=state == "pinned") for text, state in rows]
+        rows = self._outbox.file.rows(
+            "select wish, state, file from wishes order by created_unix_ms, request_id"
+        )
+        return [_open_wish(*row) for row in rows]
+
+    def find(self, request_id: str) -> OpenWish | None:
+        """One of them as it is now; None: it was answered."""
+        rows = self._outbox.file.rows(
+            "select wish, state, file from wishes where request_id = ?", [request_id]
+        )
+        return _open_wish(*rows[0]) if rows else None
+
+    def num_open(self) -> int:
+        """How many wait."""
+        return int(self._outbox.file.rows("select count(*) from wishes")[0][0])
 
     def mark_pinned(self, wish: SourceWish) -> None:
         """The span is safe; the coordinator is told."""
@@ -69,6 +105,27 @@ class WishBook:
         with self._outbox.file.transaction() as db:
             db.execute("update wishes set state = 'pinned' where request_id = ?", [wish.request_id])
             add_event(db, wish.session_id, "reply", link_pb2.AgentMessage(source_reply=reply))
+        self._outbox.nudge()
+
+    def keep_file(self, wish: SourceWish, file: KeptFile | None) -> None:
+        """This is the wish's file from now on; None: it is gone."""
+        text = None if file is None else msgspec.json.encode(file).decode()
+        with self._outbox.file.transaction() as db:
+            db.execute("update wishes set file = ? where request_id = ?", [text, wish.request_id])
+
+    def offer(self, wish: SourceWish, file: KeptFile) -> None:
+        """Ask the coordinator where the file goes; sent until it has committed the question."""
+        offer = link_pb2.SourceOffer(
+            request_id=wish.request_id, size_bytes=file.size_bytes, sha256=file.sha256
+        )
+        with self._outbox.file.transaction() as db:
+            for event_id, payload in db.execute(
+                "select event_id, payload from events where kind = 'offer'"
+            ).fetchall():
+                # The newest takes the place of those before.
+                if link_pb2.AgentMessage.FromString(payload).source_offer.request_id == wish.request_id:
+                    db.execute("delete from events where event_id = ?", [event_id])
+            add_event(db, wish.session_id, "offer", link_pb2.AgentMessage(source_offer=offer))
         self._outbox.nudge()
 
     def answer(self, wish: SourceWish, reply: link_pb2.SourceReply) -> None:
@@ -91,9 +148,13 @@ class WishBook:
         )
 
 
+def _open_wish(wish: str, state: str, file: str | None) -> OpenWish:
+    return OpenWish(
+        wish=msgspec.json.decode(wish, type=SourceWish),
+        is_pinned=state == "pinned",
+        file=None if file is None else msgspec.json.decode(file, type=KeptFile),
+    )
+
+
 def _encode(wish: SourceWish) -> str:
     return msgspec.json.encode(wish).decode()
-
-
-def _decode(text: str) -> SourceWish:
-    return msgspec.json.decode(text, type=SourceWish)

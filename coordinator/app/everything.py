@@ -21,7 +21,6 @@ log = structlog.get_logger(__name__)
 def run_all(installation: Installation) -> int:
     """Run until SIGTERM or SIGINT; returns the exit code."""
     from coordinator.app.processes import check_ports, num_processes, serve_children
-    from coordinator.ops.certificates import load_certificates
     from coordinator.ops.limits import raise_open_files, require_free
     from coordinator.ops.lock import DataLock
     from coordinator.ops.supervisor import STATE_FILE_NAME, ChildSpec, Service, Supervisor
@@ -44,7 +43,8 @@ def run_all(installation: Installation) -> int:
             write_private(data / URL_FILE, f"{url}\n".encode())
             migrate(url, before=dump_into(data / "dumps", postgres.dump))
             services.append(postgres)
-        certificates, token = load_certificates(data), load_token(data)
+        shown, token = installation.certificate().shown, load_token(data)
+        installation.identity_secret()
         _empty(installation.scratch)
         children = [
             ChildSpec(
@@ -59,7 +59,7 @@ def run_all(installation: Installation) -> int:
         told = {
             "page": f"http://{config.listen.web_endpoint}/",
             "link": str(config.listen.grpc_endpoint),
-            "ca_file": str(certificates.ca_path),
+            "ca_file": str(data / "tls" / "ca.pem") if shown.ca_pem else "",
             "token_file": str(token.path),
         }
         supervisor = Supervisor(children, state_file=data / STATE_FILE_NAME, services=services, told=told)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from coordinator.app.installation import Installation
+from coordinator.app.processes import addresses
 from coordinator.errors import CoordinatorError, EnvironmentProblem
 from coordinator.ops.limits import Check, check_limits
 from coordinator.ops.ports import check_port
@@ -15,18 +16,47 @@ from coordinator.ops.ports import check_port
 
 def examine(installation: Installation) -> list[Check]:
     """Look at disk, limits, ports, speech model and database programs; changes nothing."""
-    listen = installation.config.listen
     checks = [_checked("data directory", lambda: _data(installation.data)), *check_limits(installation.data)]
-    for setting, place in (("listen.grpc", listen.grpc_endpoint), ("listen.web", listen.web_endpoint)):
+    for setting, place in addresses(installation.config):
 
         def look(setting: str = setting, host: str = place.host, port: int = place.port) -> str:
             check_port(host, port, setting=setting)
             return f"{host}:{port} is free"
 
         checks.append(_checked(setting, look))
+    checks += _identity(installation)
     checks.append(_checked("speech model", lambda: _speech(installation)))
     if not installation.config.database.url:
         checks.append(_checked("embedded PostgreSQL", _postgres))
+    return checks
+
+
+def _identity(installation: Installation) -> list[Check]:
+    """Certificates and the secret, where an operator gave them; else they are made at the start."""
+    from coordinator.ops.shown_certificate import FileCertificate, read_client_ca
+
+    tls, secret_file = installation.config.tls, installation.config.identity.secret_file
+    checks = []
+    if tls.certificate_file:
+
+        def look_at_pair() -> str:
+            FileCertificate(Path(tls.certificate_file), Path(tls.key_file))
+            return f"{tls.certificate_file} and its key"
+
+        checks.append(_checked("tls.certificate_file", look_at_pair))
+    if tls.client_ca_file:
+
+        def look_at_clients() -> str:
+            read_client_ca(Path(tls.client_ca_file))
+            return f"agents must show a certificate of {tls.client_ca_file}"
+
+        checks.append(_checked("tls.client_ca_file", look_at_clients))
+    if secret_file:
+
+        def look_at_secret() -> str:
+            return f"{len(installation.identity_secret())} bytes in {secret_file}"
+
+        checks.append(_checked("identity.secret_file", look_at_secret))
     return checks
 
 

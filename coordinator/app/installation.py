@@ -10,19 +10,24 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from coordinator.errors import DatabaseUnavailable, InputUnusable
+from coordinator.errors import DatabaseUnavailable, EnvironmentProblem, InputUnusable
 from coordinator.log import configure_logs
 from coordinator.settings import Config
 
 if TYPE_CHECKING:
     import asyncpg
 
+    from coordinator.identity.pairing import Pairings
+    from coordinator.identity.tokens import AccessTokens
+    from coordinator.ops.certificates import ServerCertificate
+    from coordinator.ops.shown_certificate import FileCertificate, OwnCertificate
     from coordinator.ports import ObjectStore
     from coordinator.speech.choose import SpeechSpec
     from coordinator.store.objects import LocalObjects
 
 # Written by the supervisor, 0600: the embedded server's address holds a password.
 URL_FILE = "database.url"
+SECRET_FILE = "identity.secret"
 
 
 class Installation:
@@ -106,12 +111,10 @@ class Installation:
         Raises:
             EnvironmentProblem: Our own cannot be read or made.
         """
-        from coordinator.ops.certificates import load_certificates
-
         chosen = self.config.tls
         if chosen.certificate_file:
             return Path(chosen.certificate_file), Path(chosen.key_file)
-        own = load_certificates(self.data)
+        own = self._own_certificates()
         return own.certificate_path, own.key_path
 
     def internal_secret(self) -> bytes:
@@ -128,10 +131,13 @@ class Installation:
 
     def trusted_files(self) -> list[Path]:
         """Certificates that other machines of this installation may show, beside those the system trusts."""
+        own = [self._own_certificates().ca_path]
+        return own + [Path(name) for name in (self.config.tls.certificate_file,) if name]
+
+    def _own_certificates(self) -> ServerCertificate:
         from coordinator.ops.certificates import load_certificates
 
-        own = [load_certificates(self.data).ca_path]
-        return own + [Path(name) for name in (self.config.tls.certificate_file,) if name]
+        return load_certificates(self.data, names=self.config.tls.names)
 
     def local_objects(self) -> LocalObjects:
         """Objects as files of this directory, with signed addresses of our own."""
@@ -143,6 +149,55 @@ class Installation:
             base_url=self.files_url() or f"http://{self.config.listen.web_endpoint}",
             secret=load_secret(self.data / "objects.secret"),
         )
+
+    def certificate(self) -> OwnCertificate | FileCertificate:
+        """What agents are shown: the operator's files, else our own authority's certificate.
+
+        Raises:
+            InputUnusable: One of tls.names is no name.
+            EnvironmentProblem: Files cannot be used.
+        """
+        from coordinator.ops.shown_certificate import FileCertificate, OwnCertificate
+
+        tls = self.config.tls
+        if tls.certificate_file:
+            return FileCertificate(Path(tls.certificate_file), Path(tls.key_file))
+        return OwnCertificate(self.data, names=tls.names)
+
+    def identity_secret(self) -> bytes:
+        """What tokens and codes are made under: of `identity.secret_file`, else made in the data directory.
+
+        Raises:
+            EnvironmentProblem: It cannot be read or made, or is too short.
+        """
+        from coordinator.store.signatures import load_secret
+
+        named = self.config.identity.secret_file
+        if not named:
+            return load_secret(self.data / SECRET_FILE)
+        path = Path(named)
+        try:
+            secret = path.read_bytes().strip()
+        except OSError as exc:
+            raise EnvironmentProblem(f"cannot read identity.secret_file {path}: {exc}") from exc
+        if len(secret) < 32:
+            raise EnvironmentProblem(
+                f"identity.secret_file {path} holds {len(secret)} bytes; give at least 32, e.g. of openssl rand -hex 32"
+            )
+        return secret
+
+    def access_tokens(self) -> AccessTokens:
+        """Makes and reads the agents' access tokens. Raises as `identity_secret`."""
+        from coordinator.identity.tokens import AccessTokens
+
+        return AccessTokens(self.identity_secret(), lifetime_s=60 * self.config.identity.access_minutes)
+
+    def pairings(self, pool: asyncpg.Pool) -> Pairings:
+        """Codes, and what comes of them. Raises as `identity_secret`."""
+        from coordinator.identity.pairing import Pairings
+
+        lifetime_s = 60 * self.config.identity.code_minutes
+        return Pairings(pool, self.identity_secret(), self.access_tokens(), lifetime_s=lifetime_s)
 
     def speech_spec(self) -> SpeechSpec:
         """Which engine hears, and where its model may lie.

@@ -14,12 +14,11 @@ import structlog
 
 from coordinator.app.installation import Installation
 from coordinator.ops import lifeline
-from coordinator.ops.certificates import load_certificates
 from coordinator.ops.limits import raise_open_files
 from coordinator.ops.ports import check_port
 from coordinator.ops.supervisor import ChildSpec, Supervisor
 from coordinator.ops.tokens import load_token
-from coordinator.settings import Config
+from coordinator.settings import Config, Endpoint
 
 log = structlog.get_logger(__name__)
 
@@ -68,20 +67,21 @@ def serve_children(installation: Installation, num: int) -> list[ChildSpec]:
     ]
 
 
+def addresses(config: Config) -> list[tuple[str, Endpoint]]:
+    """What `serve` listens on, each with the setting that says so."""
+    listen = config.listen
+    places = [("listen.grpc", listen.grpc_endpoint), ("listen.web", listen.web_endpoint)]
+    return places + ([("listen.files", listen.files_endpoint)] if listen.files_endpoint else [])
+
+
 def check_ports(installation: Installation) -> None:
     """Are the addresses that `serve` listens on free? Asked before anybody shares them.
 
     Raises:
         PortBusy, EnvironmentProblem: And says which setting to change.
     """
-    listen = installation.config.listen
-    for setting, place in (
-        ("listen.grpc", listen.grpc_endpoint),
-        ("listen.web", listen.web_endpoint),
-        ("listen.files", listen.files_endpoint),
-    ):
-        if place is not None:
-            check_port(place.host, place.port, setting=setting, wait_s=_PORT_WAIT_S)
+    for setting, place in addresses(installation.config):
+        check_port(place.host, place.port, setting=setting, wait_s=_PORT_WAIT_S)
 
 
 def run_serve_alone(installation: Installation) -> int:
@@ -100,7 +100,8 @@ def run_serve_alone(installation: Installation) -> int:
     lifeline.hold(grace_s=2 * installation.config.serve.drain_s + _STOP_BESIDE_DRAIN_S)
     check_ports(installation)
     # Made once, before several processes would make them at once.
-    load_certificates(installation.data)
+    installation.certificate()
+    installation.identity_secret()
     load_token(installation.data)
     supervisor = Supervisor(serve_children(installation, num), state_file=installation.data / STATE_FILE_NAME)
     log.info("serve_started", num_processes=num, link=str(installation.config.listen.grpc_endpoint))

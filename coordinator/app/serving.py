@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coordinator.app.files import files_server, local_path, verifier
@@ -18,9 +19,15 @@ from coordinator.pipeline import steps
 from coordinator.settings import STAGES
 
 if TYPE_CHECKING:
-    import asyncpg
+    from collections.abc import Callable
 
+    import asyncpg
+    import grpc
+
+    from coordinator.ingest.listener import LinkTls
     from coordinator.ingest.server import LinkServer
+    from coordinator.ops.shown_certificate import FileCertificate, OwnCertificate, Shown
+    from coordinator.ports import Authenticator
 
 
 def run_serve(installation: Installation, *, process: int, num_processes: int) -> int:
@@ -78,23 +85,18 @@ def _servers(
 
 def _link(installation: Installation, pool: asyncpg.Pool, node: Node, *, is_port_shared: bool) -> LinkServer:
     """The agents' side, with what follows from what they send."""
-    from coordinator.identity.owner import OwnerOnly
     from coordinator.ingest.events import FollowUps
     from coordinator.ingest.roll_up import RollUpSettings
-    from coordinator.ingest.server import IngestSettings, LinkServer, LinkTls
+    from coordinator.ingest.server import IngestSettings, LinkServer
     from coordinator.jobs.engine import PgQueuerQueue
     from coordinator.jobs.waiting import waiting_by_account
-    from coordinator.ops.certificates import load_certificates
-    from coordinator.ops.tokens import load_token
 
-    config, certificates = installation.config, load_certificates(installation.data)
-    token = load_token(installation.data)
-
+    config, certificate = installation.config, installation.certificate()
     return LinkServer(
         pool=pool,
         store=installation.objects(),
         jobs=PgQueuerQueue(),
-        identity=OwnerOnly(token.is_valid),
+        identity=_authenticator(installation, pool),
         settings=IngestSettings(
             node=node.name,
             spool_folder=installation.spool,
@@ -109,14 +111,64 @@ def _link(installation: Installation, pool: asyncpg.Pool, node: Node, *, is_port
         ),
         follow_ups=FollowUps(
             after_chunk=steps.jobs_after_chunk,
-            after_upload=lambda request_id, is_press: [steps.preparation(request_id, is_press=is_press)],
+            after_upload=lambda request_id, is_press, num_attempts: [
+                steps.preparation(request_id, is_press=is_press, num_attempts=num_attempts)
+            ],
             after_press=_after_press(pool, is_exported=config.auto_export.are_presses_exported),
             after_end=lambda session_id: [steps.final_analysis(session_id)],
         ),
         living_nodes=node.registry.living,
-        tls=LinkTls(certificate=certificates.chain, key=certificates.key),
+        tls=_link_tls(installation, certificate),
+        more_services=[_identity(installation, pool, certificate.shown)],
         waiting=lambda: waiting_by_account(pool),
     )
+
+
+def _authenticator(installation: Installation, pool: asyncpg.Pool) -> Authenticator:
+    from coordinator.identity.accounts import TokenAuthenticator
+    from coordinator.identity.owner import OwnerOnly
+    from coordinator.ops.tokens import load_token
+
+    # A fleet has many machines, and the token's file would be good on each.
+    is_own_machine = not installation.config.database.url
+    owner = OwnerOnly(load_token(installation.data).is_valid) if is_own_machine else None
+    return TokenAuthenticator(pool, installation.access_tokens(), owner=owner)
+
+
+def _link_tls(installation: Installation, certificate: OwnCertificate | FileCertificate) -> LinkTls:
+    from coordinator.ingest.listener import LinkTls
+    from coordinator.ops.shown_certificate import read_client_ca
+
+    client_ca_file = installation.config.tls.client_ca_file
+    client_ca = read_client_ca(Path(client_ca_file)) if client_ca_file else b""
+
+    def renewed() -> LinkTls | None:
+        shown = certificate.renewed()
+        if shown is None:
+            return None
+        return LinkTls(certificate=shown.chain, key=shown.key, client_ca=client_ca)
+
+    shown = certificate.shown
+    return LinkTls(certificate=shown.chain, key=shown.key, client_ca=client_ca, renewed=renewed)
+
+
+def _identity(
+    installation: Installation, pool: asyncpg.Pool, shown: Shown
+) -> Callable[[grpc.aio.Server], None]:
+    """Pairing and tokens, on the link's port."""
+    from coordinator.identity.renewal import Renewals
+    from coordinator.identity.service import Description, IdentityService
+
+    service = IdentityService(
+        description=Description(
+            name=installation.config.identity.name,
+            ca_pem=shown.ca_pem.decode("ascii"),
+            ca_sha256=shown.ca_sha256,
+        ),
+        pairings=installation.pairings(pool),
+        renewals=Renewals(pool, installation.access_tokens()),
+    )
+    return service.register
 
 
 def _after_press(pool: asyncpg.Pool, *, is_exported: bool) -> Any:

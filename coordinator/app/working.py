@@ -194,7 +194,8 @@ def _maintenance_work(
         await asyncio.gather(*tasks, return_exceptions=True)
 
     stack.push_async_callback(finish)
-    return {Queue.CLEANUP: one_by_one(Cleanup(rows=PostgresRows(pool), tidy=tidy).handle)}
+    cleanup = Cleanup(rows=PostgresRows(pool), objects=installation.objects(), tidy=tidy)
+    return {Queue.CLEANUP: one_by_one(cleanup.handle)}
 
 
 def look_for_moments(signals: SessionSignals, is_final: bool) -> Found:

@@ -15,23 +15,27 @@ from coordinator.errors import CoordinatorError
 from coordinator.ingest.batched import Batched
 from coordinator.ingest.database import SQL, STATEMENT_S, fetch, transaction
 from coordinator.ingest.held import Held, read_held
+from coordinator.ingest.source_uploads import SourceUploads
 from coordinator.ports import ObjectStore
 from protos.clippy.v1 import clips_pb2, link_pb2
 
 log = structlog.get_logger(__name__)
 
 _EXPORT_URL_S = 24 * 3600
+_LOOK_S = 5.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class News:
     """What there is for one agent. `changed`: moments and exports, each with when.
 
-    `requests` are wishes with a URL signed now that lives as long as the wish: call `mark_sent` once they are written.
+    `requests` are wishes with URLs signed now that live as long as the wish: call `mark_sent` once they are written.
+    `offered`: those of them whose file the agent has offered, with their rows.
     """
 
     requests: list[link_pb2.CoordinatorMessage]
     changed: list[tuple[datetime.datetime, link_pb2.CoordinatorMessage]]
+    offered: list[tuple[link_pb2.SourceRequest, asyncpg.Record]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +52,10 @@ class Downlink:
         DatabaseUnavailable: Later.
     """
 
-    def __init__(self, pool: asyncpg.Pool, store: ObjectStore, *, max_source_bytes: int) -> None:
+    def __init__(self, pool: asyncpg.Pool, store: ObjectStore, sources: SourceUploads) -> None:
         self._pool = pool
         self._store = store
-        self._max_source_bytes = max_source_bytes
+        self._sources = sources
         self._news: Batched[_Question, News] = Batched(self._read_news)
         self._held: Batched[tuple[str, ...], Held] = Batched(self._read_stored)
 
@@ -66,7 +70,10 @@ class Downlink:
             also_sent: wishes too that went down before: the agent may have lost them.
         """
         question = _Question(session_ids=tuple(session_ids), since=since, also_sent=also_sent)
-        return await self._news.ask(question)
+        news = await self._news.ask(question)
+        if news.offered:
+            await self._address_parts(news.offered)
+        return news
 
     async def mark_sent(self, request_ids: Sequence[str]) -> None:
         """These wishes are on their way."""
@@ -85,7 +92,7 @@ class Downlink:
         sessions = [session_id for question in questions for session_id in question.session_ids]
         since = [questions[number].since for number in owner]
         also_sent = [questions[number].also_sent for number in owner]
-        news = [News(requests=[], changed=[]) for _ in questions]
+        news = [News(requests=[], changed=[], offered=[]) for _ in questions]
         async with transaction(self._pool) as connection:
             wishes = await connection.fetch(
                 SQL["open_requests"], owner, sessions, also_sent, timeout=STATEMENT_S
@@ -99,6 +106,8 @@ class Downlink:
         for row in wishes:
             if (message := self._request(row)) is not None:
                 news[row["owner"]].requests.append(message)
+                if row["offered_sha256"] is not None:
+                    news[row["owner"]].offered.append((message.source_request, row))
         for row in moments:
             message = link_pb2.CoordinatorMessage(moment=_moment(row))
             news[row["owner"]].changed.append((row["updated_at"], message))
@@ -107,26 +116,40 @@ class Downlink:
             news[row["owner"]].changed.append((row["updated_at"], message))
         return list(news)
 
+    async def _address_parts(self, offered: Sequence[tuple[link_pb2.SourceRequest, asyncpg.Record]]) -> None:
+        """One agent's alone: a store that is slow holds up nobody else, and this one's acks for a moment."""
+        ends_s = time.monotonic() + _LOOK_S
+        answered: list[str] = []
+        for request, row in offered:
+            try:
+                await self._sources.address_parts(
+                    request, row, lasting_s=_lasting_s(row), patience_s=max(0.1, ends_s - time.monotonic())
+                )
+            except CoordinatorError as exc:
+                # It goes without word of its parts: the agent offers the file again.
+                log.warning("parts_not_addressed", request_id=row["request_id"], problem=str(exc))
+            else:
+                if row["is_asked"]:
+                    answered.append(row["request_id"])
+        if answered:
+            await fetch(self._pool, "answer_offers", answered)
+
     def _request(self, row: asyncpg.Record) -> link_pb2.CoordinatorMessage | None:
-        expires_s = float(row["expires_unix_s"])
-        lasting_s = max(1, int(expires_s - time.time()))
-        try:
-            url = self._store.sign_put(
-                row["object_key"], expires_in_s=lasting_s, max_bytes=self._max_source_bytes
-            )
-        except CoordinatorError as exc:
-            log.warning("upload_not_signed", request_id=row["request_id"], problem=str(exc))
-            return None
         request = link_pb2.SourceRequest(
             request_id=row["request_id"],
             session_id=row["session_id"],
             start_ns=row["start_ns"],
             end_ns=row["end_ns"],
-            upload_url=url,
-            expires_unix_ms=int(expires_s * 1000),
+            expires_unix_ms=int(float(row["expires_unix_s"]) * 1000),
             reason=row["reason"] or ("a moment" if row["moment_id"] else "a clip you pressed for"),
         )
-        return link_pb2.CoordinatorMessage(source_request=request)
+        message = link_pb2.CoordinatorMessage(source_request=request)
+        try:
+            self._sources.address(message.source_request, row, lasting_s=_lasting_s(row))
+        except CoordinatorError as exc:
+            log.warning("upload_not_signed", request_id=row["request_id"], problem=str(exc))
+            return None
+        return message
 
     def _export(self, row: asyncpg.Record) -> clips_pb2.Export:
         """A ready one with a URL that plays it for a day."""
@@ -147,6 +170,10 @@ class Downlink:
             except CoordinatorError as exc:
                 log.warning("export_not_signed", export_id=row["export_id"], problem=str(exc))
         return export
+
+
+def _lasting_s(row: asyncpg.Record) -> int:
+    return max(1, int(float(row["expires_unix_s"]) - time.time()))
 
 
 def _moment(row: asyncpg.Record) -> clips_pb2.Moment:

@@ -17,10 +17,12 @@ import structlog
 from coordinator.errors import ChunkRefused
 from coordinator.ingest.checks import check_span, checked_id, tidy
 from coordinator.ingest.database import SQL, fetch, transaction
+from coordinator.ingest.source_uploads import SourceUploads, is_offered
 from coordinator.model.chunks import ChunkRow
 from coordinator.model.jobs import NewJob
 from coordinator.model.sessions import MarkerRow
-from coordinator.ports import JobQueue, ObjectStore
+from coordinator.policy.source_uploads import FIRST_RETRY_S, MAX_RETRIES
+from coordinator.ports import JobQueue
 from protos.clippy.v1 import link_pb2, media_pb2
 from protos.segment import LANE_NAMES
 
@@ -47,13 +49,13 @@ class FollowUps:
 
     Attributes:
         after_chunk: (row of a new chunk); pure.
-        after_upload: (request_id, is_press); pure.
+        after_upload: (request_id, is_press, how many uploads before it were no good); pure.
         after_press: (connection, session_id, marker): may also write rows, such as the wish for its source.
         after_end: (session_id) of a session that has just ended; pure.
     """
 
     after_chunk: Callable[[ChunkRow], Sequence[NewJob]] = _no_jobs
-    after_upload: Callable[[str, bool], Sequence[NewJob]] = _no_jobs
+    after_upload: Callable[[str, bool, int], Sequence[NewJob]] = _no_jobs
     after_press: Effect = _no_effect
     after_end: Callable[[str], Sequence[NewJob]] = _no_jobs
 
@@ -66,10 +68,12 @@ class EventRows:
         DatabaseUnavailable: Later.
     """
 
-    def __init__(self, pool: asyncpg.Pool, jobs: JobQueue, store: ObjectStore, follow_ups: FollowUps) -> None:
+    def __init__(
+        self, pool: asyncpg.Pool, jobs: JobQueue, sources: SourceUploads, follow_ups: FollowUps
+    ) -> None:
         self._pool = pool
         self._jobs = jobs
-        self._store = store
+        self._sources = sources
         self._follow_ups = follow_ups
 
     async def session_ended(self, message: link_pb2.SessionEnded) -> None:
@@ -116,52 +120,69 @@ class EventRows:
         values = (message.session_id, message.lane, message.first, message.last, reason)
         await fetch(self._pool, "add_gap", *values)
 
+    async def source_offer(self, user_id: str, offer: link_pb2.SourceOffer) -> None:
+        """The agent has made the file of a wish, and waits for addresses: whoever holds its stream sends them.
+
+        Raises:
+            StoreUnavailable: Parts of another file cannot be deleted now; the agent offers again.
+        """
+        self._sources.check_offer(offer)
+        row = await self._request_of(user_id, offer.request_id)
+        if row["offered_sha256"] is not None and not is_offered(row, offer):
+            await self._sources.delete_parts(row)
+        values = (offer.request_id, offer.size_bytes, offer.sha256, self._sources.part_bytes)
+        async with transaction(self._pool) as connection:
+            if await connection.fetch(SQL["save_offer"], *values):
+                await connection.execute(SQL["notify_link"], row["session_id"])
+
     async def source_reply(self, user_id: str, reply: link_pb2.SourceReply) -> None:
         """The agent's answer to a wish.
 
         Raises:
             StoreUnavailable: The upload cannot be looked at now; the agent sends its answer again.
         """
-        rows = await fetch(self._pool, "request_of_user", checked_id("request_id", reply.request_id), user_id)
-        if not rows:
-            raise ChunkRefused(f"there is no source request {reply.request_id!r} of this account")
+        row = await self._request_of(user_id, reply.request_id)
         state = link_pb2.SourceReply.State
+        reason = tidy(reply.reason, 300) or "the agent gave no reason"
         if reply.state == state.PINNED:
             await fetch(self._pool, "mark_pinned", reply.request_id)
         elif reply.state == state.UPLOADED:
-            await self._uploaded(rows[0], reply)
-        elif reply.state in (state.UNAVAILABLE, state.FAILED):
-            name = "unavailable" if reply.state == state.UNAVAILABLE else "failed"
-            reason = tidy(reply.reason, 300) or "the agent gave no reason"
-            await fetch(self._pool, "mark_unfulfilled", reply.request_id, name, reason)
-            log.info("source_unfulfilled", request_id=reply.request_id, state=name)
+            await self._uploaded(row, reply)
+        elif reply.state == state.UNAVAILABLE:
+            await fetch(self._pool, "mark_unfulfilled", reply.request_id, "unavailable", reason)
+            log.info("source_unfulfilled", request_id=reply.request_id, state="unavailable")
+        elif reply.state == state.FAILED:
+            await self._ask_again(reply.request_id, reason)
         else:
             raise ChunkRefused(f"state {reply.state} of a source reply is unknown")
 
-    async def _uploaded(self, request: Any, reply: link_pb2.SourceReply) -> None:
-        if request["state"] == "uploaded":
+    async def _request_of(self, user_id: str, request_id: str) -> Any:
+        rows = await fetch(self._pool, "request_of_user", checked_id("request_id", request_id), user_id)
+        if not rows:
+            raise ChunkRefused(f"there is no source request {request_id!r} of this account")
+        return rows[0]
+
+    async def _uploaded(self, row: Any, reply: link_pb2.SourceReply) -> None:
+        if row["state"] == "uploaded":
             return
-        size_bytes = await self._store.size(request["object_key"])
-        start_ns, end_ns = max(reply.start_ns, request["start_ns"]), min(reply.end_ns, request["end_ns"])
-        problem = ""
-        if size_bytes is None:
-            problem = "the agent says it was uploaded, but the object is not there"
-        elif size_bytes != reply.size_bytes:
-            problem = f"the object has {size_bytes} bytes, the agent sent {reply.size_bytes}"
-        elif start_ns >= end_ns:
-            problem = f"it covers {reply.start_ns}..{reply.end_ns} ns, nothing of what was asked for"
-        elif len(reply.sha256) != 32:
-            problem = f"its sha256 has {len(reply.sha256)} bytes instead of 32"
+        problem = await self._sources.problem(row, reply)
         if problem:
             log.warning("source_upload_refused", request_id=reply.request_id, problem=problem)
-            await fetch(self._pool, "mark_unfulfilled", reply.request_id, "failed", problem)
+            await self._ask_again(reply.request_id, problem)
             return
-        values = (reply.request_id, size_bytes, reply.sha256, start_ns, end_ns)
+        start_ns, end_ns = max(reply.start_ns, row["start_ns"]), min(reply.end_ns, row["end_ns"])
+        values = (reply.request_id, reply.size_bytes, reply.sha256, start_ns, end_ns)
         async with transaction(self._pool) as connection:
             if await connection.fetch(SQL["mark_uploaded"], *values):
-                is_press = request["marker_clip_id"] is not None
-                await self._enqueue(connection, self._follow_ups.after_upload(reply.request_id, is_press))
-        log.info("source_uploaded", request_id=reply.request_id, size_bytes=size_bytes)
+                is_press = row["marker_clip_id"] is not None
+                jobs = self._follow_ups.after_upload(reply.request_id, is_press, row["num_attempts"])
+                await self._enqueue(connection, jobs)
+        log.info("source_uploaded", request_id=reply.request_id, size_bytes=reply.size_bytes)
+
+    async def _ask_again(self, request_id: str, reason: str) -> None:
+        rows = await fetch(self._pool, "ask_again", request_id, reason, MAX_RETRIES, FIRST_RETRY_S)
+        state = rows[0]["state"] if rows else "answered before"
+        log.info("source_unfulfilled", request_id=request_id, state=state, reason=reason)
 
     async def _enqueue(self, connection: asyncpg.Connection, jobs: Sequence[NewJob]) -> None:
         if jobs:

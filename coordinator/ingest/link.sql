@@ -88,28 +88,52 @@ from unnest($1::text[], $2::text[]) as n (agent_id, user_id)
 order by s.started_at desc
 
 -- name: open_requests
--- Full quality that is still wanted of these sessions, for whom `owner` stands. `also_sent`: also what was asked for
--- before.
-select n.owner, r.request_id, r.session_id, r.start_ns, r.end_ns, r.state, r.reason, r.object_key, r.moment_id,
-       extract(epoch from r.expires_at) as expires_unix_s
+-- Full quality that is still wanted of these sessions, for whom `owner` stands, with what was offered. `also_sent`: also
+-- what was asked for before.
+select n.owner, r.*
 from unnest($1::integer[], $2::text[], $3::boolean[]) as n (owner, session_id, also_sent)
      cross join lateral (
-         select * from source_requests as all_of
-         where all_of.session_id = n.session_id and all_of.state in ('wanted', 'sent', 'pinned')
-               and all_of.expires_at > now() and (all_of.state = 'wanted' or n.also_sent)
-         order by all_of.requested_at limit 100) as r
+         select w.request_id, w.session_id, w.start_ns, w.end_ns, w.state, w.reason, w.object_key, w.moment_id,
+                w.requested_at, extract(epoch from w.expires_at) as expires_unix_s, u.size_bytes as offered_bytes,
+                u.sha256 as offered_sha256, u.part_bytes, coalesce(u.is_asked, false) as is_asked
+         from source_requests w left join source_uploads u using (request_id)
+         where w.session_id = n.session_id and w.state in ('wanted', 'sent', 'pinned') and w.expires_at > now()
+               and (w.state = 'wanted' and coalesce(w.retry_at <= now(), true)
+                    or w.state <> 'wanted' and (n.also_sent or u.is_asked))
+         order by w.requested_at limit 100) as r
 order by r.requested_at
 
 -- name: mark_sent
--- These wishes have gone to the agent.
-update source_requests set state = 'sent', updated_at = now()
-where request_id = any ($1::text[]) and state = 'wanted'
+-- These wishes have gone to the agent, each with an address: something may lie there from now on.
+with sent as (
+    update source_requests set state = 'sent', updated_at = now()
+    where request_id = any ($1::text[]) and state = 'wanted' returning request_id, object_key, expires_at)
+insert into source_uploads (request_id, object_key, expires_at) select request_id, object_key, expires_at from sent
+on conflict do nothing
 
 -- name: request_of_user
--- One wish, if it belongs to a session of this user.
-select r.request_id, r.session_id, r.start_ns, r.end_ns, r.state, r.object_key, r.marker_clip_id
-from source_requests r join sessions s using (session_id)
+-- One wish, if it belongs to a session of this user, with what was offered.
+select r.request_id, r.session_id, r.start_ns, r.end_ns, r.state, r.object_key, r.marker_clip_id, r.num_attempts,
+       u.size_bytes as offered_bytes, u.sha256 as offered_sha256, u.part_bytes
+from source_requests r join sessions s using (session_id) left join source_uploads u using (request_id)
 where r.request_id = $1 and s.user_id = $2
+
+-- name: save_offer
+-- The agent has the file, and waits for addresses. Nothing comes back when nobody wants it any more. The size of parts
+-- stays as it is while the file is the same.
+insert into source_uploads (request_id, object_key, expires_at, size_bytes, sha256, part_bytes, is_asked)
+select request_id, object_key, expires_at, $2, $3, $4, true from source_requests
+where request_id = $1 and state in ('wanted', 'sent', 'pinned')
+on conflict (request_id) do update set
+    size_bytes = excluded.size_bytes, sha256 = excluded.sha256, is_asked = true, swept_at = null,
+    part_bytes = case when source_uploads.sha256 = excluded.sha256
+                           and source_uploads.size_bytes = excluded.size_bytes
+                      then source_uploads.part_bytes else excluded.part_bytes end
+returning request_id
+
+-- name: answer_offers
+-- Addresses for these are on their way; should they be lost, the next connect brings them.
+update source_uploads set is_asked = false where request_id = any ($1::text[]) and is_asked
 
 -- name: mark_pinned
 -- The agent has made the span safe.
@@ -117,16 +141,26 @@ update source_requests set state = 'pinned', updated_at = now()
 where request_id = $1 and state in ('wanted', 'sent')
 
 -- name: mark_uploaded
--- The file is in the store.
+-- The file is in the store, as far as sizes tell.
 update source_requests set state = 'uploaded', reason = '', size_bytes = $2, sha256 = $3, covered_start_ns = $4,
        covered_end_ns = $5, updated_at = now()
-where request_id = $1 and state <> 'uploaded'
+where request_id = $1 and state in ('wanted', 'sent', 'pinned', 'expired')
 returning request_id
 
 -- name: mark_unfulfilled
--- The agent cannot give it, or what it gave is not there.
+-- The agent cannot give it.
 update source_requests set state = $2, reason = $3, updated_at = now()
 where request_id = $1 and state in ('wanted', 'sent', 'pinned')
+
+-- name: ask_again
+-- What came was no good: asked for again after a while, each time a longer one, and after `$3` times failed. An answer
+-- that comes twice counts once.
+update source_requests set
+    num_attempts = num_attempts + 1, reason = $2, updated_at = now(),
+    state = case when num_attempts < $3 then 'wanted' else 'failed' end,
+    retry_at = now() + make_interval(secs => $4::double precision * 4 ^ num_attempts)
+where request_id = $1 and (state in ('sent', 'pinned') or (state = 'wanted' and retry_at is null))
+returning state
 
 -- name: changed_moments
 -- Moments of these sessions that changed since a time of each, best first.
@@ -154,7 +188,10 @@ order by e.created_at
 -- name: sessions_with_news
 -- Which sessions have something for their agent since a time: the backstop of the notifications. The few changes of a
 -- moment are asked for, not the thousands of sessions.
-select session_id from source_requests where state = 'wanted' and expires_at > now()
+select session_id from source_requests
+       where state = 'wanted' and expires_at > now() and coalesce(retry_at <= now(), true)
+union select r.session_id from source_uploads u join source_requests r using (request_id)
+      where u.is_asked and r.state in ('sent', 'pinned')
 union select session_id from moments where updated_at > $1
 union select c.session_id from exports e join clips c using (clip_id) where e.updated_at > $1
 

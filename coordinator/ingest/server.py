@@ -12,7 +12,7 @@ import contextlib
 import dataclasses
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from pathlib import Path
 
 import asyncpg
@@ -20,7 +20,7 @@ import grpc
 import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from coordinator.errors import CoordinatorError, PortBusy
+from coordinator.errors import CoordinatorError
 from coordinator.ingest.accounts import Accounts
 from coordinator.ingest.admission import PendingBytes
 from coordinator.ingest.backlog import Waiting, nothing_waits, watch_backlog
@@ -30,30 +30,25 @@ from coordinator.ingest.downlink import Downlink
 from coordinator.ingest.events import EventRows, FollowUps
 from coordinator.ingest.group_commit import GroupCommit, GroupSettings
 from coordinator.ingest.hellos import Hellos
+from coordinator.ingest.listener import LinkTls, Listener
 from coordinator.ingest.notices import LinkNotices
 from coordinator.ingest.recovery import RecoveryReport, recover
 from coordinator.ingest.roll_up import RollUp, RollUpSettings
+from coordinator.ingest.source_uploads import MAX_SOURCE_BYTES, PART_BYTES, SourceUploads
 from coordinator.ingest.spool import SEGMENT_BYTES, Spool
 from coordinator.ingest.stream import AgentStream, Context, StreamParts
 from coordinator.ingest.stream_settings import StreamSettings
+from coordinator.ingest.transport import bearer_token, server_options
 from coordinator.model.accounts import Principal
 from coordinator.policy.reconnect import drain_delay_ms, leave_at_s
+from coordinator.policy.roles import Action, may
 from coordinator.ports import Authenticator, JobQueue, ObjectStore
 from coordinator.settings import NO_LIMITS, Limits
 from protos.clippy.v1 import link_pb2, link_pb2_grpc
-from protos.segment import MAX_MESSAGE_BYTES
 
 log = structlog.get_logger(__name__)
 
 SERVICE = "clippy.v1.Link"
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class LinkTls:
-    """The server's certificate chain and its key, both PEM."""
-
-    certificate: bytes
-    key: bytes
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +59,7 @@ class IngestSettings:
         node: this process's name; unique among all that serve, part of every place in its spool.
         max_connection_age_s: a stream older than this, give or take a tenth, is asked to connect anew; None: never.
         max_user_pending_bytes, max_total_pending_bytes: received and not yet durable; beyond: RetryLater.
+        max_source_bytes, source_part_bytes: of one upload of full quality; a larger file than the second goes in parts.
         limits: what one account may use at once; its pending bytes are the two above.
         dead_peer_s: a stream that says nothing (agents send a heartbeat after 10 s of silence) is ended after so long.
         recheck_s: how often it is asked whether those that are connected still may be.
@@ -74,9 +70,10 @@ class IngestSettings:
     max_segment_bytes: int = SEGMENT_BYTES
     max_user_pending_bytes: int = 32 * 1024 * 1024
     max_total_pending_bytes: int = 256 * 1024 * 1024
+    max_source_bytes: int = MAX_SOURCE_BYTES
+    source_part_bytes: int = PART_BYTES
     limits: Limits = NO_LIMITS
     backlog_s: float = 5.0
-    max_source_bytes: int = 2 * 1024 * 1024 * 1024
     dead_peer_s: float = 25.0
     recheck_s: float = 30.0
     poll_s: float = 5.0
@@ -86,39 +83,6 @@ class IngestSettings:
     group: GroupSettings = dataclasses.field(default_factory=GroupSettings)
     stream: StreamSettings = dataclasses.field(default_factory=StreamSettings)
     roll_up: RollUpSettings = dataclasses.field(default_factory=RollUpSettings)
-
-
-def server_options(settings: IngestSettings) -> list[tuple[str, int]]:
-    """gRPC's options. Pure."""
-    idle_ms = int(max(10.0, settings.dead_peer_s) * 1000)
-    options = [
-        ("grpc.so_reuseport", int(settings.is_port_shared)),
-        ("grpc.max_concurrent_streams", 8),
-        # The defaults lost 38 % of 10,000 agents that came at once.
-        ("grpc.server.max_pending_requests", 20_000),
-        ("grpc.server.max_pending_requests_hard_limit", 40_000),
-        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-        ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-        ("grpc.max_metadata_size", 16 * 1024),
-        # Identity only: chunks are compressed media, and a compressed bomb would be unpacked before we see it.
-        ("grpc.compression_enabled_algorithms_bitset", 1),
-        # A peer that is stopped or unplugged is asked after this long without a byte, and dropped when it is silent.
-        ("grpc.keepalive_time_ms", int(settings.dead_peer_s * 600)),
-        ("grpc.keepalive_timeout_ms", int(settings.dead_peer_s * 400)),
-        # Without it the keepalive never drops a half-open connection.
-        ("grpc.http2.ping_timeout_ms", int(settings.dead_peer_s * 400)),
-        # Connections that never become a stream. 10,000 that come at once may need half a minute to be greeted.
-        ("grpc.server_handshake_timeout_ms", 60_000),
-        ("grpc.max_connection_idle_ms", idle_ms),
-        ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
-        ("grpc.http2.max_ping_strikes", 0),
-        ("grpc.keepalive_permit_without_calls", 0),
-    ]
-    if settings.max_connection_age_s is not None:
-        # The backstop: gRPC's own end is an error to the agent; before it we say RetryLater.
-        options.append(("grpc.max_connection_age_ms", int(settings.max_connection_age_s * 2000)))
-        options.append(("grpc.max_connection_age_grace_ms", 10_000))
-    return options
 
 
 class LinkServer(link_pb2_grpc.LinkServicer):
@@ -135,6 +99,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         follow_ups: FollowUps | None = None,
         living_nodes: Callable[[], Collection[str]] | None = None,
         tls: LinkTls | None = None,
+        more_services: Sequence[Callable[[grpc.aio.Server], None]] = (),
         waiting: Waiting = nothing_waits,
     ) -> None:
         """Nothing is opened yet.
@@ -144,13 +109,14 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             identity: says whose token it is.
             living_nodes: names of the nodes whose spools can still be read; None: this one alone.
             tls: None: plaintext, for tests on loopback only.
+            more_services: each registers a service of its own on the same port.
             waiting: how much of whose work waits to be heard; asked every `backlog_s`.
         """
         follow_ups = follow_ups or FollowUps()
         self._settings = settings
         self._pool = pool
         self._identity = identity
-        self._tls = tls
+        self._is_tls = tls is not None
         self.spool = Spool(settings.spool_folder, settings.node, max_segment_bytes=settings.max_segment_bytes)
         alive = living_nodes or (lambda: ())
         self._waiting = waiting
@@ -158,11 +124,14 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         self._rows = ChunkRows(jobs, follow_ups.after_chunk, lambda: {settings.node, *alive()})
         self.commits = GroupCommit(pool, self.spool, self._rows, settings=settings.group)
         self.roll_up = RollUp(pool, self.spool, store, settings=settings.roll_up)
+        sources = SourceUploads(
+            store, max_bytes=settings.max_source_bytes, part_bytes=settings.source_part_bytes
+        )
         self._parts = StreamParts(
             commits=self.commits,
             hellos=Hellos(pool, self._rows.living_nodes),
-            events=EventRows(pool, jobs, store, follow_ups),
-            downlink=Downlink(pool, store, max_source_bytes=settings.max_source_bytes),
+            events=EventRows(pool, jobs, sources, follow_ups),
+            downlink=Downlink(pool, store, sources),
             pending=PendingBytes(
                 max_user_bytes=settings.max_user_pending_bytes,
                 max_total_bytes=settings.max_total_pending_bytes,
@@ -175,7 +144,19 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         self._streams: dict[AgentStream, float] = {}
         self._by_session: dict[str, set[AgentStream]] = {}
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
-        self._server: grpc.aio.Server | None = None
+        self._listener = Listener(
+            options=server_options(
+                dead_peer_s=settings.dead_peer_s,
+                is_port_shared=settings.is_port_shared,
+                max_connection_age_s=settings.max_connection_age_s,
+            ),
+            services=[
+                lambda server: link_pb2_grpc.add_LinkServicer_to_server(self, server),
+                lambda server: health_pb2_grpc.add_HealthServicer_to_server(self._health, server),
+                *more_services,
+            ],
+            tls=tls,
+        )
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
         self._all_left = asyncio.Event()
@@ -199,7 +180,8 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         try:
             self.recovery = await recover(self._pool, self.spool, self._rows)
             self.commits.start()
-            port = await self._listen(address)
+            port = await self._listener.start(address)
+            await self._health.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
         except BaseException:
             await self.commits.stop()
             self.spool.close()
@@ -222,7 +204,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             ),
             asyncio.create_task(self.roll_up.run(self._stopping), name="roll-up"),
         ]
-        log.info("link_listening", port=port, node=self._settings.node, is_tls=self._tls is not None)
+        log.info("link_listening", port=port, node=self._settings.node, is_tls=self._is_tls)
         return port
 
     async def nodes_gone(self, nodes: Collection[str]) -> None:
@@ -252,9 +234,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
     async def stop(self) -> None:
         """Drain, then close everything. Twice is once."""
         await self.drain()
-        if self._server is not None:
-            await self._server.stop(1.0)
-            self._server = None
+        await self._listener.stop(1.0)
         await self.commits.stop()
         self._stopping.set()
         for task in self._tasks:
@@ -279,10 +259,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             )
             await context.write(link_pb2.CoordinatorMessage(retry_later=later))
             return
-        token = bearer_token(context.invocation_metadata() or ())
-        principal = await self._principal_of(token) if token else None
-        if principal is None:
-            await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no valid token; pair this agent again")
+        principal = await self._principal_of(context)
         stream = AgentStream(self._parts, context, principal)
         self._streams[stream] = leave_at_s(
             time.monotonic(), self._settings.max_connection_age_s, random.random()
@@ -298,31 +275,26 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             if not self._streams:
                 self._all_left.set()
 
-    async def _listen(self, address: str) -> int:
-        server = grpc.aio.server(options=server_options(self._settings))
-        link_pb2_grpc.add_LinkServicer_to_server(self, server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+    async def _principal_of(self, context: Context) -> Principal:
+        """Who speaks; ends the call where nobody does."""
+        token = bearer_token(context.invocation_metadata() or ())
         try:
-            if self._tls is None:
-                port = server.add_insecure_port(address)
-            else:
-                pair = (self._tls.key, self._tls.certificate)
-                port = server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
-        except RuntimeError as exc:
-            raise PortBusy(f"cannot listen on {address} for agents: {exc}; set listen.grpc") from exc
-        if port == 0:
-            raise PortBusy(f"cannot listen on {address} for agents: it is in use; set listen.grpc")
-        await server.start()
-        self._server = server
-        await self._health.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
-        return port
-
-    async def _principal_of(self, token: str) -> Principal | None:
-        try:
-            return await self._identity.authenticate(token)
+            principal = await self._identity.authenticate(token, context.peer()) if token else None
         except CoordinatorError as exc:
             log.warning("authentication_delayed", problem=str(exc))
-            return None
+            # Not UNAUTHENTICATED: the token may be good, and an agent must not throw it away.
+            await context.abort(
+                grpc.StatusCode.UNAVAILABLE, "nobody can say whose token this is now; try again"
+            )
+        if principal is None:
+            await context.abort(
+                grpc.StatusCode.UNAUTHENTICATED, "no valid token; renew it, or pair this agent again"
+            )
+        if not may(principal.role, Action.STREAM):
+            await context.abort(
+                grpc.StatusCode.PERMISSION_DENIED, f"the role {principal.role} may not send streams"
+            )
+        return principal
 
     def _tell(self, session_id: str, what: Callable[[AgentStream, str], None]) -> None:
         for stream in self._by_session.get(session_id, ()):
@@ -343,7 +315,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             stream.look_again()
 
     async def _sweep(self) -> None:
-        """End streams that fell silent or whose account or device may no longer speak."""
+        """Look for a renewed certificate; end streams that fell silent or whose account or device may speak no more."""
         checked_s = time.monotonic()
         while True:
             age_s = self._settings.max_connection_age_s or 50.0
@@ -356,6 +328,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
                     stream.end(grpc.StatusCode.DEADLINE_EXCEEDED, "nothing was heard from the agent")
                 elif now_s >= leaves_s:
                     stream.retry_later("connect anew, perhaps elsewhere", delay_ms=random.randrange(1000))
+            await self._listener.look()
             if now_s - checked_s >= self._settings.recheck_s:
                 checked_s = now_s
                 await self._recheck()
@@ -374,12 +347,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             return
         for stream in list(self._streams):
             if stream.principal in revoked:
-                stream.end(grpc.StatusCode.UNAUTHENTICATED, "this device may no longer speak; pair it again")
-
-
-def bearer_token(metadata: Collection[tuple[str, str | bytes]]) -> str:
-    """Return the token of `authorization: Bearer ...`, or an empty text."""
-    for key, value in metadata:
-        if key == "authorization" and isinstance(value, str) and value[:7].lower() == "bearer ":
-            return value[7:].strip()
-    return ""
+                stream.end(
+                    grpc.StatusCode.UNAUTHENTICATED,
+                    "the token counts no longer; renew it, or pair this agent again",
+                )

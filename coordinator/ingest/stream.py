@@ -235,6 +235,8 @@ class AgentStream:
             await events.gap(message.gap)
         elif kind == "source_reply":
             await events.source_reply(self.user_id, message.source_reply)
+        elif kind == "source_offer":
+            await events.source_offer(self.user_id, message.source_offer)
 
     async def _take_chunk(self, chunk: media_pb2.Chunk) -> None:
         await self._slots.acquire()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from typing import Literal
 
 Tier = Literal["free", "pro", "business"]
@@ -27,6 +28,54 @@ class Principal:
     role: Role = "streamer"
     device_id: str = ""
     expires_at_s: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Somebody who owns devices, sessions and clips."""
+
+    user_id: str
+    name: str
+    tier: Tier
+    role: Role
+    is_closed: bool
+    created_at: datetime.datetime
+    num_devices: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """An agent that was paired. `revoked_at` None: it may speak."""
+
+    device_id: str
+    user_id: str
+    agent_id: str
+    name: str
+    version: str
+    paired_at: datetime.datetime
+    last_seen_at: datetime.datetime
+    revoked_at: datetime.datetime | None = None
+    revoked_reason: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSelf:
+    """What an agent says of itself when it pairs; checked."""
+
+    agent_id: str
+    name: str
+    version: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingAgent:
+    """An agent that shows a code and waits for somebody to approve it."""
+
+    agent_id: str
+    name: str
+    version: str
+    made_at: datetime.datetime
+    expires_at: datetime.datetime
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

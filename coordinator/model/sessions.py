@@ -88,7 +88,13 @@ class MomentRow:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRow:
-    """Full quality of a span, asked of the agent. Without a moment it is a press's clip."""
+    """Full quality of a span, asked of the agent. Without a moment it is a press's clip.
+
+    Attributes:
+        size_bytes, sha256: of the file, as the agent said; None until it says that it was uploaded.
+        part_bytes: how large the parts are that it came in; 0: in one PUT.
+        num_attempts: how many uploads before this one were no good.
+    """
 
     request_id: str
     session_id: str
@@ -100,7 +106,22 @@ class RequestRow:
     object_key: str
     covered_start_ns: int | None
     covered_end_ns: int | None
+    size_bytes: int | None = None
     sha256: bytes | None = None
+    part_bytes: int = 0
+    num_attempts: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LeftoverUpload:
+    """What may lie in the object store and is of no use: parts, and without `is_object_kept` the object, too."""
+
+    request_id: str
+    object_key: str
+    size_bytes: int | None
+    sha256: bytes | None
+    part_bytes: int | None
+    is_object_kept: bool
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -61,6 +63,30 @@ class DataLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+
+@contextlib.contextmanager
+def brief_lock(path: Path, *, wait_s: float = 10.0) -> Iterator[None]:
+    """Hold a lock that other processes hold for moments only.
+
+    Raises:
+        OSError: The file cannot be used, or the lock was not free within `wait_s`.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    deadline_s = time.monotonic() + wait_s
+    try:
+        while True:
+            try:
+                _lock(file)
+                break
+            except OSError:
+                if time.monotonic() > deadline_s:
+                    raise
+                time.sleep(0.02)
+        yield
+    finally:
+        os.close(file)
 
 
 def _lock(file: int) -> None:

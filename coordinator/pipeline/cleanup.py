@@ -5,26 +5,64 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+import structlog
+
+from coordinator.errors import EnvironmentProblem
 from coordinator.model.jobs import Job, NewJob
-from coordinator.ports import Effect, Rows
+from coordinator.model.sessions import LeftoverUpload
+from coordinator.policy.source_uploads import parts_of
+from coordinator.ports import Effect, ObjectStore, Rows
 
 if TYPE_CHECKING:
     import asyncpg
 
+log = structlog.get_logger(__name__)
+
 
 class Cleanup:
-    """Closes wishes that no agent can fulfil any more, and what job keeping leaves behind."""
+    """Closes wishes that no agent can fulfil any more, and deletes what uploads and job keeping leave behind."""
 
-    def __init__(self, *, rows: Rows, tidy: Callable[[asyncpg.Connection], Awaitable[None]]) -> None:
+    def __init__(
+        self, *, rows: Rows, objects: ObjectStore, tidy: Callable[[asyncpg.Connection], Awaitable[None]]
+    ) -> None:
         self._rows = rows
+        self._objects = objects
         self._tidy = tidy
 
     async def handle(self, job: Job) -> Effect:
         """One round."""
+        swept = await self._sweep()
 
         async def write(connection: asyncpg.Connection) -> list[NewJob]:
             await self._rows.expire_requests(connection)
+            await self._rows.mark_swept(connection, swept)
             await self._tidy(connection)
             return []
 
         return write
+
+    async def _sweep(self) -> list[str]:
+        """Delete what lies in the store for nobody; returns of which requests."""
+        swept: list[str] = []
+        try:
+            for upload in await self._rows.leftover_uploads():
+                await self._objects.delete(leftover_keys(upload))
+                swept.append(upload.request_id)
+        except EnvironmentProblem as exc:
+            # A store that is down must not keep requests open.
+            log.warning("uploads_not_swept", num_swept=len(swept), problem=str(exc))
+        return swept
+
+
+def leftover_keys(upload: LeftoverUpload) -> list[str]:
+    """What may be deleted of an upload. Pure."""
+    keys = [] if upload.is_object_kept else [upload.object_key]
+    if upload.size_bytes is not None and upload.sha256 is not None:
+        parts = parts_of(
+            upload.object_key,
+            size_bytes=upload.size_bytes,
+            part_bytes=upload.part_bytes or 0,
+            sha256=upload.sha256,
+        )
+        keys += [part.key for part in parts]
+    return keys

@@ -1,35 +1,39 @@
 """Stages `video-processing` and `clip-generation`: an uploaded source becomes a clip in the store.
 
-The upload came from outside: it is probed in a limited child before anything else touches it.
+The upload came from outside: it is compared with what the agent promised, and probed in a limited child, before
+anything else touches it.
 """
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import tempfile
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coordinator.errors import MediaUnusable
+import structlog
+
+from coordinator.errors import MediaUnusable, UploadDamaged
 from coordinator.model.jobs import Job, NewJob
 from coordinator.model.media import MediaFile, MediaTrack
 from coordinator.model.sessions import ClipRow, RequestRow
 from coordinator.pipeline import steps
+from coordinator.pipeline.upload import fetch_object, fetch_upload, parts_of_request
 from coordinator.ports import Effect, Media, ObjectStore, Rows
 from protos.timebase import SECOND_NS
 
 if TYPE_CHECKING:
     import asyncpg
 
+log = structlog.get_logger(__name__)
+
 # An agent's file may differ from what it promised by a frame at either end, and by its muxer's rounding.
 _TOLERANCE_S = 0.25
 
 
 class Preparation:
-    """Looks at an uploaded source: is it what was promised?"""
+    """Looks at an uploaded source: is it what was promised? Joins one that came in parts."""
 
     def __init__(self, *, rows: Rows, objects: ObjectStore, media: Media, scratch: Path) -> None:
         self._rows = rows
@@ -38,20 +42,36 @@ class Preparation:
         self._scratch = scratch
 
     async def handle(self, job: Job) -> Effect:
-        """Probe one upload.
+        """Check, probe and join one upload. What did not arrive as it was sent is deleted, and asked for again.
 
         Raises:
             MediaUnusable: It holds no picture, or is shorter than what the agent said it covers.
         """
         request = await self._rows.request(str(job.payload["request_id"]))
+        parts = parts_of_request(request)
         with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
             path = Path(folder) / "source.mp4"
-            await self._objects.get_file(request.object_key, path)
-            check_bytes(request, await asyncio.to_thread(_sha256, path))
+            try:
+                is_joined = await fetch_upload(self._objects, request, path)
+            except UploadDamaged as exc:
+                log.warning("upload_damaged", request_id=request.request_id, problem=str(exc))
+                await self._objects.delete([request.object_key, *(part.key for part in parts)])
+                return self._asked_again(request.request_id, str(exc))
             check_source(request, await self._media.probe(path))
+            if not is_joined:
+                await self._objects.put(request.object_key, path)
+        await self._objects.delete([part.key for part in parts])
 
         async def write(connection: asyncpg.Connection) -> list[NewJob]:
+            await self._rows.mark_joined(connection, request.request_id)
             return [steps.cutting(request.request_id, is_press=request.moment_id is None)]
+
+        return write
+
+    def _asked_again(self, request_id: str, reason: str) -> Effect:
+        async def write(connection: asyncpg.Connection) -> list[NewJob]:
+            await self._rows.ask_again(connection, request_id, reason)
+            return []
 
         return write
 
@@ -91,7 +111,8 @@ class Cutting:
         key = f"clips/{request.session_id}/{clip_id}.mp4"
         with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
             source, cut = Path(folder) / "source.mp4", Path(folder) / "clip.mp4"
-            await self._objects.get_file(request.object_key, source)
+            # The agent's address may still count: another look, that it has put nothing else there since.
+            await fetch_object(self._objects, request, source)
             length_s = (end_ns - start_ns) / SECOND_NS
             await self._media.cut(source, cut, start_s=offset_s, end_s=offset_s + length_s)
             picture = picture_of(await self._media.probe(cut))
@@ -142,21 +163,6 @@ def picture_of(found: MediaFile) -> MediaTrack:
         if track.kind == "video":
             return track
     raise MediaUnusable("the file holds no picture")
-
-
-def check_bytes(request: RequestRow, sha256: bytes) -> None:
-    """Return quietly when the bytes are those that the agent sent.
-
-    Raises:
-        MediaUnusable: They are not.
-    """
-    if request.sha256 is not None and request.sha256 != sha256:
-        raise MediaUnusable("the upload's bytes are not those that the agent sent: its sha256 differs")
-
-
-def _sha256(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
 
 
 def check_source(request: RequestRow, found: MediaFile) -> None:

@@ -47,11 +47,11 @@ def final_analysis(session_id: str) -> NewJob:
     )
 
 
-def preparation(request_id: str, *, is_press: bool) -> NewJob:
-    """Look at an uploaded source before anything else touches it."""
+def preparation(request_id: str, *, is_press: bool, num_attempts: int = 0) -> NewJob:
+    """Look at an uploaded source before anything else touches it; `num_attempts` uploads before it were no good."""
     return NewJob(
         queue=Queue.VIDEO_PROCESSING,
-        key=f"prep:{request_id}",
+        key=f"prep:{request_id}:{num_attempts}" if num_attempts else f"prep:{request_id}",
         payload={"request_id": request_id},
         priority=_priority(is_press=is_press),
     )

@@ -36,7 +36,7 @@ class _Objects:
 
         check_key(key)
         with _translated(key):
-            await obstore.put_async(self._store, key, data)
+            await obstore.put_async(self._store, key, data, max_concurrency=4)
 
     async def get(self, key: str, *, offset: int = 0, length: int | None = None) -> bytes:
         """As the port says; a range that ends after the object is NotFound."""

@@ -6,6 +6,7 @@ Source: coordinator/store/migrations. JSON columns travel as text.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from coordinator.errors import DatabaseUnavailable, NotFound
@@ -16,6 +17,7 @@ from coordinator.model.sessions import (
     ClipRow,
     FeatureRow,
     HeardLane,
+    LeftoverUpload,
     MarkerRow,
     MomentRow,
     RequestRow,
@@ -23,6 +25,7 @@ from coordinator.model.sessions import (
     SpokenWord,
     TranscriptRow,
 )
+from coordinator.policy.source_uploads import FIRST_RETRY_S, MAX_RETRIES
 from coordinator.statements import load_statements
 
 if TYPE_CHECKING:
@@ -231,6 +234,18 @@ class PostgresRows:
 
     async def fail_request(self, connection: asyncpg.Connection, request_id: str, reason: str) -> None:
         await connection.execute(SQL["fail_request"], request_id, reason)
+
+    async def ask_again(self, connection: asyncpg.Connection, request_id: str, reason: str) -> None:
+        await connection.execute(SQL["ask_again"], request_id, reason, MAX_RETRIES, FIRST_RETRY_S)
+
+    async def mark_joined(self, connection: asyncpg.Connection, request_id: str) -> None:
+        await connection.execute(SQL["mark_joined"], request_id)
+
+    async def leftover_uploads(self) -> list[LeftoverUpload]:
+        return [LeftoverUpload(**dict(row)) for row in await self._fetch("leftover_uploads")]
+
+    async def mark_swept(self, connection: asyncpg.Connection, request_ids: Sequence[str]) -> None:
+        await connection.execute(SQL["mark_swept"], list(request_ids))
 
     async def expire_requests(self, connection: asyncpg.Connection) -> None:
         await connection.execute(SQL["expire_requests"])

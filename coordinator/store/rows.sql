@@ -78,9 +78,10 @@ on conflict do nothing
 
 -- name: request
 -- One request.
-select request_id, session_id, moment_id, marker_clip_id, start_ns, end_ns, state, object_key, covered_start_ns,
-       covered_end_ns, sha256
-from source_requests where request_id = $1
+select r.request_id, r.session_id, r.moment_id, r.marker_clip_id, r.start_ns, r.end_ns, r.state, r.object_key,
+       r.covered_start_ns, r.covered_end_ns, r.size_bytes, r.sha256, r.num_attempts,
+       case when u.sha256 = r.sha256 and u.size_bytes = r.size_bytes then u.part_bytes else 0 end as part_bytes
+from source_requests r left join source_uploads u using (request_id) where r.request_id = $1
 
 -- name: add_clip
 -- A cut; one for each request.
@@ -117,6 +118,35 @@ with failed as (
     update source_requests set state = 'failed', reason = $2, updated_at = now()
     where request_id = $1 returning session_id)
 select pg_notify('clippy_link', session_id) from failed
+
+-- name: ask_again
+-- The bytes that came are not those that the agent has: asked for again after a while, after `$3` times failed.
+update source_requests set
+    num_attempts = num_attempts + 1, reason = $2, updated_at = now(),
+    state = case when num_attempts < $3 then 'wanted' else 'failed' end,
+    retry_at = now() + make_interval(secs => $4::double precision * 4 ^ num_attempts)
+where request_id = $1 and state = 'uploaded'
+
+-- name: mark_joined
+-- The upload is one object and was looked at; its parts are of no use any more.
+update source_uploads set is_joined = true where request_id = $1
+
+-- name: leftover_uploads
+-- What may lie in the store for requests that are over, forgotten or joined: swept at once, and again when no address
+-- counts any more.
+select u.request_id, u.object_key, u.size_bytes, u.sha256, u.part_bytes,
+       coalesce(r.state = 'uploaded', false) as is_object_kept
+from source_uploads u left join source_requests r using (request_id)
+where (u.swept_at is null or u.expires_at < now() - interval '1 hour')
+      and (r.state is null or r.state in ('unavailable', 'failed', 'expired') or r.state = 'uploaded' and u.is_joined)
+order by u.expires_at limit 200
+
+-- name: mark_swept
+-- These are deleted; a PUT that began before its address expired has ended an hour later.
+with gone as (delete from source_uploads
+              where request_id = any ($1::text[]) and expires_at < now() - interval '1 hour')
+update source_uploads set swept_at = now()
+where request_id = any ($1::text[]) and expires_at >= now() - interval '1 hour'
 
 -- name: expire_requests
 -- Wishes that no agent can fulfil any more.

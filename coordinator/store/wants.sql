@@ -13,13 +13,15 @@ where c.lane in (1, 2, 4) and c.received_at < now() - interval '5 seconds'
       where j.key = format('stt:%s:%s:%s', c.session_id, c.lane, c.seq) and j.state in ('done', 'failed'))
 
 -- name: unprepared_uploads
--- Uploads that nobody looked at.
-select format('prep:%s', r.request_id) as key, jsonb_build_object('request_id', r.request_id) as payload,
+-- Uploads that nobody looked at; one that was asked for again is another job.
+select concat('prep:', r.request_id, ':' || nullif(r.num_attempts, 0)) as key,
+       jsonb_build_object('request_id', r.request_id) as payload,
        'video-processing' as queue, case when r.moment_id is null then 1 else 100 end as priority
 from source_requests r
 where r.state = 'uploaded'
   and not exists (
-      select from job_runs j where j.key = format('prep:%s', r.request_id) and j.state in ('done', 'failed'))
+      select from job_runs j
+      where j.key = concat('prep:', r.request_id, ':' || nullif(r.num_attempts, 0)) and j.state in ('done', 'failed'))
 
 -- name: uncut_uploads
 -- Uploads that were looked at and not cut.
@@ -27,7 +29,9 @@ select format('clip:%s', r.request_id) as key, jsonb_build_object('request_id', 
        'clip-generation' as queue, case when r.moment_id is null then 1 else 100 end as priority
 from source_requests r
 where r.state = 'uploaded'
-  and exists (select from job_runs j where j.key = format('prep:%s', r.request_id) and j.state = 'done')
+  and exists (
+      select from job_runs j
+      where j.key = concat('prep:', r.request_id, ':' || nullif(r.num_attempts, 0)) and j.state = 'done')
   and not exists (
       select from job_runs j where j.key = format('clip:%s', r.request_id) and j.state in ('done', 'failed'))
 

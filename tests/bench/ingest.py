@@ -1,6 +1,7 @@
-"""Bench `ingest`: what ten thousand agents cost, what a herd of them does, and what faults lose.
+"""Bench `ingest`: what ten thousand agents cost, what a herd of them does, what faults lose, and what a
+flood does to others.
 
-The parts are in ingest_load.py, ingest_herd.py and ingest_faults.py; each takes under ten minutes.
+The parts are in ingest_load.py, ingest_herd.py, ingest_faults.py and ingest_flood.py; each takes under ten minutes.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import sys
 
 from tests.bench.measure import CannotMeasure, Result
 
-PARTS = ("load", "herd", "faults")
+PARTS = ("load", "herd", "faults", "flood")
 
 
 def run(result: Result, parts: tuple[str, ...], *, scale: float = 1.0) -> None:
@@ -27,6 +28,10 @@ def run(result: Result, parts: tuple[str, ...], *, scale: float = 1.0) -> None:
         run_herd(result, scale)
     if "faults" in parts:
         _faults(result, scale)
+    if "flood" in parts:
+        from tests.bench.ingest_flood import run_flood
+
+        run_flood(result, scale=scale)
 
 
 def _faults(result: Result, scale: float) -> None:

@@ -39,9 +39,11 @@ def run_herd(result: Result, scale: float) -> None:
         with open_site(needed_bytes=needed_bytes) as site, contextlib.ExitStack() as stack:
             first = stack.enter_context(site.serving())
             first.wait_ready()
+            num_processes = first.wait_settled()
             swarm = new_swarm(site, plan.num_streams, kind="grpc")
             stack.callback(swarm.close)
             stack.enter_context(collector_at_rest())
+            say(f"ingest herd: {plan.num_streams} connect at once to {num_processes} process(es)")
             Herd(result, site, stack, swarm).run(first, plan.period_s)
 
 
@@ -52,11 +54,12 @@ class Herd:
         self._result, self._site, self._stack, self._swarm = result, site, stack, swarm
         self._figures = result.figures
         self._figures["herd_streams"] = len(swarm.agents)
+        # Before the server went; None while all connect for the first time.
+        self._num_ends: int | None = None
 
     def run(self, server: Server, period_s: float) -> None:
         """All three; the chunks begin after the first."""
         swarm = self._swarm
-        say(f"ingest herd: {len(swarm.agents)} connect at once to {server.num_processes()} process(es)")
         began_s = time.monotonic()
         swarm.connect_all()
         self._await_all("connected at once")
@@ -67,7 +70,7 @@ class Herd:
         self._stand()
 
         say("ingest herd: kill -9, and start again")
-        began_s = time.monotonic()
+        self._num_ends, began_s = swarm.counts.num_ends, time.monotonic()
         server.kill()
         server, restart_s = self._start_again("serve-2", began_s)
         self._figures["herd_kill_restart_s"] = restart_s
@@ -75,7 +78,7 @@ class Herd:
         self._stand()
 
         say("ingest herd: SIGTERM, and start again")
-        began_s = time.monotonic()
+        self._num_ends, began_s = swarm.counts.num_ends, time.monotonic()
         server.child.terminate()
         if not swarm.run_until(lambda: server.child.poll() is not None, timeout_s=_STOP_S):
             raise CannotMeasure(f"the server did not end within {_STOP_S:.0f} s of SIGTERM")
@@ -124,7 +127,11 @@ class Herd:
 
     def _await_all(self, what: str) -> None:
         swarm = self._swarm
-        if not swarm.run_until(lambda: swarm.are_all_streaming, timeout_s=_PATIENCE_S):
+        # That its server is gone reaches an agent a moment later: until then its stream only seems to stand.
+        num_ends = 0 if self._num_ends is None else self._num_ends + len(swarm.agents)
+        if not swarm.run_until(
+            lambda: swarm.are_all_streaming and swarm.counts.num_ends >= num_ends, timeout_s=_PATIENCE_S
+        ):
             self._tell(what)
             raise CannotMeasure(
                 f"only {swarm.counts.num_streaming} of {len(swarm.agents)} {what} within {_PATIENCE_S:.0f} s"

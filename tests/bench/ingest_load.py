@@ -30,7 +30,8 @@ _CONNECTS_PER_S = 500.0
 _GRACE_S = 60.0
 _FIGURES = (
     *("streams", "chunks_per_s", "p50_ack_ms", "p99_ack_ms", "max_ack_ms", "cpu_s_per_1000"),
-    *("postgres_cpu_s_per_1000", "kb_per_stream", "client_cpu_s_per_s", "server_processes"),
+    *("postgres_cpu_s_per_1000", "kb_per_stream", "client_cpu_s_per_s", "client_late_p99_ms"),
+    "server_processes",
     *("load_unacked", "load_acked_twice", "load_refused", "load_reconnects", "load_not_in_database"),
 )
 _RIVAL_FIGURES = (
@@ -65,6 +66,7 @@ class Seen:
     postgres_cpu_s_per_1000: float
     kb_per_stream: float
     client_cpu_s_per_s: float
+    client_late_p99_ms: float
     num_acked: int
     num_unacked: int
     acked_twice: int
@@ -106,7 +108,7 @@ def run_load(result: Result, scale: float) -> None:
 def _ours(result: Result, site: Site, plan: Plan) -> tuple[Seen, int]:
     with site.serving() as server:
         server.wait_ready()
-        num_processes = server.num_processes()
+        num_processes = server.wait_settled()
         say(f"ingest load: {plan.num_streams} streams to {num_processes} process(es) of the coordinator")
         seen = _drive(site, [server], plan, plan.measured_s, kind="grpc")
         code = server.terminate()
@@ -124,6 +126,7 @@ def _ours(result: Result, site: Site, plan: Plan) -> tuple[Seen, int]:
         "postgres_cpu_s_per_1000": round(seen.postgres_cpu_s_per_1000, 3),
         "kb_per_stream": round(seen.kb_per_stream, 1),
         "client_cpu_s_per_s": round(seen.client_cpu_s_per_s, 3),
+        "client_late_p99_ms": round(seen.client_late_p99_ms, 1),
         "server_processes": num_processes,
         "load_unacked": seen.num_unacked,
         "load_acked_twice": seen.acked_twice,
@@ -155,7 +158,8 @@ def _rival(result: Result, site: Site, plan: Plan, ours: Seen, num_processes: in
         "websocket_unacked": seen.num_unacked,
     }
     result.notes.append(
-        f"uvicorn: {plan.rival_s:.0f} s, {seen.chunks_per_s:.0f} chunks/s, client {seen.client_cpu_s_per_s:.3f} CPU s/s"
+        f"uvicorn: {plan.rival_s:.0f} s, {seen.chunks_per_s:.0f} chunks/s, client "
+        f"{seen.client_cpu_s_per_s:.3f} CPU s/s, late by {seen.client_late_p99_ms:.1f} ms (p99)"
         + (f"; streams ended: {seen.ends}" if seen.ends else "")
     )
 
@@ -182,18 +186,11 @@ def _rivals(site: Site, url: str, num_processes: int) -> Iterator[list[Server]]:
             servers.append(Server(child, site.rival_port, log))
         for server in servers:
             server.wait_ready()
-        _wait_all_listen(servers)
+            if server.wait_settled() == 0:
+                raise CannotMeasure("a process of the WebSocket server does not listen")
         yield servers
         for server in servers:
             end(server.child)
-
-
-def _wait_all_listen(servers: list[Server]) -> None:
-    deadline_s = time.monotonic() + 30
-    while any(server.num_processes() == 0 for server in servers):
-        if time.monotonic() > deadline_s:
-            raise CannotMeasure("the WebSocket server's processes do not all listen")
-        time.sleep(0.1)
 
 
 def new_swarm(site: Site, num_streams: int, *, kind: str) -> Swarm:
@@ -222,7 +219,6 @@ def new_swarm(site: Site, num_streams: int, *, kind: str) -> Swarm:
 
 def _drive(site: Site, servers: list[Server], plan: Plan, measured_s: float, *, kind: str) -> Seen:
     """Connect, one round to warm up, then the measured time; and wait for what is still under way."""
-    time.sleep(1.0)  # what a start leaves behind
     idle = _sum(site, servers)
     swarm = new_swarm(site, plan.num_streams, kind=kind)
     try:
@@ -237,10 +233,11 @@ def _drive(site: Site, servers: list[Server], plan: Plan, measured_s: float, *, 
             swarm.start_chunks(period_s=plan.period_s)
             swarm.run_until(lambda: False, timeout_s=plan.period_s)
             before, began_s, own_s = _sum(site, servers), time.monotonic(), time.process_time()
-            acked = swarm.counts.chunks_acked
+            acked, num_sent = swarm.counts.chunks_acked, len(swarm.late_ms)
             swarm.run_until(lambda: False, timeout_s=measured_s)
             after, ended_s, own_s = _sum(site, servers), time.monotonic(), time.process_time() - own_s
             acked = swarm.counts.chunks_acked - acked
+            late_ms = swarm.late_ms[num_sent:]
             swarm.stop_chunks()
             swarm.run_until(lambda: swarm.num_unacked == 0, timeout_s=_GRACE_S)
         ack_ms = [
@@ -248,7 +245,7 @@ def _drive(site: Site, servers: list[Server], plan: Plan, measured_s: float, *, 
             for due_s, ms in zip(swarm.acked_due_s, swarm.acked_ms, strict=True)
             if began_s <= due_s < ended_s
         ]
-        if not ack_ms:
+        if not ack_ms or not late_ms:
             raise CannotMeasure(f"no chunk was acknowledged; ends: {dict(swarm.counts.ends)}")
         return Seen(
             chunks_per_s=acked / (ended_s - began_s),
@@ -256,6 +253,7 @@ def _drive(site: Site, servers: list[Server], plan: Plan, measured_s: float, *, 
             cpu_s_per_1000=1000 * (after.server_cpu_s - before.server_cpu_s) / acked,
             postgres_cpu_s_per_1000=1000 * (after.postgres_cpu_s - before.postgres_cpu_s) / acked,
             kb_per_stream=1024 * (after.server_rss_mib - idle.server_rss_mib) / plan.num_streams,
+            client_late_p99_ms=percentile(late_ms, 0.99),
             client_cpu_s_per_s=own_s / (ended_s - began_s),
             num_acked=swarm.counts.chunks_acked,
             num_unacked=swarm.num_unacked,

@@ -161,6 +161,8 @@ async def serve(port: int, data: Path, node: str, token: str) -> None:
             ws="websockets",
             ws_max_size=MAX_MESSAGE_BYTES,
             ws_per_message_deflate=False,
+            # The coordinator pings only who is silent, and nobody is.
+            ws_ping_interval=None,
             loop="asyncio",
             lifespan="off",
             access_log=False,

@@ -30,7 +30,6 @@ from coordinator.config import load_config
 from coordinator.errors import CoordinatorError
 from coordinator.model.accounts import Principal
 from coordinator.ops.certificates import ServerCertificate, load_certificates
-from coordinator.ops.tokens import load_token
 from coordinator.store.embedded import DATABASE, ROLE, EmbeddedPostgres
 from coordinator.store.migrate import migrate
 from tests.bench.measure import CannotMeasure, cpu_s, last_words, process_tree, rss_mib, running, wait_until
@@ -39,6 +38,8 @@ _LISTENING = "0A"
 # Not the folder for temporary files: that may be memory, and a spool's fdatasync is a large part of the cost.
 _FOLDER = "/var/tmp"
 _SPARE_FILES = 512
+# Processes of one server start together; this long after one listens the others do.
+_SETTLED_S = 4.0
 _SEED = """
 with numbered as (select 'bench-' || number as id from generate_series(0, $1::integer - 1) as number),
      added as (insert into accounts (user_id, tier) select id, 'business' from numbered
@@ -86,12 +87,23 @@ class Server:
         inodes = _listening_inodes(self.port)
         return sum(bool(inodes & _socket_inodes(pid)) for pid in process_tree(self.pid))
 
+    def wait_settled(self, timeout_s: float = 60.0) -> int:
+        """Wait until no more of its processes begin to listen; returns how many do."""
+        deadline_s = time.monotonic() + timeout_s
+        num, since_s = 0, time.monotonic()
+        while (now_s := time.monotonic()) - since_s < _SETTLED_S and now_s < deadline_s:
+            if (found := self.num_processes()) != num:
+                num, since_s = found, now_s
+            time.sleep(0.2)
+        return num
+
     def kill(self) -> None:
-        """SIGKILL to all of its processes at once."""
+        """SIGKILL to all of its processes at once; returns when they have let go of the port."""
         for pid in process_tree(self.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.child.wait(30)
+        wait_until(lambda: not _listening_inodes(self.port), timeout_s=30, what="the port is let go of")
 
     def terminate(self, timeout_s: float = 60.0) -> int:
         """SIGTERM; returns the exit code.
@@ -127,9 +139,6 @@ class Site:
         The one place that knows how an agent proves who it is.
         """
         installation = Installation(self.data, load_config(self.data, environment={}))
-        if not hasattr(installation, "access_tokens"):
-            # One account for all, until there are more.
-            return [load_token(self.data).text] * num
         self.fetch(_SEED, num)
         tokens = installation.access_tokens()
         return [

@@ -63,6 +63,8 @@ class Swarm:
         self.agents = [Agent(index, token) for index, token in enumerate(tokens)]
         self.counts = Counts()
         self.acked_due_s, self.acked_ms = array.array("d"), array.array("d")
+        # How late this process itself was with each chunk: a part of `acked_ms`.
+        self.late_ms = array.array("d")
         self._address, self._context, self._new_call, self._chunks = address, context, new_call, chunks
         self._dice = dice or random.Random()
         self._poll = select.epoll()
@@ -145,6 +147,7 @@ class Swarm:
             agent.next_seq += 1
             self.counts.chunks_made += 1
             if agent.state == STREAMING:
+                self.late_ms.append(1000 * (time.monotonic() - due_s))
                 self._pump(agent)
 
     def _beats_due(self, now_s: float) -> None:
@@ -283,6 +286,7 @@ class Swarm:
     def _lost(self, agent: Agent, reason: str, delay_ms: int | None = None) -> None:
         """The connection is over; come back as the real agent does."""
         now_s = time.monotonic()
+        self.counts.num_ends += 1
         self.counts.ends[reason.partition("\n")[0][:120]] += 1
         connected_s = now_s - agent.connected_s if agent.connected_s else 0.0
         self._drop(agent)

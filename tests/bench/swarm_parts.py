@@ -62,7 +62,12 @@ class Agent:
 
 @dataclasses.dataclass(slots=True)
 class Counts:
-    """What happened, plain numbers. `ends`: why streams ended, and how often."""
+    """What happened, plain numbers.
+
+    Attributes:
+        num_ends: connections that failed or were cut; each was followed by another try.
+        ends: why, and how often.
+    """
 
     chunks_made: int = 0
     chunks_acked: int = 0
@@ -71,12 +76,8 @@ class Counts:
     chunks_resent: int = 0
     heartbeats: int = 0
     num_streaming: int = 0
+    num_ends: int = 0
     ends: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
-
-    @property
-    def num_ends(self) -> int:
-        """Connections that failed or were cut; each was followed by another try."""
-        return sum(self.ends.values())
 
 
 class Rhythm:

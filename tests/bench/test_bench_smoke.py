@@ -28,7 +28,13 @@ PROMISED = {
     ("ring", "kills"): {"kills", "frames_lost_max", "newest_ms_lost_max"},
     ("ingest", "load"): {
         *("streams", "chunks_per_s", "p50_ack_ms", "p99_ack_ms", "max_ack_ms", "cpu_s_per_1000"),
-        *("postgres_cpu_s_per_1000", "kb_per_stream", "client_cpu_s_per_s", "server_processes"),
+        *(
+            "postgres_cpu_s_per_1000",
+            "kb_per_stream",
+            "client_cpu_s_per_s",
+            "server_processes",
+            "client_late_p99_ms",
+        ),
         *("load_unacked", "load_acked_twice", "load_refused", "load_reconnects", "load_not_in_database"),
         *("cpu_ratio_websocket", "websocket_cpu_s_per_1000", "websocket_postgres_cpu_s_per_1000"),
         *("websocket_p99_ack_ms", "websocket_kb_per_stream", "websocket_unacked"),

@@ -26,12 +26,14 @@ from agent.uplink.outbox import Outbox
 from coordinator.ingest.backlog import Waiting, nothing_waits
 from coordinator.ingest.events import FollowUps
 from coordinator.ingest.group_commit import GroupSettings
+from coordinator.ingest.listener import LinkTls
 from coordinator.ingest.roll_up import RollUpSettings
-from coordinator.ingest.server import IngestSettings, LinkServer, LinkTls
+from coordinator.ingest.server import IngestSettings, LinkServer
 from coordinator.ingest.stream_settings import StreamSettings
 from coordinator.model.accounts import Principal
 from coordinator.model.chunks import ChunkRow
 from coordinator.model.jobs import NewJob, Queue
+from coordinator.ports import ObjectStore
 from coordinator.store.objects import LocalObjects
 
 SECOND_NS = 1_000_000_000
@@ -108,9 +110,10 @@ def hear(row: ChunkRow) -> Sequence[NewJob]:
     return [NewJob(queue=Queue.TRANSCRIPTION, key=f"stt:{row.session_id}:{row.lane}:{row.seq}", payload={})]
 
 
-def prepare(request_id: str, is_press: bool) -> Sequence[NewJob]:
+def prepare(request_id: str, is_press: bool, num_attempts: int) -> Sequence[NewJob]:
     """A job for each upload."""
-    return [NewJob(queue=Queue.VIDEO_PROCESSING, key=f"prep:{request_id}:{is_press}", payload={})]
+    key = f"prep:{request_id}:{is_press}:{num_attempts}"
+    return [NewJob(queue=Queue.VIDEO_PROCESSING, key=key, payload={})]
 
 
 class OneToken:
@@ -121,7 +124,7 @@ class OneToken:
         self._token = token
         self._expires_at_s = expires_at_s
 
-    async def authenticate(self, token: str) -> Principal | None:
+    async def authenticate(self, token: str, peer: str = "") -> Principal | None:
         """As the port says."""
         if self.is_revoked or token != self._token:
             return None
@@ -139,7 +142,7 @@ class Site:
     folder: Path
     pool: asyncpg.Pool
     certificates: Certificates
-    objects: LocalObjects
+    objects: ObjectStore
     port: int = 0
     identity: OneToken = dataclasses.field(default_factory=OneToken)
 
@@ -198,10 +201,10 @@ class Site:
         )
 
 
-async def make_site(folder: Path, pool: asyncpg.Pool) -> Site:
-    """A site in an empty folder."""
+async def make_site(folder: Path, pool: asyncpg.Pool, objects: ObjectStore | None = None) -> Site:
+    """A site in an empty folder; without `objects` its signed addresses lead nowhere."""
     await JobTable().create(pool)
-    objects = LocalObjects(folder / "objects", base_url="http://127.0.0.1:9", secret=b"x" * 32)
+    objects = objects or LocalObjects(folder / "objects", base_url="http://127.0.0.1:9", secret=b"x" * 32)
     return Site(folder=folder, pool=pool, certificates=make_certificates(folder), objects=objects)
 
 

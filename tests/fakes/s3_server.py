@@ -1,30 +1,64 @@
 """An S3 server in memory, enough for the object store's contract: path-style PUT, GET with ranges, HEAD, DELETE.
 
-It checks no signatures, but wants them; a presigned address is refused once it has expired.
+It checks no signatures, but wants them; a presigned address is refused once it has expired. `S3Traffic` counts what
+presigned PUTs brought, and holds or refuses them.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import hashlib
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
 
+@dataclasses.dataclass(kw_only=True)
+class S3Traffic:
+    """What came by presigned PUTs, and what a test wants done with them. Keys are `bucket/key`.
+
+    Attributes:
+        received: bytes of the bodies, those of PUTs that were cut off too.
+        whole: keys of the PUTs that came to their end, in order.
+        hold_after: once so many were whole, the next ones stop in the middle until this is None.
+        held: one stands still now.
+        signed_after: addresses signed before that are refused, as if they had expired.
+    """
+
+    objects: dict[str, bytes] = dataclasses.field(default_factory=dict)
+    received: dict[str, int] = dataclasses.field(default_factory=dict)
+    whole: list[str] = dataclasses.field(default_factory=list)
+    hold_after: int | None = None
+    held: threading.Event = dataclasses.field(default_factory=threading.Event)
+    signed_after: datetime.datetime | None = None
+    num_refused: int = 0
+
+    def is_holding(self) -> bool:
+        """Should a PUT that has begun stop?"""
+        return self.hold_after is not None and len(self.whole) >= self.hold_after
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     objects: dict[str, bytes]
+    traffic: S3Traffic
 
     def log_message(self, *_: object) -> None:
         pass
 
     def do_PUT(self) -> None:
-        body = self._body()
-        if self._is_allowed():
+        is_presigned = "X-Amz-Signature" in self.path
+        body = self._counted_body() if is_presigned else self._body()
+        if body is None:
+            self.close_connection = True
+        elif self._is_allowed():
+            if is_presigned:
+                self.traffic.whole.append(self._key())
             self.objects[self._key()] = body
             self._answer(200, b"", {"ETag": _etag(body)})
 
@@ -69,12 +103,30 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
+    def _counted_body(self) -> bytes | None:
+        """None: the sender went away."""
+        length, body = int(self.headers.get("Content-Length", 0)), bytearray()
+        while len(body) < length:
+            # Half of it has come: a test may stop the sender here.
+            while len(body) >= length // 2 and self.traffic.is_holding():
+                self.traffic.held.set()
+                time.sleep(0.01)
+            block = self.rfile.read1(min(16 * 1024, length - len(body)))
+            if not block:
+                return None
+            body += block
+            self.traffic.received[self._key()] = self.traffic.received.get(self._key(), 0) + len(block)
+        return bytes(body)
+
     def _is_allowed(self) -> bool:
         query = parse_qs(urlsplit(self.path).query)
         if "X-Amz-Signature" in query:
             signed = datetime.datetime.strptime(query["X-Amz-Date"][0], "%Y%m%dT%H%M%S%z")
             age_s = (datetime.datetime.now(datetime.UTC) - signed).total_seconds()
             is_allowed = age_s < int(query["X-Amz-Expires"][0])
+            if self.traffic.signed_after is not None and signed <= self.traffic.signed_after:
+                is_allowed = False
+                self.traffic.num_refused += 1
         else:
             is_allowed = self.headers.get("Authorization", "").startswith("AWS4-HMAC-SHA256")
         if not is_allowed:
@@ -96,9 +148,10 @@ def _etag(body: bytes) -> str:
 
 
 @contextmanager
-def s3_server() -> Iterator[str]:
+def s3_server(traffic: S3Traffic | None = None) -> Iterator[str]:
     """Serve on a free port of this machine; yields the endpoint."""
-    handler = type("_Bound", (_Handler,), {"objects": {}})
+    traffic = traffic or S3Traffic()
+    handler = type("_Bound", (_Handler,), {"objects": traffic.objects, "traffic": traffic})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True, kwargs={"poll_interval": 0.05})
@@ -106,6 +159,7 @@ def s3_server() -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:
+        traffic.hold_after = None
         server.shutdown()
         server.server_close()
         thread.join(5)

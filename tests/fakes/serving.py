@@ -31,12 +31,14 @@ class Serving:
         self.data = data
         self.grpc_port, web_port, self.files_port = free_ports(3)
         self.settings: dict[str, Any] = {
-            "DATABASE__URL": database_url,
             "LISTEN__GRPC": f"127.0.0.1:{self.grpc_port}",
             "LISTEN__WEB": f"127.0.0.1:{web_port}",
             "LOG__FORMAT": "json",
             **settings,
         }
+        # As the supervisor of `all` writes it: a database of this machine, whose owner's token counts.
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (data / "database.url").write_text(database_url)
         self.lines: list[dict[str, Any]] = []
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None

@@ -18,7 +18,7 @@ import pytest
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.adapters.persistence.queries import Queries
 
-from coordinator.errors import AudioUnusable, DatabaseUnavailable, JobFailed, ModelUnavailable
+from coordinator.errors import AudioUnusable, BytesAway, DatabaseUnavailable, JobFailed, ModelUnavailable
 from coordinator.jobs.dispositions import problem_of
 from coordinator.jobs.engine import Claim, PgQueuerQueue
 from coordinator.jobs.ledger import Ledger
@@ -283,6 +283,29 @@ async def test_a_missing_model_pauses_the_queue_says_so_and_burns_no_attempt(
     rows = await pool.fetch("select runs, attempts from job_runs")
     assert [tuple(row) for row in rows] == [(1, 1)] * 3
     assert await pool.fetchval("select count(*) from workers") == 0
+
+
+async def test_a_job_whose_bytes_are_away_waits_alone_and_burns_no_attempt(
+    pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("coordinator.jobs.lane.PUT_OFF_S", 0.2)
+    are_away = True
+
+    async def handle(job: Job) -> Effect:
+        if are_away and job.key == "exp:away":
+            raise BytesAway("its node is gone")
+        return writing(job)
+
+    await put(pool, export("away"), export("here"), export("there"))
+    async with working(pool, {Queue.EXPORT: one_by_one(handle)}):
+        await until_ended(pool, 2)
+        assert await pool.fetchval("select state from workers") == "ready"
+        are_away = False
+        await until_ended(pool, 3)
+
+    assert set(await keys(pool)) == {"exp:away", "exp:here", "exp:there"}
+    rows = await pool.fetch("select runs, attempts from job_runs")
+    assert [tuple(row) for row in rows] == [(1, 1)] * 3
 
 
 @pytest.mark.logs("job_failed")

@@ -1008,6 +1008,8 @@ class Uplink(_message.Message):
     SOURCE_BYTES_SENT_FIELD_NUMBER: _builtins.int
     BYTES_SENT_TODAY_FIELD_NUMBER: _builtins.int
     GAPS_FIELD_NUMBER: _builtins.int
+    SOURCE_UPLOAD_FIELD_NUMBER: _builtins.int
+    SOURCES_WAITING_FIELD_NUMBER: _builtins.int
     state: _builtins.str
     """off, connecting, connected, waiting"""
     coordinator: _builtins.str
@@ -1022,9 +1024,15 @@ class Uplink(_message.Message):
     """full quality, on request only, this session"""
     bytes_sent_today: _builtins.int
     """everything that left this PC today"""
+    sources_waiting: _builtins.int
+    """requests for full quality not answered yet, the one under way among them"""
     @_builtins.property
     def gaps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """e.g. "23 s of mic not uploaded: outbox full" """
+
+    @_builtins.property
+    def source_upload(self) -> Global___SourceUpload:
+        """the one under way; absent: none"""
 
     def __init__(
         self,
@@ -1040,14 +1048,42 @@ class Uplink(_message.Message):
         source_bytes_sent: _builtins.int = ...,
         bytes_sent_today: _builtins.int = ...,
         gaps: _abc.Iterable[_builtins.str] | None = ...,
+        source_upload: Global___SourceUpload | None = ...,
+        sources_waiting: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["source_upload", b"source_upload"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_sent", b"bytes_sent", "bytes_sent_today", b"bytes_sent_today", "chunks_fsynced", b"chunks_fsynced", "chunks_sent", b"chunks_sent", "chunks_stored", b"chunks_stored", "chunks_waiting", b"chunks_waiting", "coordinator", b"coordinator", "gaps", b"gaps", "problem", b"problem", "source_bytes_sent", b"source_bytes_sent", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_sent", b"bytes_sent", "bytes_sent_today", b"bytes_sent_today", "chunks_fsynced", b"chunks_fsynced", "chunks_sent", b"chunks_sent", "chunks_stored", b"chunks_stored", "chunks_waiting", b"chunks_waiting", "coordinator", b"coordinator", "gaps", b"gaps", "problem", b"problem", "source_bytes_sent", b"source_bytes_sent", "source_upload", b"source_upload", "sources_waiting", b"sources_waiting", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Uplink: _TypeAlias = Uplink  # noqa: Y015
+
+@_typing.final
+class SourceUpload(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    BYTES_THERE_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    bytes_there: _builtins.int
+    """of size_bytes: what the store has, and what has left since"""
+    size_bytes: _builtins.int
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        bytes_there: _builtins.int = ...,
+        size_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_there", b"bytes_there", "request_id", b"request_id", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SourceUpload: _TypeAlias = SourceUpload  # noqa: Y015
 
 @_typing.final
 class SaveClipRequest(_message.Message):

@@ -34,6 +34,7 @@ class AgentMessage(_message.Message):
     SOURCE_REPLY_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
     FORGET_FIELD_NUMBER: _builtins.int
+    SOURCE_OFFER_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def hello(self) -> Global___Hello: ...
     @_builtins.property
@@ -52,6 +53,8 @@ class AgentMessage(_message.Message):
     def heartbeat(self) -> Global___Heartbeat: ...
     @_builtins.property
     def forget(self) -> Global___Forget: ...
+    @_builtins.property
+    def source_offer(self) -> Global___SourceOffer: ...
     def __init__(
         self,
         *,
@@ -64,12 +67,13 @@ class AgentMessage(_message.Message):
         source_reply: Global___SourceReply | None = ...,
         heartbeat: Global___Heartbeat | None = ...,
         forget: Global___Forget | None = ...,
+        source_offer: Global___SourceOffer | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "forget", b"forget", "gap", b"gap", "heartbeat", b"heartbeat", "hello", b"hello", "kind", b"kind", "pressed", b"pressed", "session_ended", b"session_ended", "session_started", b"session_started", "source_reply", b"source_reply"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "forget", b"forget", "gap", b"gap", "heartbeat", b"heartbeat", "hello", b"hello", "kind", b"kind", "pressed", b"pressed", "session_ended", b"session_ended", "session_started", b"session_started", "source_offer", b"source_offer", "source_reply", b"source_reply"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "forget", b"forget", "gap", b"gap", "heartbeat", b"heartbeat", "hello", b"hello", "kind", b"kind", "pressed", b"pressed", "session_ended", b"session_ended", "session_started", b"session_started", "source_reply", b"source_reply"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "forget", b"forget", "gap", b"gap", "heartbeat", b"heartbeat", "hello", b"hello", "kind", b"kind", "pressed", b"pressed", "session_ended", b"session_ended", "session_started", b"session_started", "source_offer", b"source_offer", "source_reply", b"source_reply"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["hello", "chunk", "gap", "session_started", "session_ended", "pressed", "source_reply", "heartbeat", "forget"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["hello", "chunk", "gap", "session_started", "session_ended", "pressed", "source_reply", "heartbeat", "forget", "source_offer"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -364,6 +368,10 @@ class SourceRequest(_message.Message):
     HEADERS_FIELD_NUMBER: _builtins.int
     EXPIRES_UNIX_MS_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    PART_BYTES_FIELD_NUMBER: _builtins.int
+    MAX_BYTES_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    OFFERED_SHA256_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     session_id: _builtins.str
     start_ns: _builtins.int
@@ -372,8 +380,17 @@ class SourceRequest(_message.Message):
     expires_unix_ms: _builtins.int
     reason: _builtins.str
     """shown to the streamer: which moment wants it"""
+    part_bytes: _builtins.int
+    """A file of more bytes goes up in parts of so many, after a SourceOffer. 0: in one PUT to upload_url, as any file may."""
+    max_bytes: _builtins.int
+    """the most that is taken; 0: not said"""
+    offered_sha256: _builtins.bytes
     @_builtins.property
     def headers(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___SourcePart]:
+        """The answer to a SourceOffer, and at each connect after one: the parts of the file that `offered_sha256` names."""
+
     def __init__(
         self,
         *,
@@ -385,14 +402,82 @@ class SourceRequest(_message.Message):
         headers: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         expires_unix_ms: _builtins.int = ...,
         reason: _builtins.str = ...,
+        part_bytes: _builtins.int = ...,
+        max_bytes: _builtins.int = ...,
+        parts: _abc.Iterable[Global___SourcePart] | None = ...,
+        offered_sha256: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_ns", b"end_ns", "expires_unix_ms", b"expires_unix_ms", "headers", b"headers", "reason", b"reason", "request_id", b"request_id", "session_id", b"session_id", "start_ns", b"start_ns", "upload_url", b"upload_url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_ns", b"end_ns", "expires_unix_ms", b"expires_unix_ms", "headers", b"headers", "max_bytes", b"max_bytes", "offered_sha256", b"offered_sha256", "part_bytes", b"part_bytes", "parts", b"parts", "reason", b"reason", "request_id", b"request_id", "session_id", b"session_id", "start_ns", b"start_ns", "upload_url", b"upload_url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SourceRequest: _TypeAlias = SourceRequest  # noqa: Y015
+
+@_typing.final
+class SourcePart(_message.Message):
+    """A stretch of the offered file, an object of its own until the coordinator has joined them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    IS_HELD_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    offset: _builtins.int
+    size_bytes: _builtins.int
+    is_held: _builtins.bool
+    """it is there, whole: not sent again"""
+    url: _builtins.str
+    """where it is PUT; empty where it is held"""
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        offset: _builtins.int = ...,
+        size_bytes: _builtins.int = ...,
+        is_held: _builtins.bool = ...,
+        url: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_held", b"is_held", "number", b"number", "offset", b"offset", "size_bytes", b"size_bytes", "url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SourcePart: _TypeAlias = SourcePart  # noqa: Y015
+
+@_typing.final
+class SourceOffer(_message.Message):
+    """The agent has made the file of a SourceRequest, and asks where it goes: the coordinator answers with the request
+    anew, its URLs fresh. Offering the same file again goes on with the parts that are there; another file begins anew.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    size_bytes: _builtins.int
+    sha256: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        size_bytes: _builtins.int = ...,
+        sha256: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "sha256", b"sha256", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SourceOffer: _TypeAlias = SourceOffer  # noqa: Y015
 
 @_typing.final
 class SourceReply(_message.Message):
@@ -409,9 +494,9 @@ class SourceReply(_message.Message):
         """the packets are safe; the upload follows"""
         UPLOADED: SourceReply._State.ValueType  # 2
         UNAVAILABLE: SourceReply._State.ValueType  # 3
-        """the span is no longer (or never was) in the ring; final"""
+        """the span is no longer (or never was) in the ring, or its file is too large; final"""
         FAILED: SourceReply._State.ValueType  # 4
-        """try again later"""
+        """the coordinator may ask again later"""
 
     class State(_State, metaclass=_StateEnumTypeWrapper): ...
     STATE_UNSPECIFIED: SourceReply.State.ValueType  # 0
@@ -419,9 +504,9 @@ class SourceReply(_message.Message):
     """the packets are safe; the upload follows"""
     UPLOADED: SourceReply.State.ValueType  # 2
     UNAVAILABLE: SourceReply.State.ValueType  # 3
-    """the span is no longer (or never was) in the ring; final"""
+    """the span is no longer (or never was) in the ring, or its file is too large; final"""
     FAILED: SourceReply.State.ValueType  # 4
-    """try again later"""
+    """the coordinator may ask again later"""
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int

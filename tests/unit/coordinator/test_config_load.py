@@ -76,6 +76,9 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path):
         ({"CLIPPY_COORDINATOR_DATABASE__URL_FILE": "/nowhere"}, "URL_FILE"),
         ({"CLIPPY_COORDINATOR_CONFIG": "/nowhere.toml"}, "/nowhere.toml"),
         ({"CLIPPY_COORDINATOR_NODE": "../up"}, "node"),
+        ({"CLIPPY_COORDINATOR_NODE": "n" * 61}, "at most 60"),
+        ({"CLIPPY_COORDINATOR_LISTEN__FILES": "0.0.0.0:7845"}, "set serve.public_files_url"),
+        ({"CLIPPY_COORDINATOR_SERVE__PUBLIC_FILES_URL": "https://clips.example"}, "set listen.files"),
         ({"CLIPPY_COORDINATOR_OBJECTS__KIND": "s3"}, "objects.bucket"),
     ],
 )

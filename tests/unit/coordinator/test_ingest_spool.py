@@ -19,8 +19,8 @@ from coordinator.ingest.checks import checked_id, tidy
 from coordinator.ingest.chunk_rows import FSYNCED, STORED, TAKEN, KnownChunk, Outcome, judge
 from coordinator.ingest.places import ObjectPlace, SpoolPlace, parse_place
 from coordinator.ingest.records import Record, pack, scan
-from coordinator.ingest.server import IngestSettings, bearer_token, server_options
 from coordinator.ingest.spool import Spool
+from coordinator.ingest.transport import bearer_token, server_options
 
 SESSION = "d" * 32
 
@@ -211,7 +211,7 @@ def test_the_token_is_taken_from_the_bearer_entry_alone():
 
 
 def test_a_herd_finds_room_and_a_half_open_peer_is_dropped(tmp_path: Path):
-    options = dict(server_options(IngestSettings(node="n1", spool_folder=tmp_path)))
+    options = dict(server_options(dead_peer_s=25.0, is_port_shared=False, max_connection_age_s=None))
 
     assert options["grpc.server.max_pending_requests"] == 20_000
     assert options["grpc.http2.ping_timeout_ms"] > 0

@@ -9,9 +9,15 @@ import threading
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
-from coordinator.errors import AlreadyRunning, DiskFull, EnvironmentProblem, PortBusy
-from coordinator.ops.certificates import ServerCertificate, load_certificates
+from coordinator.errors import AlreadyRunning, DiskFull, EnvironmentProblem, InputUnusable, PortBusy
+from coordinator.ops.certificates import (
+    ServerCertificate,
+    authority_fingerprint,
+    fingerprint,
+    load_certificates,
+)
 from coordinator.ops.limits import check_limits, require_free
 from coordinator.ops.lock import DataLock
 from coordinator.ops.ports import check_port
@@ -70,6 +76,46 @@ def test_a_certificate_with_less_than_30_days_is_renewed_under_the_same_authorit
     assert second.expires_at - NOW > datetime.timedelta(days=80)
     assert second.ca_path.read_bytes() == authority
     assert handshake(second, "localhost") == "TLSv1.3"
+
+
+def test_names_are_covered_and_a_change_of_them_makes_a_new_certificate(tmp_path: Path):
+    first = load_certificates(tmp_path, names=["Clips.Example.org", "192.0.2.7"], now=NOW)
+    same = load_certificates(tmp_path, names=["192.0.2.7", "clips.example.org"], now=NOW)
+    authority = first.ca_sha256
+
+    assert same.chain == first.chain
+    assert handshake(first, "clips.example.org") == "TLSv1.3"
+    assert handshake(first, "192.0.2.7") == "TLSv1.3"
+    assert handshake(first, "localhost") == "TLSv1.3"
+
+    second = load_certificates(tmp_path, names=["other.example.org"], now=NOW)
+
+    assert second.ca_sha256 == authority
+    assert handshake(second, "other.example.org") == "TLSv1.3"
+    covered = x509.load_pem_x509_certificate(second.chain).extensions
+    names = covered.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["localhost", "other.example.org"]
+
+
+@pytest.mark.parametrize(
+    "name", ["", "https://clips.example.org", "clips.example.org:7843", "a b", "-a", "a" * 254]
+)
+def test_a_name_that_is_none_is_told(tmp_path: Path, name: str):
+    with pytest.raises(InputUnusable, match=r"tls\.names"):
+        load_certificates(tmp_path, names=[name])
+
+
+def test_the_fingerprint_is_of_the_authority_that_is_shown(tmp_path: Path):
+    found = load_certificates(tmp_path)
+
+    assert authority_fingerprint(tmp_path) == fingerprint(found.ca_sha256)
+    assert found.chain.endswith(found.ca_path.read_bytes())
+    assert fingerprint(bytes([0xAB, 0x01])) == "AB:01"
+
+
+def test_there_is_no_fingerprint_before_the_first_start(tmp_path: Path):
+    with pytest.raises(EnvironmentProblem, match="first start"):
+        authority_fingerprint(tmp_path)
 
 
 def test_a_kill_between_key_and_certificate_is_mended(tmp_path: Path):

@@ -129,8 +129,8 @@ def _authenticator(installation: Installation, pool: asyncpg.Pool) -> Authentica
     from coordinator.identity.owner import OwnerOnly
     from coordinator.ops.tokens import load_token
 
-    # A fleet has many machines, and the token's file would be good on each.
-    is_own_machine = not installation.config.database.url
+    # Machines that share a secret are a fleet, which has operators and no owner.
+    is_own_machine = not installation.config.identity.secret_file
     owner = OwnerOnly(load_token(installation.data).is_valid) if is_own_machine else None
     return TokenAuthenticator(pool, installation.access_tokens(), owner=owner)
 

@@ -13,6 +13,8 @@ import asyncpg
 import grpc
 import pytest
 
+from coordinator.app.installation import Installation
+from coordinator.app.serving import _authenticator
 from coordinator.errors import DatabaseUnavailable
 from coordinator.identity.accounts import TokenAuthenticator
 from coordinator.identity.owner import OwnerOnly
@@ -20,6 +22,8 @@ from coordinator.identity.renewal import IDLE_DAYS
 from coordinator.identity.tokens import mint
 from coordinator.identity.tries import Tries
 from coordinator.model.accounts import Principal
+from coordinator.ops.tokens import load_token
+from coordinator.settings import Config, Identity
 from coordinator.store.connect import connect
 from protos.clippy.v1 import identity_pb2
 from tests.fakes.identity_parts import OWNER_TOKEN, SECRET, OpenStream, Who, code_of, make_who
@@ -256,6 +260,17 @@ async def test_the_owners_token_is_nothing_in_a_fleet(who: Who):
     fleet = TokenAuthenticator(who.pool, who.tokens)
 
     assert await fleet.authenticate(OWNER_TOKEN, "ipv4:127.0.0.1:50000") is None
+
+
+@pytest.mark.parametrize("is_fleet", [False, True])
+async def test_machines_that_share_a_secret_have_no_owner(tmp_path: Path, pool: asyncpg.Pool, is_fleet: bool):
+    (tmp_path / "shared").write_text("a secret that all machines have, of 32 bytes and more")
+    identity = Identity(secret_file=str(tmp_path / "shared") if is_fleet else "")
+    authenticator = _authenticator(Installation(tmp_path, Config(identity=identity)), pool)
+
+    found = await authenticator.authenticate(load_token(tmp_path).text, "ipv4:127.0.0.1:50000")
+
+    assert (found is None) is is_fleet
 
 
 async def test_the_owners_token_opens_a_stream_over_loopback(who: Who, channel: grpc.aio.Channel):

@@ -41,7 +41,7 @@ def signed(*, key: Any = KEY, algorithm: str = "HS256", **changes: Any) -> str:
         "iss": ISSUER,
         "aud": AUDIENCE,
         "iat": now_s,
-        "exp": now_s + 60,
+        "exp": now_s + 86_400,  # made when tests are collected, read when they run
         "sub": "ada",
         "dev": "d1",
         "tier": "pro",
@@ -124,10 +124,7 @@ def test_refresh_tokens_of_a_family_differ_and_are_known_as_its_own():
     assert {family_of(token) for token in tokens} == {family}
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "crt_", "crt_a.b", f"crt_{'a' * 32}", pytest.param(f"x{new_refresh_token('a' * 32)}", id="foreign")],
-)
+@pytest.mark.parametrize("text", ["", "crt_", "crt_a.b", f"crt_{'a' * 32}", f"xcrt_{'a' * 32}.{'b' * 43}"])
 def test_what_is_no_refresh_token_has_no_family(text: str):
     assert family_of(text) is None
 

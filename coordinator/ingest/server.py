@@ -60,6 +60,7 @@ class IngestSettings:
         node: this process's name; unique among all that serve, part of every place in its spool.
         max_connection_age_s: a stream older than this, give or take a tenth, is asked to connect anew; None: never.
         max_user_pending_bytes, max_total_pending_bytes: received and not yet durable; beyond: RetryLater.
+        min_free_bytes: left free on the spool's disk; what would need them is put off with RetryLater.
         dead_peer_s: a stream that says nothing (agents send a heartbeat after 10 s of silence) is ended after so long.
         recheck_s: how often it is asked whether those that are connected still may be.
     """
@@ -67,6 +68,7 @@ class IngestSettings:
     node: str
     spool_folder: Path
     max_segment_bytes: int = SEGMENT_BYTES
+    min_free_bytes: int = 64 * 1024 * 1024
     max_user_pending_bytes: int = 32 * 1024 * 1024
     max_total_pending_bytes: int = 256 * 1024 * 1024
     max_source_bytes: int = 2 * 1024 * 1024 * 1024
@@ -142,7 +144,12 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         self._pool = pool
         self._identity = identity
         self._tls = tls
-        self.spool = Spool(settings.spool_folder, settings.node, max_segment_bytes=settings.max_segment_bytes)
+        self.spool = Spool(
+            settings.spool_folder,
+            settings.node,
+            max_segment_bytes=settings.max_segment_bytes,
+            min_free_bytes=settings.min_free_bytes,
+        )
         alive = living_nodes or (lambda: ())
         self._rows = ChunkRows(jobs, follow_ups.after_chunk, lambda: {settings.node, *alive()})
         self.commits = GroupCommit(pool, self.spool, self._rows, settings=settings.group)

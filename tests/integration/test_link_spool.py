@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ import asyncpg
 import pytest
 
 from agent.uplink.outbox import Outbox
-from coordinator.errors import StoreUnavailable
+from coordinator.errors import DiskFull, StoreUnavailable
 from coordinator.ingest.chunk_rows import Outcome
 from coordinator.ingest.records import Record, pack
 from coordinator.ingest.roll_up import RollUp, RollUpSettings
@@ -260,6 +261,29 @@ async def test_a_roll_up_killed_after_its_commit_keeps_the_object(
     await server.stop()
 
     assert num_moved == 0
+    assert await payloads(site) == [f"chunk {seq}".encode() for seq in range(3)]
+
+
+async def test_a_full_disk_delays_the_roll_up_loses_nothing_and_still_gives_drained_segments_back(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+):
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    session_id = await add_session(site.pool, ended=True)
+    server = await site.start()
+    server.spool.path(drained := 1).write_bytes(b"nothing that a row knows")
+    server.spool._segment = drained
+    await submit(server, session_id, range(3))
+    with monkeypatch.context() as patch, pytest.raises(DiskFull, match="free some space"):
+        patch.setattr("coordinator.ingest.roll_up.os.fsync", full)
+        await roll_up(site, server).run_once()
+    segments = server.spool.segments()
+    num_moved = await roll_up(site, server).run_once()
+    await server.stop()
+
+    assert drained not in segments
+    assert num_moved == 3
     assert await payloads(site) == [f"chunk {seq}".encode() for seq in range(3)]
 
 

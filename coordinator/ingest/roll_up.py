@@ -21,7 +21,7 @@ import asyncpg
 import structlog
 
 from coordinator.errors import CoordinatorError
-from coordinator.ingest.database import SQL, fetch, transaction
+from coordinator.ingest.database import SQL, STATEMENT_S, fetch, transaction
 from coordinator.ingest.places import ObjectPlace, SpoolPlace, parse_place
 from coordinator.ingest.spool import Spool, sync_folder, translated
 from coordinator.ports import ObjectStore
@@ -213,8 +213,12 @@ class RollUp:
                 # Torn: the kill came before the PUT could begin.
                 await asyncio.to_thread(path.unlink, missing_ok=True)
                 continue
-            rows = await fetch(self._pool, "is_object_used", session_id, key)
-            if not rows[0][0]:
+            async with transaction(self._pool) as connection:
+                # The commit of a process that was killed may still be under way at the database, which holds its rows
+                # until then: only after that it is known whether they use the object.
+                await connection.execute(SQL["lock_chunks"], session_id, timeout=STATEMENT_S)
+                is_used = await connection.fetchval(SQL["is_object_used"], session_id, key)
+            if not is_used:
                 await self._store.delete([key])
                 log.info("unused_object_deleted", session_id=session_id, reason="roll-up was cut off")
             await asyncio.to_thread(path.unlink, missing_ok=True)

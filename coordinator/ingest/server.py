@@ -164,11 +164,13 @@ class LinkServer(link_pb2_grpc.LinkServicer):
                 max_total_bytes=settings.max_total_pending_bytes,
             ),
             settings=settings.stream,
-            on_session=lambda stream, session_id: self._by_session.setdefault(session_id, set()).add(stream),
+            on_session=self._enter,
         )
         # Each with the monotonic time at which it is asked to connect anew.
         self._streams: dict[AgentStream, float] = {}
         self._by_session: dict[str, set[AgentStream]] = {}
+        # When it was heard that chunks of a session were stored: for streams whose Hello was being answered then.
+        self._stored_s: dict[str, float] = {}
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
         self._server: grpc.aio.Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -203,7 +205,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             self._pool,
             connected_sessions=self._by_session.keys,
             on_news=lambda session_id: self._tell(session_id, AgentStream.has_news),
-            on_stored=lambda session_id: self._tell(session_id, AgentStream.has_stored),
+            on_stored=self._tell_stored,
             on_lost=self._ask_to_send_again,
             on_gap=self._tell_all,
             poll_s=self._settings.poll_s,
@@ -329,6 +331,15 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         """What to tell many streams at once, so that they do not come back at once."""
         return max(self._settings.stream.retry_delay_ms, drain_delay_ms(len(self._streams)))
 
+    def _enter(self, stream: AgentStream, session_id: str) -> None:
+        self._by_session.setdefault(session_id, set()).add(stream)
+        if self._stored_s.get(session_id, 0.0) >= stream.began_s:
+            stream.has_stored(session_id)
+
+    def _tell_stored(self, session_id: str) -> None:
+        self._stored_s[session_id] = time.monotonic()
+        self._tell(session_id, AgentStream.has_stored)
+
     def _tell_all(self) -> None:
         for stream in self._streams:
             stream.look_again()
@@ -342,6 +353,8 @@ class LinkServer(link_pb2_grpc.LinkServicer):
                 min(5.0, self._settings.dead_peer_s / 5, self._settings.recheck_s, age_s / 10)
             )
             now_s = time.monotonic()
+            oldest_s = min((stream.began_s for stream in self._streams if not stream.agent_id), default=now_s)
+            self._stored_s = {name: at_s for name, at_s in self._stored_s.items() if at_s >= oldest_s}
             for stream, leaves_s in list(self._streams.items()):
                 if now_s - stream.heard_s > self._settings.dead_peer_s:
                     stream.end(grpc.StatusCode.DEADLINE_EXCEEDED, "nothing was heard from the agent")

@@ -27,7 +27,7 @@ FIGURES = (
     *("kills", "acked", "missing", "corrupt", "duplicated", "refused_wrong_hash", "torn_bytes_cut"),
     *("silent_dropped_s", "drain_s", "drain_lost", "node_lost_acked_missing"),
 )
-_CHAOS_S = 440.0
+_CHAOS_S = 420.0
 _KILLS = 108
 _SEED = 41
 

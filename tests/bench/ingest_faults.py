@@ -29,6 +29,7 @@ FIGURES = (
 )
 _CHAOS_S = 420.0
 _KILLS = 108
+_FINISH_S = 90.0
 _SEED = 41
 
 
@@ -254,13 +255,15 @@ async def _finish(run: _Run, result: Result) -> None:
     try:
         took_s = await wait_for(
             lambda: all(agents.is_finished for agents in everybody) and not run.twins.num_kept,
-            120,
+            _FINISH_S,
             "all agents are done",
         )
         result.notes.append(f"all agents were done {took_s:.0f} s after they were asked to")
     except CannotMeasure:
         late = [agents.name for agents in everybody if not agents.is_finished]
-        result.notes.append(f"not done after 120 s: {', '.join(late)}; twins keep {run.twins.num_kept}")
+        result.notes.append(
+            f"not done after {_FINISH_S:.0f} s: {', '.join(late)}; twins keep {run.twins.num_kept}"
+        )
 
 
 def _report(run: _Run, result: Result, verdict: Verdict, acked_before_loss: set[Key]) -> None:
@@ -288,6 +291,8 @@ def _report(run: _Run, result: Result, verdict: Verdict, acked_before_loss: set[
         f"start: {sum(node.readded for node in nodes)}, lost: {sum(node.lost_rows for node in nodes)}",
         f"objects that nothing uses: {verdict.num_unused_objects}; chunks still in a spool: {verdict.num_spooled}",
     ]
+    if not run.harm.is_disk_small:
+        result.notes.append("no disk was filled: a small one (tmpfs) can be mounted by root only")
     for name in ("missing", "corrupt", "duplicated", "jobs_missing", "gaps"):
         if found := getattr(verdict, name):
             result.notes.append(f"{name}: {found[:5]}")

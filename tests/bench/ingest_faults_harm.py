@@ -52,8 +52,9 @@ class Harm:
             due_s = began_s + length_s * (self.num_kills - first + 0.5) / num_kills
             await asyncio.sleep(max(0.05, due_s - loop.time()))
             (kind,) = self._dice.choices(list(_WEIGHTS), list(_WEIGHTS.values()))
+            before = self.num_kills
             await self._kill_one(kind)
-            if self.num_kills % 10 == 0:
+            if self.num_kills // 10 > before // 10:
                 say(f"faults: {self.num_kills} kills, {len(self._site.promises.acked)} chunks acknowledged")
             if loop.time() - began_s > 1.5 * length_s + 30:
                 return

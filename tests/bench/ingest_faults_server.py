@@ -21,6 +21,7 @@ from pathlib import Path
 
 from coordinator.errors import StoreUnavailable
 from coordinator.ingest.events import FollowUps
+from coordinator.ingest.nodes import NodeRegistry
 from coordinator.ingest.roll_up import RollUpSettings
 from coordinator.ingest.server import IngestSettings, LinkServer, LinkTls
 from coordinator.jobs.engine import PgQueuerQueue
@@ -61,6 +62,7 @@ async def serve(folder: Path, node: str, port: int) -> None:
         min_free_bytes=1_000_000,
         roll_up=RollUpSettings(max_age_s=1.5, interval_s=0.5, drained_age_s=0.0),
     )
+    registry = NodeRegistry(pool, spool_folder=settings.spool_folder)
     server = LinkServer(
         pool=pool,
         store=FailingObjects(folder / "objects", folder / "store-down"),
@@ -68,12 +70,15 @@ async def serve(folder: Path, node: str, port: int) -> None:
         identity=OneToken(TOKEN),
         settings=settings,
         follow_ups=FollowUps(after_chunk=hear, after_upload=prepare),
-        living_nodes=lambda: (folder / "living").read_text(encoding="ascii").split(),
+        living_nodes=registry.living,
         tls=LinkTls(
             certificate=(folder / "server.pem").read_bytes(), key=(folder / "server.key").read_bytes()
         ),
     )
+    registry.on_gone = server.nodes_gone
+    await registry.join(node)
     port = await server.start(f"127.0.0.1:{port}")
+    beating = asyncio.create_task(registry.run())
     if server.recovery is not None:
         say(f"recovered {json.dumps(dataclasses.asdict(server.recovery))}")
     say(f"listening {port}")
@@ -84,7 +89,9 @@ async def serve(folder: Path, node: str, port: int) -> None:
             say(f"streams {num_streams}")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), 0.1)
+    await registry.leave()
     await server.stop()
+    beating.cancel()
     await asyncio.wait_for(pool.close(), 10)
     say("stopped")
 

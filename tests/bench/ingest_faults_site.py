@@ -246,12 +246,6 @@ class Site:
         self.tmpfs = folder
         return True
 
-    def set_living(self, nodes: list[str]) -> None:
-        """Who is alive, as far as the nodes are told."""
-        fresh = self.folder / "living.new"
-        fresh.write_text(" ".join(nodes), encoding="ascii")
-        fresh.replace(self.folder / "living")
-
     async def close(self) -> None:
         """Give everything back."""
         for channel in self.channels.values():

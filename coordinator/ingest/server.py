@@ -28,6 +28,7 @@ from coordinator.ingest.downlink import Downlink
 from coordinator.ingest.events import EventRows, FollowUps
 from coordinator.ingest.group_commit import GroupCommit, GroupSettings
 from coordinator.ingest.hellos import Hellos
+from coordinator.ingest.meanwhile import Meanwhile
 from coordinator.ingest.notices import LinkNotices
 from coordinator.ingest.recovery import RecoveryReport, recover
 from coordinator.ingest.roll_up import RollUp, RollUpSettings
@@ -169,8 +170,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         # Each with the monotonic time at which it is asked to connect anew.
         self._streams: dict[AgentStream, float] = {}
         self._by_session: dict[str, set[AgentStream]] = {}
-        # When it was heard that chunks of a session were stored: for streams whose Hello was being answered then.
-        self._stored_s: dict[str, float] = {}
+        self._meanwhile = Meanwhile()
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
         self._server: grpc.aio.Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -224,6 +224,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         Raises:
             DatabaseUnavailable: Call it again.
         """
+        self._meanwhile.gone()
         sessions = list(self._by_session)
         if sessions:
             for row in await fetch(self._pool, "sessions_in_spools", spool_prefixes(nodes), sessions):
@@ -322,10 +323,13 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             what(stream, session_id)
 
     def _ask_to_send_again(self, session_id: str) -> None:
+        self._meanwhile.lost(session_id)
+        self._tell(session_id, self._send_away)
+
+    def _send_away(self, stream: AgentStream, _session_id: str) -> None:
         # Its next Hello is answered with what is held by now; what is not listed is sent again.
-        reason, delay_ms = "what a node held is gone; connect anew, and send it again", self._spread_ms()
-        for stream in self._by_session.get(session_id, ()):
-            stream.retry_later(reason, delay_ms=delay_ms)
+        reason = "what a node held is gone; connect anew, and send it again"
+        stream.retry_later(reason, delay_ms=self._spread_ms())
 
     def _spread_ms(self) -> int:
         """What to tell many streams at once, so that they do not come back at once."""
@@ -333,11 +337,13 @@ class LinkServer(link_pb2_grpc.LinkServicer):
 
     def _enter(self, stream: AgentStream, session_id: str) -> None:
         self._by_session.setdefault(session_id, set()).add(stream)
-        if self._stored_s.get(session_id, 0.0) >= stream.began_s:
+        if self._meanwhile.is_stored_since(session_id, stream.began_s):
             stream.has_stored(session_id)
+        if self._meanwhile.is_lost_since(session_id, stream.began_s):
+            self._send_away(stream, session_id)
 
     def _tell_stored(self, session_id: str) -> None:
-        self._stored_s[session_id] = time.monotonic()
+        self._meanwhile.stored(session_id)
         self._tell(session_id, AgentStream.has_stored)
 
     def _tell_all(self) -> None:
@@ -353,8 +359,8 @@ class LinkServer(link_pb2_grpc.LinkServicer):
                 min(5.0, self._settings.dead_peer_s / 5, self._settings.recheck_s, age_s / 10)
             )
             now_s = time.monotonic()
-            oldest_s = min((stream.began_s for stream in self._streams if not stream.agent_id), default=now_s)
-            self._stored_s = {name: at_s for name, at_s in self._stored_s.items() if at_s >= oldest_s}
+            greeted_s = [stream.began_s for stream in self._streams if not stream.agent_id]
+            self._meanwhile.forget_before(min(greeted_s, default=now_s))
             for stream, leaves_s in list(self._streams.items()):
                 if now_s - stream.heard_s > self._settings.dead_peer_s:
                     stream.end(grpc.StatusCode.DEADLINE_EXCEEDED, "nothing was heard from the agent")

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import socket
+import time
 from collections.abc import AsyncIterator, Collection, Iterator
 from pathlib import Path
 
@@ -125,7 +126,9 @@ async def test_what_is_stored_while_a_hello_is_answered_is_told_all_the_same(
     async def overtaken(user_id: str, hello: link_pb2.Hello) -> Greeting:
         greeting = await answer(user_id, hello)
         assert await server.roll_up.run_once() == 1
-        await eventually(lambda: session_id in server._stored_s, what="the notice was heard")
+        await eventually(
+            lambda: server._meanwhile.is_stored_since(session_id, 0.0), what="the notice was heard"
+        )
         return greeting
 
     monkeypatch.setattr(server._parts.hellos, "hello", overtaken)
@@ -136,6 +139,39 @@ async def test_what_is_stored_while_a_hello_is_answered_is_told_all_the_same(
     await server.stop()
 
     assert after.counters.chunks_stored == 1
+
+
+async def test_an_agent_that_is_greeted_while_a_node_goes_sends_again_what_that_node_held(
+    site: Site, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+):
+    living = {"n2"}
+    server = site.server(living_nodes=lambda: set(living))
+    site.port = await server.start("127.0.0.1:0")
+    session_id = new_session_id()
+    outbox.start_session(session_id, 1_700_000_000_000)
+    outbox.put(session_id, lane_chunk(0))
+    before = site.client(outbox)
+    before.start()
+    await eventually(lambda: before.counters.chunks_fsynced == 1)
+    await asyncio.to_thread(before.stop)
+    await site.pool.execute("update chunks set place = replace(place, 'spool:n1/', 'spool:n2/')")
+    answer = server._parts.hellos.hello
+
+    async def overtaken(user_id: str, hello: link_pb2.Hello) -> Greeting:
+        greeting = await answer(user_id, hello)
+        if living:
+            living.clear()
+            await server.nodes_gone(["n2"])
+        return greeting
+
+    monkeypatch.setattr(server._parts.hellos, "hello", overtaken)
+    after = site.client(outbox)
+    after.start()
+    await eventually(lambda: site.pool.fetchval("select place like 'spool:n1/%' from chunks"))
+    await asyncio.to_thread(after.stop)
+    await server.stop()
+
+    assert after.counters.connects == 2
 
 
 async def test_what_is_stored_while_an_earlier_answer_comes_is_told_too(
@@ -153,10 +189,12 @@ async def test_what_is_stored_while_an_earlier_answer_comes_is_told_too(
         held = await ask(sessions)
         if num_asked == 1:
             outbox.put(session_id, lane_chunk(1))
-            heard_s = server._stored_s[session_id]
+            heard_s = time.monotonic()
             await eventually(lambda: site.pool.fetchval("select count(*) = 2 from chunks"))
             assert await server.roll_up.run_once() == 1
-            await eventually(lambda: server._stored_s[session_id] > heard_s, what="the notice was heard")
+            await eventually(
+                lambda: server._meanwhile.is_stored_since(session_id, heard_s), what="it was heard"
+            )
         return held
 
     monkeypatch.setattr(server._parts.downlink, "stored", overtaken)

@@ -239,6 +239,10 @@ with lost as (
 )
 select pg_notify('clippy_link', session_id || ':lost') from (select distinct session_id from lost) as sessions
 
+-- name: lock_chunks
+-- Wait for whoever is moving chunks of this session, and let nobody begin before we are done.
+select count(*) from (select 1 from chunks where session_id = $1 order by lane, seq for share) as locked
+
 -- name: is_object_used
 -- Does a chunk lie in this object?
 select exists (select 1 from chunks where session_id = $1 and starts_with(place, 'object:' || $2 || '/'))

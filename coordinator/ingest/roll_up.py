@@ -21,9 +21,9 @@ import asyncpg
 import structlog
 
 from coordinator.errors import CoordinatorError
-from coordinator.ingest.database import SQL, fetch, transaction
+from coordinator.ingest.database import SQL, STATEMENT_S, fetch, transaction
 from coordinator.ingest.places import ObjectPlace, SpoolPlace, parse_place
-from coordinator.ingest.spool import Spool, sync_folder
+from coordinator.ingest.spool import Spool, sync_folder, translated
 from coordinator.ports import ObjectStore
 
 log = structlog.get_logger(__name__)
@@ -100,15 +100,18 @@ class RollUp:
         Raises:
             DatabaseUnavailable, StoreUnavailable, DiskFull: Tried again at the next turn; nothing is lost.
         """
-        await self._settle_intents()
-        due = await fetch(
-            self._pool, "sessions_to_roll_up", f"spool:{self._spool.node}", self._settings.max_age_s
-        )
-        num_moved = 0
-        for row in due:
-            num_moved += await self._roll_session(row["session_id"])
-        await self._delete_drained()
-        return num_moved
+        try:
+            await self._settle_intents()
+            due = await fetch(
+                self._pool, "sessions_to_roll_up", f"spool:{self._spool.node}", self._settings.max_age_s
+            )
+            num_moved = 0
+            for row in due:
+                num_moved += await self._roll_session(row["session_id"])
+            return num_moved
+        finally:
+            # Above all when the disk is full: this is what makes room.
+            await self._delete_drained()
 
     async def _roll_session(self, session_id: str) -> int:
         num_moved = 0
@@ -190,13 +193,14 @@ class RollUp:
         return self._spool.folder / "intents"
 
     def _write_intent(self, session_id: str, key: str) -> Path:
-        self._intents.mkdir(exist_ok=True)
         path = self._intents / f"{uuid.uuid4().hex}.json"
-        with path.open("x", encoding="utf-8") as file:
-            json.dump({"session_id": session_id, "key": key}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        sync_folder(self._intents)
+        with translated("note a roll-up in"):
+            self._intents.mkdir(exist_ok=True)
+            with path.open("x", encoding="utf-8") as file:
+                json.dump({"session_id": session_id, "key": key}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            sync_folder(self._intents)
         return path
 
     async def _settle_intents(self) -> None:
@@ -209,8 +213,12 @@ class RollUp:
                 # Torn: the kill came before the PUT could begin.
                 await asyncio.to_thread(path.unlink, missing_ok=True)
                 continue
-            rows = await fetch(self._pool, "is_object_used", session_id, key)
-            if not rows[0][0]:
+            async with transaction(self._pool) as connection:
+                # The commit of a process that was killed may still be under way at the database, which holds its rows
+                # until then: only after that it is known whether they use the object.
+                await connection.execute(SQL["lock_chunks"], session_id, timeout=STATEMENT_S)
+                is_used = await connection.fetchval(SQL["is_object_used"], session_id, key)
+            if not is_used:
                 await self._store.delete([key])
                 log.info("unused_object_deleted", session_id=session_id, reason="roll-up was cut off")
             await asyncio.to_thread(path.unlink, missing_ok=True)

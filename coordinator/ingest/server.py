@@ -31,6 +31,7 @@ from coordinator.ingest.events import EventRows, FollowUps
 from coordinator.ingest.group_commit import GroupCommit, GroupSettings
 from coordinator.ingest.hellos import Hellos
 from coordinator.ingest.listener import LinkTls, Listener
+from coordinator.ingest.meanwhile import Meanwhile
 from coordinator.ingest.notices import LinkNotices
 from coordinator.ingest.recovery import RecoveryReport, recover
 from coordinator.ingest.roll_up import RollUp, RollUpSettings
@@ -61,6 +62,7 @@ class IngestSettings:
         max_user_pending_bytes, max_total_pending_bytes: received and not yet durable; beyond: RetryLater.
         max_source_bytes, source_part_bytes: of one upload of full quality; a larger file than the second goes in parts.
         limits: what one account may use at once; its pending bytes are the two above.
+        min_free_bytes: left free on the spool's disk; what would need them is put off with RetryLater.
         dead_peer_s: a stream that says nothing (agents send a heartbeat after 10 s of silence) is ended after so long.
         recheck_s: how often it is asked whether those that are connected still may be.
     """
@@ -68,6 +70,7 @@ class IngestSettings:
     node: str
     spool_folder: Path
     max_segment_bytes: int = SEGMENT_BYTES
+    min_free_bytes: int = 64 * 1024 * 1024
     max_user_pending_bytes: int = 32 * 1024 * 1024
     max_total_pending_bytes: int = 256 * 1024 * 1024
     max_source_bytes: int = MAX_SOURCE_BYTES
@@ -117,7 +120,12 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         self._pool = pool
         self._identity = identity
         self._is_tls = tls is not None
-        self.spool = Spool(settings.spool_folder, settings.node, max_segment_bytes=settings.max_segment_bytes)
+        self.spool = Spool(
+            settings.spool_folder,
+            settings.node,
+            max_segment_bytes=settings.max_segment_bytes,
+            min_free_bytes=settings.min_free_bytes,
+        )
         alive = living_nodes or (lambda: ())
         self._waiting = waiting
         self._accounts = Accounts(settings.limits)
@@ -138,11 +146,12 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             ),
             accounts=self._accounts,
             settings=settings.stream,
-            on_session=lambda stream, session_id: self._by_session.setdefault(session_id, set()).add(stream),
+            on_session=self._enter,
         )
         # Each with the monotonic time at which it is asked to connect anew.
         self._streams: dict[AgentStream, float] = {}
         self._by_session: dict[str, set[AgentStream]] = {}
+        self._meanwhile = Meanwhile()
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
         self._listener = Listener(
             options=server_options(
@@ -190,7 +199,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             self._pool,
             connected_sessions=self._by_session.keys,
             on_news=lambda session_id: self._tell(session_id, AgentStream.has_news),
-            on_stored=lambda session_id: self._tell(session_id, AgentStream.has_stored),
+            on_stored=self._tell_stored,
             on_lost=self._ask_to_send_again,
             on_gap=self._tell_all,
             poll_s=self._settings.poll_s,
@@ -213,6 +222,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         Raises:
             DatabaseUnavailable: Call it again.
         """
+        self._meanwhile.gone()
         sessions = list(self._by_session)
         if sessions:
             for row in await fetch(self._pool, "sessions_in_spools", spool_prefixes(nodes), sessions):
@@ -301,14 +311,28 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             what(stream, session_id)
 
     def _ask_to_send_again(self, session_id: str) -> None:
+        self._meanwhile.lost(session_id)
+        self._tell(session_id, self._send_away)
+
+    def _send_away(self, stream: AgentStream, _session_id: str) -> None:
         # Its next Hello is answered with what is held by now; what is not listed is sent again.
-        reason, delay_ms = "what a node held is gone; connect anew, and send it again", self._spread_ms()
-        for stream in self._by_session.get(session_id, ()):
-            stream.retry_later(reason, delay_ms=delay_ms)
+        reason = "what a node held is gone; connect anew, and send it again"
+        stream.retry_later(reason, delay_ms=self._spread_ms())
 
     def _spread_ms(self) -> int:
         """What to tell many streams at once, so that they do not come back at once."""
         return max(self._settings.stream.retry_delay_ms, drain_delay_ms(len(self._streams)))
+
+    def _enter(self, stream: AgentStream, session_id: str) -> None:
+        self._by_session.setdefault(session_id, set()).add(stream)
+        if self._meanwhile.is_stored_since(session_id, stream.began_s):
+            stream.has_stored(session_id)
+        if self._meanwhile.is_lost_since(session_id, stream.began_s):
+            self._send_away(stream, session_id)
+
+    def _tell_stored(self, session_id: str) -> None:
+        self._meanwhile.stored(session_id)
+        self._tell(session_id, AgentStream.has_stored)
 
     def _tell_all(self) -> None:
         for stream in self._streams:
@@ -323,6 +347,8 @@ class LinkServer(link_pb2_grpc.LinkServicer):
                 min(5.0, self._settings.dead_peer_s / 5, self._settings.recheck_s, age_s / 10)
             )
             now_s = time.monotonic()
+            greeted_s = [stream.began_s for stream in self._streams if not stream.agent_id]
+            self._meanwhile.forget_before(min(greeted_s, default=now_s))
             for stream, leaves_s in list(self._streams.items()):
                 if now_s - stream.heard_s > self._settings.dead_peer_s:
                     stream.end(grpc.StatusCode.DEADLINE_EXCEEDED, "nothing was heard from the agent")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -33,12 +34,24 @@ _sync = getattr(os, "fdatasync", os.fsync)
 class Spool:
     """The segments of one node."""
 
-    def __init__(self, folder: Path, node: str, *, max_segment_bytes: int = SEGMENT_BYTES) -> None:
+    def __init__(
+        self, folder: Path, node: str, *, max_segment_bytes: int = SEGMENT_BYTES, min_free_bytes: int = 0
+    ) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            min_free_bytes: left free on the disk: moving chunks to the object store needs a little room here too, and
+                is what makes room.
+
+        Raises:
+            InputUnusable: `node` is no name for a folder.
+        """
         if not is_node_name(node):
             raise InputUnusable(f"node name {node!r} may hold letters, digits and dashes only, at most 64")
         self.node = node
         self.folder = folder / node
         self._max_segment_bytes = max_segment_bytes
+        self._min_free_bytes = min_free_bytes
         self._lock = threading.Lock()
         self._lock_file = -1
         self._file = -1
@@ -53,7 +66,7 @@ class Spool:
             AlreadyRunning: Another process has it.
             DiskFull, StoreUnavailable: It cannot be made or written.
         """
-        with _translated("open"):
+        with translated("open"):
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock_file = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         if not _take_lock(self._lock_file):
@@ -82,9 +95,10 @@ class Spool:
             StoreUnavailable: The disk failed; nothing of the group counts.
         """
         with self._lock:
+            self._check_room(sum(len(payload) for _, payload in group))
             start = (self._segment, self._offset) if self._file >= 0 else None
             try:
-                with _translated("append to"):
+                with translated("append to"):
                     places = self._append(group)
                     _sync(self._file)
             except BaseException:
@@ -157,12 +171,12 @@ class Spool:
 
     def delete(self, segment: int) -> None:
         """Delete a drained segment. One that is gone is no error."""
-        with _translated("delete a segment of"), contextlib.suppress(FileNotFoundError):
+        with translated("delete a segment of"), contextlib.suppress(FileNotFoundError):
             self.path(segment).unlink()
 
     def truncate(self, segment: int, size_bytes: int) -> None:
         """Cut a torn tail off, durably. For recovery only."""
-        with _translated("truncate a segment of"):
+        with translated("truncate a segment of"):
             file = os.open(self.path(segment), os.O_RDWR)
             try:
                 os.ftruncate(file, size_bytes)
@@ -174,6 +188,15 @@ class Spool:
         """Close the current segment, so that it can be drained; the next group begins a new one."""
         with self._lock:
             self._seal()
+
+    def _check_room(self, num_bytes: int) -> None:
+        with translated("look at"):
+            free_bytes = shutil.disk_usage(self.folder).free
+        if free_bytes < self._min_free_bytes + num_bytes:
+            raise DiskFull(
+                f"{free_bytes} bytes are free where the spool is, and {self._min_free_bytes} must stay free; "
+                "free some space"
+            )
 
     def _append(self, group: Sequence[tuple[Record, bytes]]) -> list[SpoolPlace]:
         places: list[SpoolPlace] = []
@@ -259,7 +282,8 @@ def _take_lock(descriptor: int) -> bool:
 
 
 @contextlib.contextmanager
-def _translated(what: str) -> Iterator[None]:
+def translated(what: str) -> Iterator[None]:
+    """What the disk says against it, in our words: DiskFull, StoreUnavailable."""
     try:
         yield
     except OSError as exc:

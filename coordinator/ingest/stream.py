@@ -68,7 +68,7 @@ class AgentStream:
         self.user_id = principal.user_id
         self.agent_id = ""
         self.sessions: set[str] = set()
-        self.heard_s = time.monotonic()
+        self.began_s = self.heard_s = time.monotonic()
         self._wake = asyncio.Event()
         self._slots = asyncio.Semaphore(parts.settings.max_in_flight)
         self._num_in_flight = 0
@@ -344,10 +344,13 @@ class AgentStream:
     async def _write_stored(self) -> None:
         if not self._stored_news:
             return
-        sessions = list(self._stored_news & self.sessions)
-        held = await self._parts.downlink.stored(sessions) if sessions else {}
-        self._stored_news.difference_update(sessions)
-        self._stored_news &= self.sessions
+        # Taken before it is asked: what is said of them while the answer comes is asked for again.
+        sessions, self._stored_news = self._stored_news & self.sessions, set()
+        try:
+            held = await self._parts.downlink.stored(sessions) if sessions else {}
+        except DatabaseUnavailable:
+            self._stored_news |= sessions
+            raise
         ack = link_pb2.Ack()
         for key, lane in held.items():
             told = self._told_stored.get(key, set())
@@ -363,17 +366,18 @@ class AgentStream:
             self._told_stored[key] = {(item.first, item.last) for item in lane.stored}
 
     async def _write_news(self) -> None:
-        sessions = self._news & self.sessions
-        self._news &= self.sessions
+        sessions, self._news = self._news & self.sessions, set()
         if not sessions or not self.agent_id:
             return
         downlink = self._parts.downlink
         # What was asked for before goes down once more at each connect: the agent may have lost it.
-        news = await downlink.news(
-            sessions, since=self._since - _OVERLAP, also_sent=not self._asked >= sessions
-        )
+        since, also_sent = self._since - _OVERLAP, not self._asked >= sessions
+        try:
+            news = await downlink.news(sessions, since=since, also_sent=also_sent)
+        except DatabaseUnavailable:
+            self._news |= sessions
+            raise
         requests, changed = news.requests, news.changed
-        self._news -= sessions
         self._asked |= sessions
         for message in requests:
             await self._context.write(message)

@@ -26,6 +26,7 @@ from coordinator.ingest.checks import checked_id
 from coordinator.ingest.chunk_rows import Outcome
 from coordinator.ingest.downlink import Downlink
 from coordinator.ingest.events import EventRows
+from coordinator.ingest.forget_desk import ForgetDesk
 from coordinator.ingest.group_commit import GroupCommit
 from coordinator.ingest.held import Held
 from coordinator.ingest.hellos import Hellos
@@ -51,6 +52,7 @@ class StreamParts:
     hellos: Hellos
     events: EventRows
     downlink: Downlink
+    forgetting: ForgetDesk
     pending: PendingBytes
     accounts: Accounts
     settings: StreamSettings
@@ -70,11 +72,11 @@ class AgentStream:
         self.sessions: set[str] = set()
         self.heard_s = time.monotonic()
         self._wake = asyncio.Event()
+        self._said: list[link_pb2.CoordinatorMessage] = []
         self._slots = asyncio.Semaphore(parts.settings.max_in_flight)
         self._num_in_flight = 0
         self._num_invalid = 0
         self._acks: list[tuple[media_pb2.Chunk, Outcome]] = []
-        self._welcome: link_pb2.CoordinatorMessage | None = None
         self._echo_ms: int | None = None
         self._later: link_pb2.RetryLater | None = None
         self._end: tuple[grpc.StatusCode, str] | None = None
@@ -114,6 +116,11 @@ class AgentStream:
     def has_stored(self, session_id: str) -> None:
         """Chunks of a session are in the object store."""
         self._stored_news.add(session_id)
+        self._wake.set()
+
+    def say(self, *messages: link_pb2.CoordinatorMessage) -> None:
+        """Send these too, after the Welcome."""
+        self._said += messages
         self._wake.set()
 
     def look_again(self) -> None:
@@ -215,7 +222,7 @@ class AgentStream:
             held=greeting.held.values(),
             server_unix_ms=time.time_ns() // 1_000_000,
         )
-        self._welcome = link_pb2.CoordinatorMessage(welcome=welcome)
+        self._said.append(link_pb2.CoordinatorMessage(welcome=welcome))
         self._wake.set()
 
     async def _take_event(self, kind: str, message: link_pb2.AgentMessage) -> None:
@@ -237,6 +244,8 @@ class AgentStream:
             await events.source_reply(self.user_id, message.source_reply)
         elif kind == "source_offer":
             await events.source_offer(self.user_id, message.source_offer)
+        elif kind == "forget":
+            await self._parts.forgetting.take(self, message.forget)
 
     async def _take_chunk(self, chunk: media_pb2.Chunk) -> None:
         await self._slots.acquire()
@@ -303,9 +312,8 @@ class AgentStream:
             self._wake.clear()
             if self._is_ended:
                 return
-            if self._welcome is not None:
-                await self._context.write(self._welcome)
-                self._welcome = None
+            while self._said:
+                await self._context.write(self._said.pop(0))
             await self._write_acks()
             if self._later is not None:
                 await self._leave()

@@ -20,6 +20,7 @@ import structlog
 from agent.config import Config, load_config
 from agent.control.server import ControlServer, Desks
 from agent.engine.desking import listen
+from agent.engine.forget_orders import ForgetOrders
 from agent.engine.forgetting_parts import SessionForgetter, finish_forgetting, make_forgetter
 from agent.engine.recording import Recording
 from agent.engine.sending import Sending
@@ -96,6 +97,7 @@ def _start(
     forgetter = make_forgetter(paths, recording, sending, watching)
     # Before anything is sent or recorded.
     finish_forgetting(forgetter, recording)
+    _follow_orders(ForgetOrders(forgetter, recording), sending, stack)
     sending.start(recording)
     engine = RunningEngine(paths, config, recording, sending, watching, stop)
     changed.append(engine)
@@ -115,6 +117,12 @@ def _start(
         engine.hotkey = listen(config, recording.desk.presses, stack, warn=recording.warnings.append)
     _serve(paths, engine, recording, SessionForgetter(forgetter, recording, on_change), stack)
     return engine
+
+
+def _follow_orders(orders: ForgetOrders, sending: Sending, stack: contextlib.ExitStack) -> None:
+    sending.follow_orders(orders.submit)
+    orders.start()
+    stack.callback(orders.stop)
 
 
 def _serve(

@@ -36,6 +36,7 @@ from protos.clippy.v1 import control_pb2, link_pb2
 log = structlog.get_logger()
 
 _WAIT_FOR_END_S = 20.0
+_WAIT_FOR_RECEIPT_S = 5.0
 
 
 class Sending:
@@ -58,6 +59,7 @@ class Sending:
         self.source_bytes = 0
         # Of these spans nothing is sent any more, not even what is still being made.
         self.forgotten = ForgottenSpans()
+        self._on_order: Callable[[link_pb2.Forget], None] = lambda _order: None
         self._on_change = on_change
         self._uploads = paths.uploads
         self._recording: Recording | None = None
@@ -93,6 +95,8 @@ class Sending:
                 on_moment=lambda moment: self._keep(lambda library: library.upsert_moment(moment)),
                 on_export=lambda export: self._keep(lambda library: library.upsert_export(export)),
                 on_bytes=lambda num_bytes: self.meter.add("chunk", num_bytes),
+                on_forget=self._hand_on,
+                on_forgotten=OutboxForgetting(outbox).take_receipt,
             ),
         )
 
@@ -124,6 +128,33 @@ class Sending:
     def outbox_forgetting(self) -> OutboxForgetting | None:
         """The outbox's side of forgetting; None where nothing is sent."""
         return None if self._outbox is None else OutboxForgetting(self._outbox)
+
+    def follow_orders(self, on_order: Callable[[link_pb2.Forget], None]) -> None:
+        """Hand on orders to forget that are given at the coordinator; before `start`. `on_order` returns at once."""
+        self._on_order = on_order
+
+    def await_receipt(self, forget_id: str) -> link_pb2.Forgotten | None:
+        """What the coordinator says of an order to forget, if it does so within seconds. Raises AgentError."""
+        outbox = self.outbox_forgetting()
+        deadline = time.monotonic() + _WAIT_FOR_RECEIPT_S
+        while outbox is not None and self._link is not None and self._link.state == "connected":
+            receipt = outbox.receipt(forget_id)
+            if receipt is not None or time.monotonic() > deadline:
+                return receipt
+            time.sleep(0.1)
+        return None
+
+    def forget_lines(self) -> list[str]:
+        """What the coordinator has not confirmed to be forgotten, for people."""
+        outbox = self.outbox_forgetting()
+        try:
+            num = outbox.num_unconfirmed() if outbox is not None else 0
+        except AgentError:
+            return []  # the outbox's own trouble is told elsewhere
+        if num == 0:
+            return []
+        spans = "a span that you had" if num == 1 else f"{num} spans that you had"
+        return [f"the coordinator has not yet confirmed {spans} forgotten; it is asked at each connect"]
 
     def end_requests(self, session_id: str, start_ns: int, end_ns: int) -> int:
         """End what is being made or sent of a span for the coordinator; returns how many requests. Any thread."""
@@ -220,6 +251,9 @@ class Sending:
                     self._recording.ring.release(pin.pin_id)
         if clip is not None:
             Path(clip.path).unlink(missing_ok=True)
+
+    def _hand_on(self, order: link_pb2.Forget) -> None:
+        self._on_order(order)
 
     def _count_source(self, num_bytes: int) -> None:
         self.source_bytes += num_bytes

@@ -1,7 +1,7 @@
 """Moves spooled chunks to the object store: some minutes of a session become one object, then `STORED` goes out.
 
-Killed anywhere it loses and doubles nothing: the rows move in one transaction, after the object is there; an object
-that no row came to use is found by its intent (a small file written before the PUT) and deleted.
+Killed anywhere it loses and doubles nothing: the rows move in one transaction, after the object is there, all or none;
+an object that no row came to use is found by its intent (a small file written before the PUT) and deleted.
 One task, in the process that owns the spool.
 """
 
@@ -55,6 +55,10 @@ class _Spooled:
     seq: int
     sha256: bytes
     place: SpoolPlace
+
+
+class _RowsChanged(Exception):
+    """Ends the transaction: not all rows are as they were read."""
 
 
 class RollUp:
@@ -160,26 +164,30 @@ class RollUp:
         for chunk in chunks:
             new_places.append(str(ObjectPlace(key=key, offset=offset, length=chunk.place.length)))
             offset += chunk.place.length
-        async with transaction(self._pool) as connection:
-            moved = await connection.fetch(
-                SQL["move_chunks"],
-                session_id,
-                [chunk.lane for chunk in chunks],
-                [chunk.seq for chunk in chunks],
-                [str(chunk.place) for chunk in chunks],
-                new_places,
-            )
-            await connection.execute(SQL["notify_link"], session_id + STORED_SUFFIX)
-        if not moved:
-            # Other copies took over, or the session was forgotten, while the object was being written.
+        try:
+            async with transaction(self._pool) as connection:
+                moved = await connection.fetch(
+                    SQL["move_chunks"],
+                    session_id,
+                    [chunk.lane for chunk in chunks],
+                    [chunk.seq for chunk in chunks],
+                    [str(chunk.place) for chunk in chunks],
+                    new_places,
+                )
+                if len(moved) != len(chunks):
+                    raise _RowsChanged
+                await connection.execute(SQL["notify_link"], session_id + STORED_SUFFIX)
+        except _RowsChanged:
+            # Some were forgotten, or other copies took over, while the object was being written: it holds bytes that
+            # no row speaks for. The rows are read anew.
             await self._store.delete([key])
+            moved = []
         await asyncio.to_thread(intent.unlink, missing_ok=True)
         log.info("chunks_rolled_up", session_id=session_id, num_chunks=len(moved), size_bytes=offset)
         return len(moved)
 
     async def _lose(self, session_id: str, chunks: Sequence[_Spooled]) -> None:
-        log.warning("spooled_chunks_lost", node=self._spool.node, num_chunks=len(chunks))
-        await fetch(
+        lost = await fetch(
             self._pool,
             "lose_chunks",
             [session_id] * len(chunks),
@@ -187,6 +195,9 @@ class RollUp:
             [chunk.seq for chunk in chunks],
             [str(chunk.place) for chunk in chunks],
         )
+        # Those that were forgotten meanwhile have no row any more, and are no loss.
+        if lost:
+            log.warning("spooled_chunks_lost", node=self._spool.node, num_chunks=len(lost))
 
     @property
     def _intents(self) -> Path:

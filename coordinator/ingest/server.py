@@ -28,6 +28,7 @@ from coordinator.ingest.chunk_rows import ChunkRows, spool_prefixes
 from coordinator.ingest.database import fetch
 from coordinator.ingest.downlink import Downlink
 from coordinator.ingest.events import EventRows, FollowUps
+from coordinator.ingest.forget_desk import ForgetDesk
 from coordinator.ingest.group_commit import GroupCommit, GroupSettings
 from coordinator.ingest.hellos import Hellos
 from coordinator.ingest.listener import LinkTls, Listener
@@ -39,6 +40,7 @@ from coordinator.ingest.source_uploads import MAX_SOURCE_BYTES, PART_BYTES, Sour
 from coordinator.ingest.spool import SEGMENT_BYTES, Spool
 from coordinator.ingest.stream import AgentStream, Context, StreamParts
 from coordinator.ingest.stream_settings import StreamSettings
+from coordinator.ingest.sweeping import SpoolSweeper
 from coordinator.ingest.transport import bearer_token, server_options
 from coordinator.model.accounts import Principal
 from coordinator.policy.reconnect import drain_delay_ms, leave_at_s
@@ -132,24 +134,10 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         self._rows = ChunkRows(jobs, follow_ups.after_chunk, lambda: {settings.node, *alive()})
         self.commits = GroupCommit(pool, self.spool, self._rows, settings=settings.group)
         self.roll_up = RollUp(pool, self.spool, store, settings=settings.roll_up)
-        sources = SourceUploads(
-            store, max_bytes=settings.max_source_bytes, part_bytes=settings.source_part_bytes
-        )
-        self._parts = StreamParts(
-            commits=self.commits,
-            hellos=Hellos(pool, self._rows.living_nodes),
-            events=EventRows(pool, jobs, sources, follow_ups),
-            downlink=Downlink(pool, store, sources),
-            pending=PendingBytes(
-                max_user_bytes=settings.max_user_pending_bytes,
-                max_total_bytes=settings.max_total_pending_bytes,
-            ),
-            accounts=self._accounts,
-            settings=settings.stream,
-            on_session=self._enter,
-        )
         # Each with the monotonic time at which it is asked to connect anew.
         self._streams: dict[AgentStream, float] = {}
+        self.forgetting = self._desk(jobs, follow_ups)
+        self._parts = self._parts_of(jobs, store, follow_ups)
         self._by_session: dict[str, set[AgentStream]] = {}
         self._meanwhile = Meanwhile()
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
@@ -171,6 +159,36 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         self._all_left = asyncio.Event()
         self._is_draining = False
         self.recovery: RecoveryReport | None = None
+
+    def _parts_of(self, jobs: JobQueue, store: ObjectStore, follow_ups: FollowUps) -> StreamParts:
+        settings, pool = self._settings, self._pool
+        sources = SourceUploads(
+            store, max_bytes=settings.max_source_bytes, part_bytes=settings.source_part_bytes
+        )
+        return StreamParts(
+            commits=self.commits,
+            hellos=Hellos(pool, self._rows.living_nodes),
+            events=EventRows(pool, jobs, sources, follow_ups),
+            downlink=Downlink(pool, store, sources),
+            forgetting=self.forgetting,
+            pending=PendingBytes(
+                max_user_bytes=settings.max_user_pending_bytes,
+                max_total_bytes=settings.max_total_pending_bytes,
+            ),
+            accounts=self._accounts,
+            settings=settings.stream,
+            on_session=self._enter,
+        )
+
+    def _desk(self, jobs: JobQueue, follow_ups: FollowUps) -> ForgetDesk:
+        return ForgetDesk(
+            self._pool,
+            jobs,
+            SpoolSweeper(self._pool, self.spool, jobs, after_sweep=follow_ups.after_sweep),
+            streams=lambda: self._streams,
+            after_forget=follow_ups.after_forget,
+            poll_s=self._settings.poll_s,
+        )
 
     @property
     def num_streams(self) -> int:
@@ -212,6 +230,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
                 name="link-backlog",
             ),
             asyncio.create_task(self.roll_up.run(self._stopping), name="roll-up"),
+            asyncio.create_task(self.forgetting.run(self._stopping), name="forgetting"),
         ]
         log.info("link_listening", port=port, node=self._settings.node, is_tls=self._is_tls)
         return port
@@ -248,7 +267,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         await self.commits.stop()
         self._stopping.set()
         for task in self._tasks:
-            if task.get_name() != "roll-up":
+            if task.get_name() not in ("roll-up", "forgetting"):
                 task.cancel()
         if self._tasks:
             # A roll-up under way may finish its object; what it does not finish is settled at the next start.
@@ -307,6 +326,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         return principal
 
     def _tell(self, session_id: str, what: Callable[[AgentStream, str], None]) -> None:
+        self.forgetting.has_news()
         for stream in self._by_session.get(session_id, ()):
             what(stream, session_id)
 

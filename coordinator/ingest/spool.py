@@ -1,7 +1,8 @@
 """The node's spool: chunks appended to 64 MB segments until they are in the object store.
 
 Invariants: what `append_group` returned has been fdatasynced, and so has the folder entry of its segment; a
-segment that was closed is never written again; a process never appends to a segment of an earlier one.
+segment that was closed is never appended to again; a process never appends to a segment of an earlier one. What is
+forgotten is overwritten in place: `erasing.py`.
 One process owns a node's folder (a lock sees to it). All methods block: call them in a thread; any one thread at
 a time may append, reading is free.
 """
@@ -28,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 # macOS has no fdatasync; fsync keeps the same promise.
-_sync = getattr(os, "fdatasync", os.fsync)
+sync_file = getattr(os, "fdatasync", os.fsync)
 
 
 class Spool:
@@ -100,7 +101,7 @@ class Spool:
             try:
                 with translated("append to"):
                     places = self._append(group)
-                    _sync(self._file)
+                    sync_file(self._file)
             except BaseException:
                 self._abandon(start)
                 raise
@@ -155,6 +156,15 @@ class Spool:
         """The file of a segment."""
         return self.folder / segment_name(segment)
 
+    def durable_end(self, segment: int) -> int:
+        """How much of a segment is durable and will not be cut off; 0 for one that is gone."""
+        with self._lock:
+            if segment == self._segment and self._file >= 0:
+                return self._offset
+        with contextlib.suppress(FileNotFoundError):
+            return self.path(segment).stat().st_size
+        return 0
+
     def drained_candidates(self, *, min_age_s: float) -> list[int]:
         """Closed segments without a group under way, not written for `min_age_s`.
 
@@ -207,7 +217,7 @@ class Spool:
                 if self._file >= 0:
                     self._write(waiting)
                     waiting.clear()
-                    _sync(self._file)
+                    sync_file(self._file)
                     self._seal()
                 self._begin()
                 end = 0
@@ -283,7 +293,7 @@ def _take_lock(descriptor: int) -> bool:
 
 @contextlib.contextmanager
 def translated(what: str) -> Iterator[None]:
-    """What the disk says against it, in our words: DiskFull, StoreUnavailable."""
+    """Raise DiskFull or StoreUnavailable for what the disk says."""
     try:
         yield
     except OSError as exc:

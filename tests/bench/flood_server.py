@@ -31,7 +31,7 @@ FLOOD = "flood"
 class Named:
     """Port `Authenticator`: whoever says a name has that account; the one that floods has the highest tier."""
 
-    async def authenticate(self, token: str) -> Principal | None:
+    async def authenticate(self, token: str, peer: str = "") -> Principal | None:
         """As the port says."""
         return Principal(user_id=token, tier="business" if token == FLOOD else "free")
 

@@ -86,8 +86,9 @@ def _servers(
 def _link(installation: Installation, pool: asyncpg.Pool, node: Node, *, is_port_shared: bool) -> LinkServer:
     """The agents' side, with what follows from what they send."""
     from coordinator.ingest.events import FollowUps
+    from coordinator.ingest.ingest_settings import IngestSettings
     from coordinator.ingest.roll_up import RollUpSettings
-    from coordinator.ingest.server import IngestSettings, LinkServer
+    from coordinator.ingest.server import LinkServer
     from coordinator.jobs.engine import PgQueuerQueue
     from coordinator.jobs.waiting import waiting_by_account
 

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from pathlib import Path
 
 import asyncpg
 import grpc
@@ -29,65 +27,28 @@ from coordinator.ingest.database import fetch
 from coordinator.ingest.downlink import Downlink
 from coordinator.ingest.events import EventRows, FollowUps
 from coordinator.ingest.forget_desk import ForgetDesk
-from coordinator.ingest.group_commit import GroupCommit, GroupSettings
+from coordinator.ingest.group_commit import GroupCommit
 from coordinator.ingest.hellos import Hellos
+from coordinator.ingest.ingest_settings import IngestSettings
 from coordinator.ingest.listener import LinkTls, Listener
 from coordinator.ingest.meanwhile import Meanwhile
 from coordinator.ingest.notices import LinkNotices
 from coordinator.ingest.recovery import RecoveryReport, recover
-from coordinator.ingest.roll_up import RollUp, RollUpSettings
-from coordinator.ingest.source_uploads import MAX_SOURCE_BYTES, PART_BYTES, SourceUploads
-from coordinator.ingest.spool import SEGMENT_BYTES, Spool
+from coordinator.ingest.roll_up import RollUp
+from coordinator.ingest.source_uploads import SourceUploads
+from coordinator.ingest.spool import Spool
 from coordinator.ingest.stream import AgentStream, Context, StreamParts
-from coordinator.ingest.stream_settings import StreamSettings
 from coordinator.ingest.sweeping import SpoolSweeper
 from coordinator.ingest.transport import bearer_token, server_options
 from coordinator.model.accounts import Principal
 from coordinator.policy.reconnect import drain_delay_ms, leave_at_s
 from coordinator.policy.roles import Action, may
 from coordinator.ports import Authenticator, JobQueue, ObjectStore
-from coordinator.settings import NO_LIMITS, Limits
 from protos.clippy.v1 import link_pb2, link_pb2_grpc
 
 log = structlog.get_logger(__name__)
 
 SERVICE = "clippy.v1.Link"
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class IngestSettings:
-    """Everything an operator may want to change about ingest.
-
-    Attributes:
-        node: this process's name; unique among all that serve, part of every place in its spool.
-        max_connection_age_s: a stream older than this, give or take a tenth, is asked to connect anew; None: never.
-        max_user_pending_bytes, max_total_pending_bytes: received and not yet durable; beyond: RetryLater.
-        max_source_bytes, source_part_bytes: of one upload of full quality; a larger file than the second goes in parts.
-        limits: what one account may use at once; its pending bytes are the two above.
-        min_free_bytes: left free on the spool's disk; what would need them is put off with RetryLater.
-        dead_peer_s: a stream that says nothing (agents send a heartbeat after 10 s of silence) is ended after so long.
-        recheck_s: how often it is asked whether those that are connected still may be.
-    """
-
-    node: str
-    spool_folder: Path
-    max_segment_bytes: int = SEGMENT_BYTES
-    min_free_bytes: int = 64 * 1024 * 1024
-    max_user_pending_bytes: int = 32 * 1024 * 1024
-    max_total_pending_bytes: int = 256 * 1024 * 1024
-    max_source_bytes: int = MAX_SOURCE_BYTES
-    source_part_bytes: int = PART_BYTES
-    limits: Limits = NO_LIMITS
-    backlog_s: float = 5.0
-    dead_peer_s: float = 25.0
-    recheck_s: float = 30.0
-    poll_s: float = 5.0
-    drain_s: float = 5.0
-    is_port_shared: bool = False
-    max_connection_age_s: float | None = None
-    group: GroupSettings = dataclasses.field(default_factory=GroupSettings)
-    stream: StreamSettings = dataclasses.field(default_factory=StreamSettings)
-    roll_up: RollUpSettings = dataclasses.field(default_factory=RollUpSettings)
 
 
 class LinkServer(link_pb2_grpc.LinkServicer):
@@ -141,19 +102,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         self._by_session: dict[str, set[AgentStream]] = {}
         self._meanwhile = Meanwhile()
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
-        self._listener = Listener(
-            options=server_options(
-                dead_peer_s=settings.dead_peer_s,
-                is_port_shared=settings.is_port_shared,
-                max_connection_age_s=settings.max_connection_age_s,
-            ),
-            services=[
-                lambda server: link_pb2_grpc.add_LinkServicer_to_server(self, server),
-                lambda server: health_pb2_grpc.add_HealthServicer_to_server(self._health, server),
-                *more_services,
-            ],
-            tls=tls,
-        )
+        self._listener = self._listener_of(tls, more_services)
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
         self._all_left = asyncio.Event()
@@ -178,6 +127,24 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             accounts=self._accounts,
             settings=settings.stream,
             on_session=self._enter,
+        )
+
+    def _listener_of(
+        self, tls: LinkTls | None, more: Sequence[Callable[[grpc.aio.Server], None]]
+    ) -> Listener:
+        settings = self._settings
+        return Listener(
+            options=server_options(
+                dead_peer_s=settings.dead_peer_s,
+                is_port_shared=settings.is_port_shared,
+                max_connection_age_s=settings.max_connection_age_s,
+            ),
+            services=[
+                lambda server: link_pb2_grpc.add_LinkServicer_to_server(self, server),
+                lambda server: health_pb2_grpc.add_HealthServicer_to_server(self._health, server),
+                *more,
+            ],
+            tls=tls,
         )
 
     def _desk(self, jobs: JobQueue, follow_ups: FollowUps) -> ForgetDesk:

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from coordinator.ingest.events import FollowUps
+from coordinator.ingest.ingest_settings import IngestSettings
 from coordinator.ingest.listener import LinkTls
-from coordinator.ingest.server import IngestSettings, LinkServer
+from coordinator.ingest.server import LinkServer
 from coordinator.jobs.engine import PgQueuerQueue
 from coordinator.jobs.waiting import waiting_by_account
 from coordinator.model.accounts import Principal

@@ -21,10 +21,11 @@ from pathlib import Path
 
 from coordinator.errors import StoreUnavailable
 from coordinator.ingest.events import FollowUps
+from coordinator.ingest.ingest_settings import IngestSettings
 from coordinator.ingest.listener import LinkTls
 from coordinator.ingest.nodes import NodeRegistry
 from coordinator.ingest.roll_up import RollUpSettings
-from coordinator.ingest.server import IngestSettings, LinkServer
+from coordinator.ingest.server import LinkServer
 from coordinator.jobs.engine import PgQueuerQueue
 from coordinator.store.connect import connect
 from coordinator.store.objects import LocalObjects

@@ -18,8 +18,9 @@ from coordinator.identity.renewal import Renewals
 from coordinator.identity.service import Description, IdentityService
 from coordinator.identity.tokens import AccessTokens
 from coordinator.identity.tries import Tries
+from coordinator.ingest.ingest_settings import IngestSettings
 from coordinator.ingest.listener import LinkTls
-from coordinator.ingest.server import IngestSettings, LinkServer
+from coordinator.ingest.server import LinkServer
 from coordinator.ingest.stream_settings import StreamSettings
 from coordinator.store.objects import LocalObjects
 from protos.clippy.v1 import identity_pb2, identity_pb2_grpc, link_pb2, link_pb2_grpc

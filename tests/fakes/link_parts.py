@@ -26,9 +26,10 @@ from agent.uplink.outbox import Outbox
 from coordinator.ingest.backlog import Waiting, nothing_waits
 from coordinator.ingest.events import FollowUps
 from coordinator.ingest.group_commit import GroupSettings
+from coordinator.ingest.ingest_settings import IngestSettings
 from coordinator.ingest.listener import LinkTls
 from coordinator.ingest.roll_up import RollUpSettings
-from coordinator.ingest.server import IngestSettings, LinkServer
+from coordinator.ingest.server import LinkServer
 from coordinator.ingest.stream_settings import StreamSettings
 from coordinator.model.accounts import Principal
 from coordinator.model.chunks import ChunkRow

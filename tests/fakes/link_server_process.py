@@ -11,9 +11,10 @@ from pathlib import Path
 
 from coordinator.ingest.events import FollowUps
 from coordinator.ingest.group_commit import GroupSettings
+from coordinator.ingest.ingest_settings import IngestSettings
 from coordinator.ingest.listener import LinkTls
 from coordinator.ingest.roll_up import RollUpSettings
-from coordinator.ingest.server import IngestSettings, LinkServer
+from coordinator.ingest.server import LinkServer
 from coordinator.ingest.stream_settings import StreamSettings
 from coordinator.store.connect import connect
 from coordinator.store.objects import LocalObjects

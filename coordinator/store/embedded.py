@@ -135,10 +135,15 @@ class EmbeddedPostgres:
         if self._guard is not None:
             self._end_guard(timeout_s=25.0)
         self._stop_orphan()
-        if self._runtime is None or not self._runtime.is_dir():
-            raise DatabaseUnavailable(
-                "the folder of PostgreSQL's socket is gone; start the coordinator again"
-            )
+        if self._runtime is not None and not self._runtime.is_dir():
+            # Its guard took it away: it was asked to end while the server was dying, or starting for too long.
+            try:
+                self._runtime.mkdir(mode=0o700)
+                self._identity.give(self._runtime)
+            except OSError as exc:
+                raise DatabaseUnavailable(
+                    f"cannot make the folder of PostgreSQL's socket again: {exc}"
+                ) from exc
         self._run_server(time.monotonic() + 60.0)
 
     def stop(self, *, timeout_s: float = 25.0) -> None:

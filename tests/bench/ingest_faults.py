@@ -150,6 +150,7 @@ async def _chaos(run: _Run, result: Result) -> None:
     num_kills = max(3, round(_KILLS * run.scale))
     say(f"faults: {num_kills} kills in {chaos_s:.0f} s")
     run.background(run.twins.run())
+    supervising = run.background(run.harm.supervise())
     silent = run.background(_silent(run, result))
     storms = [
         asyncio.create_task(work)
@@ -173,6 +174,7 @@ async def _chaos(run: _Run, result: Result) -> None:
         await asyncio.gather(*storms, return_exceptions=True)
         run.harm.calm()
     await run.harm.all_up()
+    supervising.cancel()
     result.figures["kills"] = run.harm.num_kills
 
 

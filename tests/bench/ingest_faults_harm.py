@@ -65,6 +65,19 @@ class Harm:
         for node in self._nodes:
             await node.up()
 
+    async def supervise(self) -> None:
+        """Start a node again that ended by itself, as the product's supervisor does: its database was away, perhaps."""
+        while True:
+            await asyncio.sleep(1.0)
+            for node in self._nodes:
+                if (
+                    node.name not in self._busy
+                    and node.process is not None
+                    and node.process.returncode is not None
+                ):
+                    self.others["ended_by_itself"] += 1
+                    await node.start()
+
     async def full_disks(self, length_s: float) -> None:
         """Again and again fill n2's spool, by a stranger's file, or by its own chunks while the store is away."""
         pause_s = max(1.0, length_s / 12)

@@ -301,11 +301,13 @@ class Site:
         if pid is None:
             return False
         os.kill(pid, signal.SIGKILL)
-        for _ in range(20):
+        for _ in range(100):
             try:
-                await asyncio.to_thread(self.postgres.restart)
-                return True
+                # As the supervisor does, once it has noticed.
+                if not self.postgres.is_alive():
+                    await asyncio.to_thread(self.postgres.restart)
+                    return True
             except DatabaseUnavailable as exc:
                 say(f"faults: the database is not back yet: {exc}")
-                await asyncio.sleep(0.5)
+            await asyncio.sleep(0.2)
         raise CannotMeasure("the database did not come back after a kill")

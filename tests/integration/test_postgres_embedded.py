@@ -134,6 +134,22 @@ def test_a_killed_guard_takes_the_server_with_it_and_restart_brings_it_back_at_t
     server.stop()
 
 
+def test_a_server_whose_guard_took_the_sockets_folder_away_comes_back_at_the_same_address(data: Path):
+    server = EmbeddedPostgres(data)
+    url = server.start()
+    assert server.pid is not None and server._guard is not None and server._guard.stdin is not None
+    # Asked to end while the server dies: the guard thinks that nobody needs the folder any more.
+    server._guard.stdin.close()
+    os.kill(server.pid, signal.SIGKILL)
+    wait_until(lambda: not server.is_alive(), "the guard ended")
+
+    server.restart()
+
+    assert server.url == url
+    assert current_revision(url) is None
+    server.stop()
+
+
 def test_a_stale_mark_that_names_a_strangers_process_does_not_stop_the_start(data: Path):
     server = EmbeddedPostgres(data)
     server.start()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from coordinator.model.accounts import Principal
 from coordinator.model.chunks import ChunkRow
+from coordinator.model.forgetting import DoomedObject, HeldChunk, Receipt
 from coordinator.model.jobs import NewJob
 from coordinator.model.media import ExportResult, MediaFile
 from coordinator.model.sessions import (
@@ -262,7 +263,7 @@ class Rows(Protocol):
         ...
 
     async def add_clip(self, connection: asyncpg.Connection, row: ClipRow) -> None:
-        """Write once."""
+        """Write once; nothing of a span that is to be forgotten."""
         ...
 
     async def add_export(
@@ -307,4 +308,40 @@ class Rows(Protocol):
 
     async def notify_link(self, connection: asyncpg.Connection, session_id: str) -> None:
         """Tell the process that holds the agent's stream, once the transaction commits."""
+        ...
+
+
+class Tombstones(Protocol):
+    """How an order to forget is worked off. Each method is a transaction of its own, where it takes no connection."""
+
+    async def doomed(self, forget_id: str) -> list[DoomedObject]:
+        """The objects of an order that are still there."""
+        ...
+
+    async def chunks_in(self, session_id: str, key: str) -> list[HeldChunk]:
+        """The chunks that rows name in an object."""
+        ...
+
+    async def move_chunks(
+        self, session_id: str, old_key: str, new_key: str, moves: Sequence[tuple[HeldChunk, int]]
+    ) -> bool:
+        """Let rows name the new object, each chunk at its offset there; False: not all are where they were read."""
+        ...
+
+    async def settle(self, forget_id: str, key: str) -> None:
+        """An object is gone."""
+        ...
+
+    async def finish(
+        self, connection: asyncpg.Connection, forget_id: str, *, remains: Sequence[str]
+    ) -> Receipt | None:
+        """Write the receipt, and tell the agent; None: an object or a spool that can be reached still holds some."""
+        ...
+
+    async def doomed_again(self) -> list[str]:
+        """Objects that are gone, and that somebody may still put."""
+        ...
+
+    async def end_again(self, connection: asyncpg.Connection) -> None:
+        """Let go of those that nobody can put any more."""
         ...

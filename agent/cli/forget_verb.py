@@ -61,6 +61,8 @@ def receipt_lines(receipt: control_pb2.ForgetReceipt) -> list[str]:
 
 
 def _thing(thing: control_pb2.ForgottenThing) -> str:
+    if not thing.count and thing.reason:
+        return f"{thing.what}: {thing.reason}"
     size = f", {thing.size_bytes / 1e6:.1f} MB" if thing.size_bytes else ""
     return f"{thing.what}: {thing.count}{size}{f' ({thing.reason})' if thing.reason else ''}"
 

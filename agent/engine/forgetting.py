@@ -10,19 +10,27 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import threading
+import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import structlog
 
-from agent.control.wire import clip_to_wire
+from agent.engine.forget_receipts import (
+    ForgottenPart,
+    MediaSpan,
+    add_confirmation,
+    clip_parts,
+    make_receipt,
+    sorted_out,
+)
 from agent.engine.forgetting_journal import ForgetOrder, ForgettingJournal
 from agent.errors import EnvironmentProblem, InputUnusable
 from agent.library.forgetting import LibraryForgetting
 from agent.model.clips import SavedClip
 from agent.uplink.outbox_forgetting import OutboxForgetting, OutboxSpan
-from protos.clippy.v1 import control_pb2
+from protos.clippy.v1 import control_pb2, link_pb2
 from protos.timebase import SECOND_NS
 
 log = structlog.get_logger()
@@ -31,32 +39,6 @@ log = structlog.get_logger()
 _WRITERS_S = 10.0
 # A session's worth of orders is a handful; more would only be a script's.
 _MAX_SPANS = 1000
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class ForgottenPart:
-    """A line of the receipt."""
-
-    what: str
-    count: int
-    size_bytes: int = 0
-    reason: str = ""
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class MediaSpan:
-    """What ring and pins hold of a span, widened to whole GOPs.
-
-    Attributes:
-        num_still_read: files that somebody reads just now; they go when the reader is done.
-        is_done: False: something could not be deleted yet.
-    """
-
-    start_ns: int
-    end_ns: int
-    parts: tuple[ForgottenPart, ...] = ()
-    num_still_read: int = 0
-    is_done: bool = True
 
 
 class MediaForgetting(Protocol):
@@ -85,6 +67,7 @@ class ForgettingParts:
         shared: the folder of files made for handing on, by the beginning of their clip's id.
         release_clip: give back what is held for a clip that is deleted.
         forget_looks: the self-test's own small pictures.
+        await_receipt: wait a little for what the coordinator says of an order; None: it says nothing yet.
     """
 
     media: MediaForgetting
@@ -97,6 +80,7 @@ class ForgettingParts:
     shared: Path | None = None
     release_clip: Callable[[str], None] = lambda _clip_id: None
     forget_looks: Callable[[], None] = lambda: None
+    await_receipt: Callable[[str], link_pb2.Forgotten | None] = lambda _forget_id: None
 
 
 class ForgottenSpans:
@@ -134,18 +118,52 @@ class Forgetter:
         """
         start_ns, end_ns = asked_span(request, now_ns=now_ns)
         order = ForgetOrder(
-            session_id=session_id, start_ns=start_ns, end_ns=end_ns, clip_ids=tuple(request.clip_ids)
+            forget_id=uuid.uuid4().hex,
+            session_id=session_id,
+            start_ns=start_ns,
+            end_ns=end_ns,
+            clip_ids=tuple(request.clip_ids),
         )
-        with self._lock:
-            if request.is_preview:
+        if request.is_preview:
+            with self._lock:
                 return self._preview(order)
+        receipt = self._forget(order, is_live=True)
+        # Not under the lock: the network must not hold up the next order.
+        said = self._parts.await_receipt(order.forget_id)
+        if said is not None:
+            add_confirmation(receipt, said)
+        return receipt
+
+    def follow(self, order: link_pb2.Forget, *, session_id: str, now_ns: int) -> None:
+        """Do what was asked for at the coordinator; its own id says that it was done. Saved clips stay.
+
+        Args:
+            session_id, now_ns: of the session that runs; the order may be for an older one.
+
+        Raises as `forget`.
+        """
+        if self._parts.outbox is None or self._parts.outbox.is_known(order.forget_id):
+            return
+        is_live = order.session_id == session_id
+        # What is not recorded yet was not meant.
+        end_ns = max(order.start_ns + 1, min(order.end_ns, now_ns)) if is_live else order.end_ns
+        self._forget(
+            ForgetOrder(
+                forget_id=order.forget_id, session_id=order.session_id, start_ns=order.start_ns, end_ns=end_ns
+            ),
+            is_live=is_live,
+        )
+
+    def _forget(self, order: ForgetOrder, *, is_live: bool) -> control_pb2.ForgetReceipt:
+        with self._lock:
             self._journal.write(order)
-            self._spans.add(start_ns, end_ns)
+            if is_live:
+                self._spans.add(order.start_ns, order.end_ns)
             receipt = self._carry_out(order)
             self._journal.clear()
         log.info(
             "span_forgotten",
-            duration_s=round((end_ns - start_ns) / SECOND_NS, 1),
+            duration_s=round((order.end_ns - order.start_ns) / SECOND_NS, 1),
             gone={part.what: part.count for part in receipt.gone},
         )
         return receipt
@@ -170,13 +188,13 @@ class Forgetter:
         media = self._parts.media(order.session_id, order.start_ns, order.end_ns, is_preview=True)
         sent = self._look_at_outbox(order)
         clips = self._overlapping(order)
-        going, staying = _sorted_out(clips, order.clip_ids)
+        going, staying = sorted_out(clips, order.clip_ids)
         moments = self._parts.library.moments(order.session_id, order.start_ns, order.end_ns)
-        return _receipt(
+        return make_receipt(
             order,
             media,
             sent,
-            gone=[*_clip_parts(going), ForgottenPart(what="moments", count=len(moments))],
+            gone=[*clip_parts(going), ForgottenPart(what="moments", count=len(moments))],
             staying=staying,
             clips=clips,
             is_preview=True,
@@ -184,7 +202,9 @@ class Forgetter:
 
     def _carry_out(self, order: ForgetOrder) -> control_pb2.ForgetReceipt:
         span = (order.session_id, order.start_ns, order.end_ns)
-        sent = self._parts.outbox.forget(*span) if self._parts.outbox else None
+        # Written by an older version, a journal's order has no id: the coordinator gets a new one.
+        forget_id = order.forget_id or uuid.uuid4().hex
+        sent = self._parts.outbox.forget(*span, forget_id=forget_id) if self._parts.outbox else None
         num_requests = self._parts.end_requests(*span)
         if not self._parts.finish_writers(_WRITERS_S):
             log.warning("clip_still_being_written", timeout_s=_WRITERS_S)
@@ -194,16 +214,16 @@ class Forgetter:
         if moments:
             self._parts.library.delete_moments(moments)
         clips = self._overlapping(order)
-        going, staying = _sorted_out(clips, order.clip_ids)
+        going, staying = sorted_out(clips, order.clip_ids)
         self._delete_clips(going)
         num_uploads = self._empty_uploads() if num_requests else 0
         num_shared = self._delete_shared(clips)
-        return _receipt(
+        return make_receipt(
             order,
             media,
             sent or OutboxSpan(start_ns=order.start_ns, end_ns=order.end_ns),
             gone=[
-                *_clip_parts(going),
+                *clip_parts(going),
                 ForgottenPart(what="moments", count=len(moments)),
                 ForgottenPart(what="requests", count=num_requests),
                 ForgottenPart(what="uploads", count=num_uploads),
@@ -273,100 +293,6 @@ def asked_span(request: control_pb2.ForgetRequest, *, now_ns: int) -> tuple[int,
             f"the session is at {now_ns / SECOND_NS:.1f} s"
         )
     return request.start_ns, end_ns
-
-
-def _sorted_out(
-    clips: Sequence[SavedClip], ticked: Sequence[str]
-) -> tuple[list[SavedClip], list[ForgottenPart]]:
-    """Which clips go, and why the others stay."""
-    going = [clip for clip in clips if clip.clip_id in ticked and not clip.is_locked]
-    locked = [clip for clip in clips if clip.clip_id in ticked and clip.is_locked]
-    unticked = [clip for clip in clips if clip.clip_id not in ticked]
-    staying = [
-        ForgottenPart(
-            what="clips", count=len(group), size_bytes=sum(clip.size_bytes for clip in group), reason=reason
-        )
-        for group, reason in (
-            (locked, "locked: unlock them first"),
-            (unticked, "saved clips stay until they are ticked or deleted"),
-        )
-        if group
-    ]
-    return going, staying
-
-
-def _clip_parts(going: Sequence[SavedClip]) -> list[ForgottenPart]:
-    return [
-        ForgottenPart(what="clips", count=len(going), size_bytes=sum(clip.size_bytes for clip in going)),
-        ForgottenPart(what="thumbnails", count=sum(1 for clip in going if clip.thumbnail_path)),
-    ]
-
-
-def _receipt(
-    order: ForgetOrder,
-    media: MediaSpan,
-    sent: OutboxSpan,
-    *,
-    gone: Sequence[ForgottenPart],
-    staying: Sequence[ForgottenPart],
-    clips: Sequence[SavedClip],
-    is_preview: bool,
-) -> control_pb2.ForgetReceipt:
-    receipt = control_pb2.ForgetReceipt(
-        is_preview=is_preview,
-        start_ns=min(media.start_ns, sent.start_ns, order.start_ns),
-        end_ns=max(media.end_ns, sent.end_ns, order.end_ns),
-        overlapping_clips=[clip_to_wire(clip) for clip in clips],
-    )
-    outbox = ForgottenPart(what="outbox", count=sent.num_chunks, size_bytes=sent.size_bytes)
-    for part in (*media.parts, outbox, *gone):
-        if part.count:
-            _add(receipt.gone.add(), part)
-    for part in (*staying, *_still_read(media), *_at_the_coordinator(sent)):
-        _add(receipt.remaining.add(), part)
-    return receipt
-
-
-def _still_read(media: MediaSpan) -> list[ForgottenPart]:
-    if media.num_still_read:
-        reason = "a clip is being written from them; they go when it is done, at the next start at the latest"
-    elif not media.is_done:
-        reason = "some files could not be deleted just now; they go at the next start at the latest"
-    else:
-        return []
-    return [ForgottenPart(what="ring", count=media.num_still_read, reason=reason)]
-
-
-def _at_the_coordinator(sent: OutboxSpan) -> list[ForgottenPart]:
-    parts = []
-    if sent.num_sent:
-        parts.append(
-            ForgottenPart(
-                what="coordinator",
-                count=sent.num_sent,
-                reason="chunks of sound and signals that were sent; the coordinator is told, but this version of it "
-                "keeps them and what it heard in them until they are deleted there",
-            )
-        )
-    if sent.num_sources:
-        parts.append(
-            ForgottenPart(
-                what="coordinator",
-                count=sent.num_sources,
-                size_bytes=sent.source_bytes,
-                reason="full quality that was sent on request, and what was made of it; until it is deleted there",
-            )
-        )
-    return parts
-
-
-def _add(thing: control_pb2.ForgottenThing, part: ForgottenPart) -> None:
-    thing.what, thing.count, thing.size_bytes, thing.reason = (
-        part.what,
-        part.count,
-        part.size_bytes,
-        part.reason,
-    )
 
 
 def _delete_file(path: Path) -> None:

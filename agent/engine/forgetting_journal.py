@@ -15,12 +15,16 @@ log = structlog.get_logger()
 
 
 class ForgetOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be forgotten: a span of one session, and the saved clips that were ticked."""
+    """What is to be forgotten: a span of one session, and the saved clips that were ticked.
+
+    `forget_id`: under which the coordinator is asked to follow.
+    """
 
     session_id: str
     start_ns: int
     end_ns: int
     clip_ids: tuple[str, ...] = ()
+    forget_id: str = ""
 
 
 class ForgettingJournal:

@@ -6,12 +6,8 @@ from collections.abc import Callable
 
 import structlog
 
-from agent.engine.forgetting import (
-    Forgetter,
-    ForgettingParts,
-    ForgottenPart,
-    MediaSpan,
-)
+from agent.engine.forget_receipts import ForgottenPart, MediaSpan
+from agent.engine.forgetting import Forgetter, ForgettingParts
 from agent.engine.recording import Recording
 from agent.engine.sending import Sending
 from agent.engine.watching import Watching
@@ -86,6 +82,7 @@ def make_forgetter(
         uploads=paths.uploads,
         open_uploads=sending.open_uploads,
         forget_looks=watching.self_test.forget,
+        await_receipt=sending.await_receipt,
     )
     return Forgetter(parts, paths.forgetting, sending.forgotten)
 

@@ -18,6 +18,7 @@ import structlog
 from agent.config import Config, load_config
 from agent.control.server import ControlServer, Desks
 from agent.engine.desking import listen
+from agent.engine.forget_orders import ForgetOrders
 from agent.engine.forgetting_parts import SessionForgetter, finish_forgetting, make_forgetter
 from agent.engine.lock import engine_locked
 from agent.engine.pairing import Pairings
@@ -95,6 +96,7 @@ def _start(
     forgetter = make_forgetter(paths, recording, sending, watching)
     # Before anything is sent or recorded.
     finish_forgetting(forgetter, recording)
+    _follow_orders(ForgetOrders(forgetter, recording), sending, stack)
     sending.start(recording)
     engine = RunningEngine(paths, config, recording, sending, watching, stop)
     changed.append(engine)
@@ -115,6 +117,12 @@ def _start(
     desk = SessionForgetter(forgetter, recording, on_change)
     _serve(paths, engine, recording, desk, Pairings(paths, config, sending), stack)
     return engine
+
+
+def _follow_orders(orders: ForgetOrders, sending: Sending, stack: contextlib.ExitStack) -> None:
+    sending.follow_orders(orders.submit)
+    orders.start()
+    stack.callback(orders.stop)
 
 
 def _serve(

@@ -45,6 +45,7 @@ _OTHER_ACCOUNT = (
     "this session was sent to another account; sending begins at the engine's next start, so run `clippy stop` "
     "and start it again"
 )
+_WAIT_FOR_RECEIPT_S = 5.0
 
 
 class Sending:
@@ -67,6 +68,7 @@ class Sending:
         self.forgotten = ForgottenSpans()
         self._paths = paths
         self._config = config
+        self._on_order: Callable[[link_pb2.Forget], None] = lambda _order: None
         self._on_change = on_change
         self._uploads = paths.uploads
         self._recording: Recording | None = None
@@ -146,6 +148,8 @@ class Sending:
                 on_export=lambda export: self._keep(lambda library: library.upsert_export(export)),
                 on_bytes=lambda num_bytes: self.meter.add("chunk", num_bytes),
                 on_tier=way.kept.take_tier if way.kept is not None else lambda _tier: None,
+                on_forget=self._hand_on,
+                on_forgotten=OutboxForgetting(self._outbox).take_receipt,
             ),
         )
         self._link.set_line(self._line)
@@ -203,7 +207,34 @@ class Sending:
 
     def outbox_forgetting(self) -> OutboxForgetting:
         """The outbox's side of forgetting."""
-        return OutboxForgetting(self._outbox)
+        return OutboxForgetting(self._outbox, is_asking=lambda: self._link is not None or self.has_leftovers)
+
+    def follow_orders(self, on_order: Callable[[link_pb2.Forget], None]) -> None:
+        """Hand on orders to forget that are given at the coordinator; before `start`. `on_order` returns at once."""
+        self._on_order = on_order
+
+    def await_receipt(self, forget_id: str) -> link_pb2.Forgotten | None:
+        """What the coordinator says of an order to forget, if it does so within seconds. Raises AgentError."""
+        outbox = self.outbox_forgetting()
+        deadline = time.monotonic() + _WAIT_FOR_RECEIPT_S
+        while (link := self._link) is not None and link.state == "connected":
+            receipt = outbox.receipt(forget_id)
+            if receipt is not None or time.monotonic() > deadline:
+                return receipt
+            time.sleep(0.1)
+        return None
+
+    def forget_lines(self) -> list[str]:
+        """What the coordinator has not confirmed to be forgotten, for people."""
+        outbox = self.outbox_forgetting()
+        try:
+            num = outbox.num_unconfirmed()
+        except AgentError:
+            return []  # the outbox's own trouble is told elsewhere
+        if num == 0:
+            return []
+        spans = "a span that you had" if num == 1 else f"{num} spans that you had"
+        return [f"the coordinator has not yet confirmed {spans} forgotten; it is asked at each connect"]
 
     def end_requests(self, session_id: str, start_ns: int, end_ns: int) -> int:
         """End what is being made or sent of a span for the coordinator; returns how many requests. Any thread."""
@@ -309,6 +340,9 @@ class Sending:
                     self._recording.ring.release(pin.pin_id)
         if clip is not None:
             Path(clip.path).unlink(missing_ok=True)
+
+    def _hand_on(self, order: link_pb2.Forget) -> None:
+        self._on_order(order)
 
     def _count_source(self, num_bytes: int) -> None:
         self.source_bytes += num_bytes

@@ -99,7 +99,11 @@ class RunningEngine:
         return status
 
     def _warnings(self) -> list[str]:
-        warnings = [*self._recording.sounds.warnings, *self._recording.warnings]
+        warnings = [
+            *self._recording.sounds.warnings,
+            *self._recording.warnings,
+            *self._sending.forget_lines(),
+        ]
         if squeeze := self._recording.ring.squeeze:
             warnings.append(squeeze)
         return warnings

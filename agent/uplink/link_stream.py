@@ -60,6 +60,8 @@ class LinkHooks:
     on_source_request: Callable[[SourceWish], None] = lambda _wish: None
     on_moment: Callable[[clips_pb2.Moment], None] = lambda _moment: None
     on_export: Callable[[clips_pb2.Export], None] = lambda _export: None
+    on_forget: Callable[[link_pb2.Forget], None] = lambda _forget: None
+    on_forgotten: Callable[[link_pb2.Forgotten], None] = lambda _receipt: None
     on_bytes: Callable[[int], None] = lambda _num_bytes: None
     on_tier: Callable[[str], None] = lambda _tier: None
 
@@ -217,6 +219,10 @@ class LinkStream:
             _guarded(self._hooks.on_moment, message.moment)
         elif kind == "export":
             _guarded(self._hooks.on_export, message.export)
+        elif kind == "forget":
+            _guarded(self._hooks.on_forget, message.forget)
+        elif kind == "forgotten":
+            _guarded(self._hooks.on_forgotten, message.forgotten)
         return None
 
     def _take_ack(self, ack: link_pb2.Ack) -> None:

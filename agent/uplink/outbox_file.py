@@ -49,7 +49,8 @@ def first(db: Any) -> None:
             unique (session_id, lane, seq))""",
         "create index chunks_waiting on chunks (chunk_id) where state = 'waiting'",
         "create table payloads (chunk_id integer primary key, payload blob not null)",
-        # kind: ended, pressed, reply, offer, gap. The last five columns belong to gaps.
+        # kind: ended, pressed, reply, offer, gap, forget. The last five columns belong to gaps; a forget has its id as
+        # reason.
         """create table events (
             event_id integer primary key autoincrement, session_id text not null, kind text not null,
             payload blob not null, is_confirmed integer not null default 0,
@@ -82,6 +83,16 @@ def what_the_coordinator_has(db: Any) -> None:
 def files_of_wishes(db: Any) -> None:
     """The file that was made for a wish, so that its upload goes on with the same bytes."""
     db.execute("alter table wishes add column file text")
+
+
+@migrations()
+def what_the_coordinator_is_to_forget(db: Any) -> None:
+    """Orders to forget, and the coordinator's receipts. `receipt` is null until it came."""
+    db.execute(
+        """create table forgets (
+            forget_id text primary key, session_id text not null, asked_unix_ms integer not null,
+            receipt blob) without rowid"""
+    )
 
 
 class OutboxMovedAside(EnvironmentProblem):

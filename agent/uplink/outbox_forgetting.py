@@ -1,17 +1,26 @@
 """Takes a span out of the outbox, and tells the coordinator that it is to be forgotten.
 
-One transaction: the tombstones (`Gap`, reason `forgotten`) and the deletion are there together or not at all. A chunk
-that straddles an end goes whole. Any thread.
+One transaction: the tombstones (`Gap`, reason `forgotten`), the order to the coordinator and the deletion are there
+together or not at all. A chunk that straddles an end goes whole. The order is sent at each connect until the
+coordinator's receipt came. Any thread.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import time
+from collections.abc import Callable
+
+import structlog
 
 from agent.model.media import LaneChunk
 from agent.uplink.outbox import Outbox
-from agent.uplink.outbox_rows import add_gap
+from agent.uplink.outbox_rows import add_forget, add_gap, keep_receipt, purge_sessions
+from protos.clippy.v1 import link_pb2
 
+log = structlog.get_logger(__name__)
+
+_MAX_RECEIPTS = 100
 REASON = "forgotten"
 _OVERLAPS = "session_id = ? and start_ns < ? and end_ns > ?"
 
@@ -37,10 +46,11 @@ class OutboxSpan:
 
 
 class OutboxForgetting:
-    """Looks at a span, and forgets it."""
+    """Looks at a span, and forgets it. `is_asking`: is there a coordinator that could be asked to follow?"""
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: Outbox, *, is_asking: Callable[[], bool] = lambda: True) -> None:
         self._outbox = outbox
+        self._is_asking = is_asking
 
     def look(self, session_id: str, start_ns: int, end_ns: int) -> OutboxSpan:
         """What would go, and what the coordinator has. Raises as `Outbox`."""
@@ -67,15 +77,48 @@ class OutboxForgetting:
             source_bytes=sources[1],
         )
 
-    def forget(self, session_id: str, start_ns: int, end_ns: int) -> OutboxSpan:
+    def forget(
+        self, session_id: str, start_ns: int, end_ns: int, *, forget_id: str | None = None
+    ) -> OutboxSpan:
         """Delete it here, and keep a tombstone for every chunk; durable when this returns. Twice is once.
+
+        Args:
+            forget_id: under which the coordinator is asked to follow; None: it is only told the numbers.
 
         Raises as `Outbox`.
         """
-        found = self._forget(session_id, start_ns, end_ns)
+        with self._outbox.file.transaction() as db:
+            found = self._forget(session_id, start_ns, end_ns)
+            if forget_id is not None and self._is_asking():
+                order = link_pb2.Forget(
+                    forget_id=forget_id, session_id=session_id, start_ns=start_ns, end_ns=end_ns
+                )
+                add_forget(db, order, time.time_ns() // 1_000_000)
         self._outbox.file.scrub()
         self._outbox.nudge()
         return found
+
+    def take_receipt(self, receipt: link_pb2.Forgotten) -> None:
+        """The coordinator has forgotten what it could reach. Raises as `Outbox`."""
+        with self._outbox.file.transaction() as db:
+            keep_receipt(db, receipt, max_kept=_MAX_RECEIPTS)
+            purge_sessions(db)
+        log.info("coordinator_forgot", forget_id=receipt.forget_id, num_unreachable=len(receipt.unreachable))
+
+    def is_known(self, forget_id: str) -> bool:
+        """Was this order carried out here already? Raises as `Outbox`."""
+        return bool(self._outbox.file.rows("select 1 from forgets where forget_id = ?", [forget_id]))
+
+    def receipt(self, forget_id: str) -> link_pb2.Forgotten | None:
+        """What the coordinator said of an order; None: nothing yet. Raises as `Outbox`."""
+        rows = self._outbox.file.rows(
+            "select receipt from forgets where forget_id = ? and receipt is not null", [forget_id]
+        )
+        return link_pb2.Forgotten.FromString(rows[0][0]) if rows else None
+
+    def num_unconfirmed(self) -> int:
+        """How many orders the coordinator has not confirmed. Raises as `Outbox`."""
+        return int(self._outbox.file.rows("select count(*) from forgets where receipt is null")[0][0])
 
     def put_forgotten(self, session_id: str, chunk: LaneChunk) -> None:
         """A chunk that was still being made: it takes its number, and only its tombstone is kept.

@@ -8,7 +8,17 @@ from __future__ import annotations
 from agent.uplink.outbox import Outbox
 from agent.uplink.outbox_rows import add_gap
 
-_TABLES = ("sessions", "lanes", "payloads", "chunks", "events", "wishes", "stored_chunks", "sent_sources")
+_TABLES = (
+    "sessions",
+    "lanes",
+    "payloads",
+    "chunks",
+    "events",
+    "wishes",
+    "stored_chunks",
+    "sent_sources",
+    "forgets",
+)
 
 
 def drop_waiting(outbox: Outbox, reason: str) -> int:

@@ -87,6 +87,29 @@ def add_gap(db: Database, session_id: str, lane: int, span: Range, reason: str, 
     )
 
 
+def add_forget(db: Database, forget: link_pb2.Forget, unix_ms: int) -> None:
+    """Ask the coordinator to forget a span, once for each id."""
+    known = db.execute("select 1 from forgets where forget_id = ?", [forget.forget_id]).fetchone()
+    if known is not None:
+        return
+    db.execute("insert into forgets values (?, ?, ?, null)", [forget.forget_id, forget.session_id, unix_ms])
+    event_id = add_event(db, forget.session_id, "forget", link_pb2.AgentMessage(forget=forget))
+    db.execute("update events set reason = ? where event_id = ?", [forget.forget_id, event_id])
+
+
+def keep_receipt(db: Database, receipt: link_pb2.Forgotten, *, max_kept: int) -> None:
+    """The coordinator has forgotten: ask no more, and keep what it said."""
+    db.execute("delete from events where kind = 'forget' and reason = ?", [receipt.forget_id])
+    db.execute(
+        "update forgets set receipt = ? where forget_id = ?", [receipt.SerializeToString(), receipt.forget_id]
+    )
+    db.execute(
+        "delete from forgets where receipt is not null and forget_id not in"
+        " (select forget_id from forgets order by asked_unix_ms desc limit ?)",
+        [max_kept],
+    )
+
+
 def remember_stored(db: Database, session_id: str, lane: int, first: int, last: int) -> None:
     """The coordinator has these in its object store: keep only what they span."""
     db.execute(
@@ -112,6 +135,8 @@ def purge_sessions(db: Database) -> None:
         " and not exists (select 1 from chunks c where c.session_id = s.session_id)"
         " and not exists (select 1 from events e where e.session_id = s.session_id and not e.is_confirmed)"
         " and not exists (select 1 from wishes w where w.session_id = s.session_id)"
+        # Told at each connect until its receipt came.
+        " and not exists (select 1 from events f where f.session_id = s.session_id and f.kind = 'forget')"
     ).fetchall()
     for (session_id,) in done:
         for table in ("sessions", "lanes", "events", "stored_chunks", "sent_sources"):

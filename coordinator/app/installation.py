@@ -63,6 +63,17 @@ class Installation:
     def models(self) -> Path:
         return Path(self.config.asr.model_dir) if self.config.asr.model_dir else self.data / "models"
 
+    def backups(self) -> list[str]:
+        """Copies of the database that we know of, in words: what is forgotten stays in them until they are replaced."""
+        if self.config.database.url:
+            return ["backups of the database that its operator keeps, until they are replaced"]
+        found = sorted(path.name for path in (self.data / "dumps").glob("*.dump"))
+        if not found:
+            return []
+        return [
+            f"words and titles in the database's dumps, until newer ones replace them: {', '.join(found)}"
+        ]
+
     def model_dirs(self) -> tuple[Path, ...]:
         """Folders that hold one folder a model, the first of them ours to fetch into."""
         named = os.environ.get("CLIPPY_MODEL_DIR")

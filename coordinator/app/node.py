@@ -24,6 +24,7 @@ class Node:
         from coordinator.ingest.adoption import Adoption
         from coordinator.ingest.chunk_rows import ChunkRows
         from coordinator.ingest.nodes import NodeRegistry
+        from coordinator.ingest.sweeping import SpoolSweeper
         from coordinator.jobs.engine import PgQueuerQueue
 
         config = installation.config
@@ -36,7 +37,14 @@ class Node:
         self._is_adopting = process == 0
         rows = ChunkRows(PgQueuerQueue(), steps.jobs_after_chunk, self.registry.living)
         self._adoption = Adoption(
-            pool, installation.objects(), rows, self.registry, spool_folder=installation.spool
+            pool,
+            installation.objects(),
+            rows,
+            self.registry,
+            spool_folder=installation.spool,
+            sweeper_of=lambda spool: SpoolSweeper(
+                pool, spool, PgQueuerQueue(), after_sweep=steps.after_sweep
+            ),
         )
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []

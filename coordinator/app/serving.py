@@ -116,6 +116,8 @@ def _link(installation: Installation, pool: asyncpg.Pool, node: Node, *, is_port
             ],
             after_press=_after_press(pool, is_exported=config.auto_export.are_presses_exported),
             after_end=lambda session_id: [steps.final_analysis(session_id)],
+            after_forget=lambda forget_id: [steps.forgetting(forget_id)],
+            after_sweep=steps.after_sweep,
         ),
         living_nodes=node.registry.living,
         tls=_link_tls(installation, certificate),

@@ -81,6 +81,7 @@ async def _work_of(
         return _maintenance_work(installation, pool, stop, stack)
     from coordinator.media.child import LimitedMedia
     from coordinator.pipeline.export import Export
+    from coordinator.pipeline.quiet import clip_of, request_of, unless_forgotten
     from coordinator.pipeline.source import Cutting, Preparation, give_up
 
     media = await stack.enter_async_context(LimitedMedia())
@@ -91,15 +92,22 @@ async def _work_of(
         "scratch": installation.scratch_of(stage),
     }
     if stage == "media":
-        preparation = Preparation(**parts)
-        work = one_by_one(preparation.handle, concurrency=concurrency, on_failed=give_up(rows))
+        handle = unless_forgotten(Preparation(**parts).handle, rows, request_of)
+        work = one_by_one(handle, concurrency=concurrency, on_failed=give_up(rows))
         return {Queue.VIDEO_PROCESSING: work}
     if stage == "clip":
         cutting = Cutting(**parts, presets=[installation.config.auto_export.preset])
-        work = one_by_one(cutting.handle, concurrency=concurrency, on_failed=give_up(rows))
+        work = one_by_one(
+            unless_forgotten(cutting.handle, rows, request_of),
+            concurrency=concurrency,
+            on_failed=give_up(rows),
+        )
         return {Queue.CLIP_GENERATION: work}
     export = Export(**parts)
-    return {Queue.EXPORT: one_by_one(export.handle, concurrency=concurrency, on_failed=export.give_up)}
+    work = one_by_one(
+        unless_forgotten(export.handle, rows, clip_of), concurrency=concurrency, on_failed=export.give_up
+    )
+    return {Queue.EXPORT: work}
 
 
 def _policy(config: Config) -> RequestPolicy:
@@ -124,6 +132,7 @@ async def _transcribe_work(
     from coordinator.jobs.work import one_by_one
     from coordinator.media.child import LimitedMedia
     from coordinator.pipeline.hear import Hearing
+    from coordinator.pipeline.quiet import chunk_of, unless_forgotten
     from coordinator.speech.child import SpeechProcess
 
     speech = SpeechProcess(installation.speech_spec())
@@ -145,7 +154,8 @@ async def _transcribe_work(
     slots = max(
         installation.config.workers.concurrency("transcribe"), installation.config.workers.transcription_batch
     )
-    return {Queue.TRANSCRIPTION: one_by_one(hearing.handle, concurrency=slots)}
+    handle = unless_forgotten(hearing.handle, rows, chunk_of)
+    return {Queue.TRANSCRIPTION: one_by_one(handle, concurrency=slots)}
 
 
 def chunk_bytes(
@@ -171,8 +181,10 @@ def _maintenance_work(
     from coordinator.jobs.schedule import Scheduled, run_schedule, tidy
     from coordinator.jobs.work import one_by_one
     from coordinator.pipeline.cleanup import Cleanup
+    from coordinator.pipeline.forget import Forgetting
     from coordinator.statements import load_statements
     from coordinator.store.rows import PostgresRows
+    from coordinator.store.tombstones import PostgresTombstones
 
     wants = [
         Want(name=name, sql=sql) for name, sql in load_statements("coordinator.store", "wants.sql").items()
@@ -194,7 +206,14 @@ def _maintenance_work(
         await asyncio.gather(*tasks, return_exceptions=True)
 
     stack.push_async_callback(finish)
-    cleanup = Cleanup(rows=PostgresRows(pool), objects=installation.objects(), tidy=tidy)
+    tombstones, objects = PostgresTombstones(pool), installation.objects()
+    cleanup = Cleanup(
+        rows=PostgresRows(pool),
+        tombstones=tombstones,
+        objects=objects,
+        forgetting=Forgetting(tombstones=tombstones, objects=objects, find_backups=installation.backups),
+        tidy=tidy,
+    )
     return {Queue.CLEANUP: one_by_one(cleanup.handle)}
 
 

@@ -1,8 +1,9 @@
 """Spools on this disk whose process is no more: after fewer processes, or another name. They are drained here.
 
 Taken before listening: their rows are made whole, so that a resent chunk meets a complete index, and their names stay
-alive in the registry. Drained after: every chunk goes to the object store, then the folder is deleted. One process of
-a machine does it; a spool that another process has is left alone. Owned by the loop.
+alive in the registry. Drained after: what is to be forgotten is overwritten, every other chunk goes to the object
+store, then the folder is deleted. One process of a machine does it; a spool that another process has is left alone.
+Owned by the loop.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import asyncio
 import contextlib
 import dataclasses
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import asyncpg
@@ -24,6 +25,7 @@ from coordinator.ingest.nodes import NodeRegistry, node_folders
 from coordinator.ingest.recovery import recover
 from coordinator.ingest.roll_up import RollUp, RollUpSettings
 from coordinator.ingest.spool import Spool
+from coordinator.ingest.sweeping import SpoolSweeper
 from coordinator.ports import ObjectStore
 
 log = structlog.get_logger(__name__)
@@ -36,6 +38,7 @@ AT_ONCE = RollUpSettings(max_age_s=0.0)
 class _Orphan:
     spool: Spool
     roll_up: RollUp
+    sweeper: SpoolSweeper
     problem: str = ""
 
 
@@ -50,6 +53,7 @@ class Adoption:
         registry: NodeRegistry,
         *,
         spool_folder: Path,
+        sweeper_of: Callable[[Spool], SpoolSweeper],
         settings: RollUpSettings = AT_ONCE,
     ) -> None:
         self._pool = pool
@@ -57,6 +61,7 @@ class Adoption:
         self._rows = rows
         self._registry = registry
         self._spool_folder = spool_folder
+        self._sweeper_of = sweeper_of
         self._settings = settings
         self._orphans: list[_Orphan] = []
 
@@ -91,7 +96,7 @@ class Adoption:
                 spool.close()
                 raise
             roll_up = RollUp(self._pool, spool, self._store, settings=self._settings)
-            self._orphans.append(_Orphan(spool=spool, roll_up=roll_up))
+            self._orphans.append(_Orphan(spool=spool, roll_up=roll_up, sweeper=self._sweeper_of(spool)))
             log.info("spool_adopted", node=node, num_segments=len(spool.segments()))
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -110,6 +115,7 @@ class Adoption:
 
     async def _drain(self, orphan: _Orphan) -> None:
         try:
+            await orphan.sweeper.look()
             await orphan.roll_up.run_once()
             if await self._is_drained(orphan.spool):
                 await self._delete(orphan)

@@ -1,7 +1,8 @@
 """Rows of chunks: what is a duplicate, what takes over, what is refused; written with the jobs that follow.
 
 A resend is a duplicate only if its hash is equal and its bytes are in the store or in the spool of a node that is
-alive; otherwise the new copy takes over. The same key with another hash is refused.
+alive; otherwise the new copy takes over. The same key with another hash is refused, and so is a chunk of which part is
+to be forgotten.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ FSYNCED = Outcome(kind="fsynced")
 STORED = Outcome(kind="stored")
 TAKEN = Outcome(kind="refused", reason="its number is taken by other bytes")
 LATER = Outcome(kind="later", reason="another copy of it is being written")
+FORGOTTEN = Outcome(kind="refused", reason="forgotten")
 NO_SESSION = Outcome(kind="refused", reason="its session is not (any more) known here")
 
 
@@ -120,11 +122,24 @@ class ChunkRows:
         others = [row for row in ordered if key_of(row) not in written]
         if others:
             known = await known_chunks(connection, [key_of(row) for row in others])
+            forgotten = await _forgotten(connection, [row for row in others if key_of(row) not in known])
             for row in others:
                 found = known.get(key_of(row))
-                # Neither written nor held: another copy took its place in between. The next try will tell.
-                outcomes[key_of(row)] = (judge(found, row.sha256, living) or LATER) if found else NO_SESSION
+                if found is None:
+                    outcomes[key_of(row)] = FORGOTTEN if key_of(row) in forgotten else NO_SESSION
+                else:
+                    # Neither written nor held: another copy took its place in between. The next try will tell.
+                    outcomes[key_of(row)] = judge(found, row.sha256, living) or LATER
         return outcomes
+
+
+async def _forgotten(connection: asyncpg.Connection, rows: Sequence[ChunkRow]) -> set[ChunkKey]:
+    columns = (
+        *([row.session_id for row in rows], [row.lane for row in rows], [row.seq for row in rows]),
+        *([row.start_ns for row in rows], [row.end_ns for row in rows]),
+    )
+    found = await connection.fetch(SQL["forgotten_keys"], *columns, timeout=STATEMENT_S)
+    return {(row["session_id"], row["lane"], row["seq"]) for row in found}
 
 
 def key_of(row: ChunkRow) -> ChunkKey:

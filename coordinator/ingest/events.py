@@ -52,12 +52,16 @@ class FollowUps:
         after_upload: (request_id, is_press, how many uploads before it were no good); pure.
         after_press: (connection, session_id, marker): may also write rows, such as the wish for its source.
         after_end: (session_id) of a session that has just ended; pure.
+        after_forget: (forget_id) of a new order to forget; pure.
+        after_sweep: (forget_id, node): this node's spool holds nothing of an order any more; pure.
     """
 
     after_chunk: Callable[[ChunkRow], Sequence[NewJob]] = _no_jobs
     after_upload: Callable[[str, bool, int], Sequence[NewJob]] = _no_jobs
     after_press: Effect = _no_effect
     after_end: Callable[[str], Sequence[NewJob]] = _no_jobs
+    after_forget: Callable[[str], Sequence[NewJob]] = _no_jobs
+    after_sweep: Callable[[str, str], Sequence[NewJob]] = _no_jobs
 
 
 class EventRows:
@@ -163,7 +167,7 @@ class EventRows:
         return rows[0]
 
     async def _uploaded(self, row: Any, reply: link_pb2.SourceReply) -> None:
-        if row["state"] == "uploaded":
+        if row["state"] in ("uploaded", "forgotten"):
             return
         problem = await self._sources.problem(row, reply)
         if problem:

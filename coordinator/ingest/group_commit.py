@@ -19,8 +19,19 @@ import asyncpg
 import structlog
 
 from coordinator.errors import DatabaseUnavailable, EnvironmentProblem
-from coordinator.ingest.chunk_rows import TAKEN, ChunkKey, ChunkRows, KnownChunk, Outcome, judge, known_chunks
+from coordinator.ingest.chunk_rows import (
+    FORGOTTEN,
+    TAKEN,
+    ChunkKey,
+    ChunkRows,
+    KnownChunk,
+    Outcome,
+    judge,
+    key_of,
+    known_chunks,
+)
 from coordinator.ingest.database import HeldConnection
+from coordinator.ingest.erasing import erase
 from coordinator.ingest.fair_queue import FairQueue
 from coordinator.ingest.places import SpoolPlace
 from coordinator.ingest.records import Record
@@ -233,9 +244,23 @@ class GroupCommit:
         try:
             rows = [_row(chunk, place) for chunk, place in zip(chunks, places, strict=True)]
             self.counters.num_bytes += sum(row.size_bytes for row in rows)
-            return await self._patiently(lambda: self._write_rows(rows))
+            outcomes = await self._patiently(lambda: self._write_rows(rows))
+            refused = [
+                place for row, place in zip(rows, places, strict=True) if outcomes[key_of(row)] is FORGOTTEN
+            ]
+            if refused:
+                await self._erase(refused)
+            return outcomes
         finally:
             self._spool.release(places)
+
+    async def _erase(self, places: Sequence[SpoolPlace]) -> None:
+        """What came too late to be kept is on the disk already."""
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, erase, self._spool, places)
+        except EnvironmentProblem as exc:
+            # The sweep at the next start finds it.
+            log.warning("forgotten_chunk_not_erased", num_chunks=len(places), problem=str(exc))
 
     async def _write_rows(self, rows: Sequence[ChunkRow]) -> dict[ChunkKey, Outcome]:
         try:

@@ -8,17 +8,27 @@ from chunks c join unnest($1::text[], $2::smallint[], $3::bigint[]) as k (sessio
 
 -- name: add_chunks
 -- New chunks of known sessions; one whose spool is gone gets its new place. Returns what was written, and whether the
--- key was there before.
+-- key was there before. The lock on the session waits for an order to forget that is under way, and its row is then read
+-- anew: nothing of the span gets in.
 insert into chunks (session_id, lane, seq, start_ns, end_ns, content_type, sha256, size_bytes, place)
 select n.session_id, n.lane, n.seq, n.start_ns, n.end_ns, n.content_type, n.sha256, n.size_bytes, n.place
 from unnest($1::text[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::bytea[],
             $8::integer[], $9::text[])
      as n (session_id, lane, seq, start_ns, end_ns, content_type, sha256, size_bytes, place)
      join sessions s using (session_id)
+where not s.forgotten && int8range(n.start_ns, n.end_ns)
+for key share of s
 on conflict (session_id, lane, seq) do update set place = excluded.place, received_at = now()
     where chunks.sha256 = excluded.sha256 and chunks.place not like 'object:%'
           and not (split_part(chunks.place, '/', 1) = any ($10::text[]))
 returning session_id, lane, seq, (xmax = 0) as is_new
+
+-- name: forgotten_keys
+-- Which of these chunks lie, wholly or in part, in what is to be forgotten of their session.
+select n.session_id, n.lane, n.seq
+from unnest($1::text[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[])
+     as n (session_id, lane, seq, start_ns, end_ns) join sessions s using (session_id)
+where s.forgotten && int8range(n.start_ns, n.end_ns)
 
 -- name: held_ranges
 -- Which chunks of these sessions we hold, as ranges: in the store, or in the spool of a node that is alive.
@@ -56,9 +66,12 @@ where session_id = $1 and ended_at is null
 returning session_id
 
 -- name: add_marker
--- A press, if the session has fewer than `$6`.
-insert into markers (session_id, clip_id, at_ns, start_ns, end_ns) select $1, $2, $3, $4, $5
-where (select count(*) from markers where session_id = $1) < $6
+-- A press, if the session has fewer than `$6`, and unless its span is to be forgotten.
+insert into markers (session_id, clip_id, at_ns, start_ns, end_ns)
+select s.session_id, $2, $3, $4, $5 from sessions s
+where s.session_id = $1 and (select count(*) from markers where session_id = $1) < $6
+      and not s.forgotten && int8multirange(int8range($4::bigint, $5::bigint), int8range($3::bigint, $3::bigint + 1))
+for key share of s
 on conflict do nothing
 returning clip_id
 
@@ -238,6 +251,10 @@ with lost as (
     returning c.session_id
 )
 select pg_notify('clippy_link', session_id || ':lost') from (select distinct session_id from lost) as sessions
+
+-- name: lock_chunks
+-- Wait for whoever is moving chunks of this session, and let nobody begin before we are done.
+select count(*) from (select 1 from chunks where session_id = $1 order by lane, seq for share) as locked
 
 -- name: is_object_used
 -- Does a chunk lie in this object?

@@ -80,10 +80,11 @@ async def _readd_segment(
         found = scan(file, indexed_end)
         while batch := await asyncio.to_thread(lambda: list(islice(found, _ROWS_AT_ONCE))):
             whole_end = batch[-1].offset + batch[-1].length
-            writable = [item for item in batch if is_writable(item.record)]
-            if len(writable) < len(batch):
+            kept = [item for item in batch if item.is_kept]
+            writable = [item for item in kept if is_writable(item.record)]
+            if len(writable) < len(kept):
                 log.warning(
-                    "spooled_records_unusable", segment=segment, num_records=len(batch) - len(writable)
+                    "spooled_records_unusable", segment=segment, num_records=len(kept) - len(writable)
                 )
             # One key once: of two copies the later one was written because the first was not acknowledged.
             unique = {(item.record.session_id, item.record.lane, item.record.seq): item for item in writable}

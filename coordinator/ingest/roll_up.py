@@ -1,7 +1,7 @@
 """Moves spooled chunks to the object store: some minutes of a session become one object, then `STORED` goes out.
 
-Killed anywhere it loses and doubles nothing: the rows move in one transaction, after the object is there; an object
-that no row came to use is found by its intent (a small file written before the PUT) and deleted.
+Killed anywhere it loses and doubles nothing: the rows move in one transaction, after the object is there, all or none;
+an object that no row came to use is found by its intent (a small file written before the PUT) and deleted.
 One task, in the process that owns the spool.
 """
 
@@ -21,9 +21,9 @@ import asyncpg
 import structlog
 
 from coordinator.errors import CoordinatorError
-from coordinator.ingest.database import SQL, fetch, transaction
+from coordinator.ingest.database import SQL, STATEMENT_S, fetch, transaction
 from coordinator.ingest.places import ObjectPlace, SpoolPlace, parse_place
-from coordinator.ingest.spool import Spool, sync_folder
+from coordinator.ingest.spool import Spool, sync_folder, translated
 from coordinator.ports import ObjectStore
 
 log = structlog.get_logger(__name__)
@@ -55,6 +55,10 @@ class _Spooled:
     seq: int
     sha256: bytes
     place: SpoolPlace
+
+
+class _RowsChanged(Exception):
+    """Ends the transaction: not all rows are as they were read."""
 
 
 class RollUp:
@@ -100,15 +104,18 @@ class RollUp:
         Raises:
             DatabaseUnavailable, StoreUnavailable, DiskFull: Tried again at the next turn; nothing is lost.
         """
-        await self._settle_intents()
-        due = await fetch(
-            self._pool, "sessions_to_roll_up", f"spool:{self._spool.node}", self._settings.max_age_s
-        )
-        num_moved = 0
-        for row in due:
-            num_moved += await self._roll_session(row["session_id"])
-        await self._delete_drained()
-        return num_moved
+        try:
+            await self._settle_intents()
+            due = await fetch(
+                self._pool, "sessions_to_roll_up", f"spool:{self._spool.node}", self._settings.max_age_s
+            )
+            num_moved = 0
+            for row in due:
+                num_moved += await self._roll_session(row["session_id"])
+            return num_moved
+        finally:
+            # Above all when the disk is full: this is what makes room.
+            await self._delete_drained()
 
     async def _roll_session(self, session_id: str) -> int:
         num_moved = 0
@@ -157,26 +164,30 @@ class RollUp:
         for chunk in chunks:
             new_places.append(str(ObjectPlace(key=key, offset=offset, length=chunk.place.length)))
             offset += chunk.place.length
-        async with transaction(self._pool) as connection:
-            moved = await connection.fetch(
-                SQL["move_chunks"],
-                session_id,
-                [chunk.lane for chunk in chunks],
-                [chunk.seq for chunk in chunks],
-                [str(chunk.place) for chunk in chunks],
-                new_places,
-            )
-            await connection.execute(SQL["notify_link"], session_id + STORED_SUFFIX)
-        if not moved:
-            # Other copies took over, or the session was forgotten, while the object was being written.
+        try:
+            async with transaction(self._pool) as connection:
+                moved = await connection.fetch(
+                    SQL["move_chunks"],
+                    session_id,
+                    [chunk.lane for chunk in chunks],
+                    [chunk.seq for chunk in chunks],
+                    [str(chunk.place) for chunk in chunks],
+                    new_places,
+                )
+                if len(moved) != len(chunks):
+                    raise _RowsChanged
+                await connection.execute(SQL["notify_link"], session_id + STORED_SUFFIX)
+        except _RowsChanged:
+            # Some were forgotten, or other copies took over, while the object was being written: it holds bytes that
+            # no row speaks for. The rows are read anew.
             await self._store.delete([key])
+            moved = []
         await asyncio.to_thread(intent.unlink, missing_ok=True)
         log.info("chunks_rolled_up", session_id=session_id, num_chunks=len(moved), size_bytes=offset)
         return len(moved)
 
     async def _lose(self, session_id: str, chunks: Sequence[_Spooled]) -> None:
-        log.warning("spooled_chunks_lost", node=self._spool.node, num_chunks=len(chunks))
-        await fetch(
+        lost = await fetch(
             self._pool,
             "lose_chunks",
             [session_id] * len(chunks),
@@ -184,19 +195,23 @@ class RollUp:
             [chunk.seq for chunk in chunks],
             [str(chunk.place) for chunk in chunks],
         )
+        # Those that were forgotten meanwhile have no row any more, and are no loss.
+        if lost:
+            log.warning("spooled_chunks_lost", node=self._spool.node, num_chunks=len(lost))
 
     @property
     def _intents(self) -> Path:
         return self._spool.folder / "intents"
 
     def _write_intent(self, session_id: str, key: str) -> Path:
-        self._intents.mkdir(exist_ok=True)
         path = self._intents / f"{uuid.uuid4().hex}.json"
-        with path.open("x", encoding="utf-8") as file:
-            json.dump({"session_id": session_id, "key": key}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        sync_folder(self._intents)
+        with translated("note a roll-up in"):
+            self._intents.mkdir(exist_ok=True)
+            with path.open("x", encoding="utf-8") as file:
+                json.dump({"session_id": session_id, "key": key}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            sync_folder(self._intents)
         return path
 
     async def _settle_intents(self) -> None:
@@ -209,8 +224,12 @@ class RollUp:
                 # Torn: the kill came before the PUT could begin.
                 await asyncio.to_thread(path.unlink, missing_ok=True)
                 continue
-            rows = await fetch(self._pool, "is_object_used", session_id, key)
-            if not rows[0][0]:
+            async with transaction(self._pool) as connection:
+                # The commit of a process that was killed may still be under way at the database, which holds its rows
+                # until then: only after that it is known whether they use the object.
+                await connection.execute(SQL["lock_chunks"], session_id, timeout=STATEMENT_S)
+                is_used = await connection.fetchval(SQL["is_object_used"], session_id, key)
+            if not is_used:
                 await self._store.delete([key])
                 log.info("unused_object_deleted", session_id=session_id, reason="roll-up was cut off")
             await asyncio.to_thread(path.unlink, missing_ok=True)

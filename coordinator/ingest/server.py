@@ -28,9 +28,11 @@ from coordinator.ingest.chunk_rows import ChunkRows, spool_prefixes
 from coordinator.ingest.database import fetch
 from coordinator.ingest.downlink import Downlink
 from coordinator.ingest.events import EventRows, FollowUps
+from coordinator.ingest.forget_desk import ForgetDesk
 from coordinator.ingest.group_commit import GroupCommit, GroupSettings
 from coordinator.ingest.hellos import Hellos
 from coordinator.ingest.listener import LinkTls, Listener
+from coordinator.ingest.meanwhile import Meanwhile
 from coordinator.ingest.notices import LinkNotices
 from coordinator.ingest.recovery import RecoveryReport, recover
 from coordinator.ingest.roll_up import RollUp, RollUpSettings
@@ -38,6 +40,7 @@ from coordinator.ingest.source_uploads import MAX_SOURCE_BYTES, PART_BYTES, Sour
 from coordinator.ingest.spool import SEGMENT_BYTES, Spool
 from coordinator.ingest.stream import AgentStream, Context, StreamParts
 from coordinator.ingest.stream_settings import StreamSettings
+from coordinator.ingest.sweeping import SpoolSweeper
 from coordinator.ingest.transport import bearer_token, server_options
 from coordinator.model.accounts import Principal
 from coordinator.policy.reconnect import drain_delay_ms, leave_at_s
@@ -61,6 +64,7 @@ class IngestSettings:
         max_user_pending_bytes, max_total_pending_bytes: received and not yet durable; beyond: RetryLater.
         max_source_bytes, source_part_bytes: of one upload of full quality; a larger file than the second goes in parts.
         limits: what one account may use at once; its pending bytes are the two above.
+        min_free_bytes: left free on the spool's disk; what would need them is put off with RetryLater.
         dead_peer_s: a stream that says nothing (agents send a heartbeat after 10 s of silence) is ended after so long.
         recheck_s: how often it is asked whether those that are connected still may be.
     """
@@ -68,6 +72,7 @@ class IngestSettings:
     node: str
     spool_folder: Path
     max_segment_bytes: int = SEGMENT_BYTES
+    min_free_bytes: int = 64 * 1024 * 1024
     max_user_pending_bytes: int = 32 * 1024 * 1024
     max_total_pending_bytes: int = 256 * 1024 * 1024
     max_source_bytes: int = MAX_SOURCE_BYTES
@@ -117,32 +122,24 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         self._pool = pool
         self._identity = identity
         self._is_tls = tls is not None
-        self.spool = Spool(settings.spool_folder, settings.node, max_segment_bytes=settings.max_segment_bytes)
+        self.spool = Spool(
+            settings.spool_folder,
+            settings.node,
+            max_segment_bytes=settings.max_segment_bytes,
+            min_free_bytes=settings.min_free_bytes,
+        )
         alive = living_nodes or (lambda: ())
         self._waiting = waiting
         self._accounts = Accounts(settings.limits)
         self._rows = ChunkRows(jobs, follow_ups.after_chunk, lambda: {settings.node, *alive()})
         self.commits = GroupCommit(pool, self.spool, self._rows, settings=settings.group)
         self.roll_up = RollUp(pool, self.spool, store, settings=settings.roll_up)
-        sources = SourceUploads(
-            store, max_bytes=settings.max_source_bytes, part_bytes=settings.source_part_bytes
-        )
-        self._parts = StreamParts(
-            commits=self.commits,
-            hellos=Hellos(pool, self._rows.living_nodes),
-            events=EventRows(pool, jobs, sources, follow_ups),
-            downlink=Downlink(pool, store, sources),
-            pending=PendingBytes(
-                max_user_bytes=settings.max_user_pending_bytes,
-                max_total_bytes=settings.max_total_pending_bytes,
-            ),
-            accounts=self._accounts,
-            settings=settings.stream,
-            on_session=lambda stream, session_id: self._by_session.setdefault(session_id, set()).add(stream),
-        )
         # Each with the monotonic time at which it is asked to connect anew.
         self._streams: dict[AgentStream, float] = {}
+        self.forgetting = self._desk(jobs, follow_ups)
+        self._parts = self._parts_of(jobs, store, follow_ups)
         self._by_session: dict[str, set[AgentStream]] = {}
+        self._meanwhile = Meanwhile()
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
         self._listener = Listener(
             options=server_options(
@@ -162,6 +159,36 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         self._all_left = asyncio.Event()
         self._is_draining = False
         self.recovery: RecoveryReport | None = None
+
+    def _parts_of(self, jobs: JobQueue, store: ObjectStore, follow_ups: FollowUps) -> StreamParts:
+        settings, pool = self._settings, self._pool
+        sources = SourceUploads(
+            store, max_bytes=settings.max_source_bytes, part_bytes=settings.source_part_bytes
+        )
+        return StreamParts(
+            commits=self.commits,
+            hellos=Hellos(pool, self._rows.living_nodes),
+            events=EventRows(pool, jobs, sources, follow_ups),
+            downlink=Downlink(pool, store, sources),
+            forgetting=self.forgetting,
+            pending=PendingBytes(
+                max_user_bytes=settings.max_user_pending_bytes,
+                max_total_bytes=settings.max_total_pending_bytes,
+            ),
+            accounts=self._accounts,
+            settings=settings.stream,
+            on_session=self._enter,
+        )
+
+    def _desk(self, jobs: JobQueue, follow_ups: FollowUps) -> ForgetDesk:
+        return ForgetDesk(
+            self._pool,
+            jobs,
+            SpoolSweeper(self._pool, self.spool, jobs, after_sweep=follow_ups.after_sweep),
+            streams=lambda: self._streams,
+            after_forget=follow_ups.after_forget,
+            poll_s=self._settings.poll_s,
+        )
 
     @property
     def num_streams(self) -> int:
@@ -190,7 +217,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             self._pool,
             connected_sessions=self._by_session.keys,
             on_news=lambda session_id: self._tell(session_id, AgentStream.has_news),
-            on_stored=lambda session_id: self._tell(session_id, AgentStream.has_stored),
+            on_stored=self._tell_stored,
             on_lost=self._ask_to_send_again,
             on_gap=self._tell_all,
             poll_s=self._settings.poll_s,
@@ -203,6 +230,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
                 name="link-backlog",
             ),
             asyncio.create_task(self.roll_up.run(self._stopping), name="roll-up"),
+            asyncio.create_task(self.forgetting.run(self._stopping), name="forgetting"),
         ]
         log.info("link_listening", port=port, node=self._settings.node, is_tls=self._is_tls)
         return port
@@ -213,6 +241,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         Raises:
             DatabaseUnavailable: Call it again.
         """
+        self._meanwhile.gone()
         sessions = list(self._by_session)
         if sessions:
             for row in await fetch(self._pool, "sessions_in_spools", spool_prefixes(nodes), sessions):
@@ -238,7 +267,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         await self.commits.stop()
         self._stopping.set()
         for task in self._tasks:
-            if task.get_name() != "roll-up":
+            if task.get_name() not in ("roll-up", "forgetting"):
                 task.cancel()
         if self._tasks:
             # A roll-up under way may finish its object; what it does not finish is settled at the next start.
@@ -297,18 +326,33 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         return principal
 
     def _tell(self, session_id: str, what: Callable[[AgentStream, str], None]) -> None:
+        self.forgetting.has_news()
         for stream in self._by_session.get(session_id, ()):
             what(stream, session_id)
 
     def _ask_to_send_again(self, session_id: str) -> None:
+        self._meanwhile.lost(session_id)
+        self._tell(session_id, self._send_away)
+
+    def _send_away(self, stream: AgentStream, _session_id: str) -> None:
         # Its next Hello is answered with what is held by now; what is not listed is sent again.
-        reason, delay_ms = "what a node held is gone; connect anew, and send it again", self._spread_ms()
-        for stream in self._by_session.get(session_id, ()):
-            stream.retry_later(reason, delay_ms=delay_ms)
+        reason = "what a node held is gone; connect anew, and send it again"
+        stream.retry_later(reason, delay_ms=self._spread_ms())
 
     def _spread_ms(self) -> int:
         """What to tell many streams at once, so that they do not come back at once."""
         return max(self._settings.stream.retry_delay_ms, drain_delay_ms(len(self._streams)))
+
+    def _enter(self, stream: AgentStream, session_id: str) -> None:
+        self._by_session.setdefault(session_id, set()).add(stream)
+        if self._meanwhile.is_stored_since(session_id, stream.began_s):
+            stream.has_stored(session_id)
+        if self._meanwhile.is_lost_since(session_id, stream.began_s):
+            self._send_away(stream, session_id)
+
+    def _tell_stored(self, session_id: str) -> None:
+        self._meanwhile.stored(session_id)
+        self._tell(session_id, AgentStream.has_stored)
 
     def _tell_all(self) -> None:
         for stream in self._streams:
@@ -323,6 +367,8 @@ class LinkServer(link_pb2_grpc.LinkServicer):
                 min(5.0, self._settings.dead_peer_s / 5, self._settings.recheck_s, age_s / 10)
             )
             now_s = time.monotonic()
+            greeted_s = [stream.began_s for stream in self._streams if not stream.agent_id]
+            self._meanwhile.forget_before(min(greeted_s, default=now_s))
             for stream, leaves_s in list(self._streams.items()):
                 if now_s - stream.heard_s > self._settings.dead_peer_s:
                     stream.end(grpc.StatusCode.DEADLINE_EXCEEDED, "nothing was heard from the agent")

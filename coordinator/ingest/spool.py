@@ -1,7 +1,8 @@
 """The node's spool: chunks appended to 64 MB segments until they are in the object store.
 
 Invariants: what `append_group` returned has been fdatasynced, and so has the folder entry of its segment; a
-segment that was closed is never written again; a process never appends to a segment of an earlier one.
+segment that was closed is never appended to again; a process never appends to a segment of an earlier one. What is
+forgotten is overwritten in place: `erasing.py`.
 One process owns a node's folder (a lock sees to it). All methods block: call them in a thread; any one thread at
 a time may append, reading is free.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -27,18 +29,30 @@ log = structlog.get_logger(__name__)
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 # macOS has no fdatasync; fsync keeps the same promise.
-_sync = getattr(os, "fdatasync", os.fsync)
+sync_file = getattr(os, "fdatasync", os.fsync)
 
 
 class Spool:
     """The segments of one node."""
 
-    def __init__(self, folder: Path, node: str, *, max_segment_bytes: int = SEGMENT_BYTES) -> None:
+    def __init__(
+        self, folder: Path, node: str, *, max_segment_bytes: int = SEGMENT_BYTES, min_free_bytes: int = 0
+    ) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            min_free_bytes: left free on the disk: moving chunks to the object store needs a little room here too, and
+                is what makes room.
+
+        Raises:
+            InputUnusable: `node` is no name for a folder.
+        """
         if not is_node_name(node):
             raise InputUnusable(f"node name {node!r} may hold letters, digits and dashes only, at most 64")
         self.node = node
         self.folder = folder / node
         self._max_segment_bytes = max_segment_bytes
+        self._min_free_bytes = min_free_bytes
         self._lock = threading.Lock()
         self._lock_file = -1
         self._file = -1
@@ -53,7 +67,7 @@ class Spool:
             AlreadyRunning: Another process has it.
             DiskFull, StoreUnavailable: It cannot be made or written.
         """
-        with _translated("open"):
+        with translated("open"):
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock_file = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         if not _take_lock(self._lock_file):
@@ -82,11 +96,12 @@ class Spool:
             StoreUnavailable: The disk failed; nothing of the group counts.
         """
         with self._lock:
+            self._check_room(sum(len(payload) for _, payload in group))
             start = (self._segment, self._offset) if self._file >= 0 else None
             try:
-                with _translated("append to"):
+                with translated("append to"):
                     places = self._append(group)
-                    _sync(self._file)
+                    sync_file(self._file)
             except BaseException:
                 self._abandon(start)
                 raise
@@ -141,6 +156,15 @@ class Spool:
         """The file of a segment."""
         return self.folder / segment_name(segment)
 
+    def durable_end(self, segment: int) -> int:
+        """How much of a segment is durable and will not be cut off; 0 for one that is gone."""
+        with self._lock:
+            if segment == self._segment and self._file >= 0:
+                return self._offset
+        with contextlib.suppress(FileNotFoundError):
+            return self.path(segment).stat().st_size
+        return 0
+
     def drained_candidates(self, *, min_age_s: float) -> list[int]:
         """Closed segments without a group under way, not written for `min_age_s`.
 
@@ -157,12 +181,12 @@ class Spool:
 
     def delete(self, segment: int) -> None:
         """Delete a drained segment. One that is gone is no error."""
-        with _translated("delete a segment of"), contextlib.suppress(FileNotFoundError):
+        with translated("delete a segment of"), contextlib.suppress(FileNotFoundError):
             self.path(segment).unlink()
 
     def truncate(self, segment: int, size_bytes: int) -> None:
         """Cut a torn tail off, durably. For recovery only."""
-        with _translated("truncate a segment of"):
+        with translated("truncate a segment of"):
             file = os.open(self.path(segment), os.O_RDWR)
             try:
                 os.ftruncate(file, size_bytes)
@@ -175,6 +199,15 @@ class Spool:
         with self._lock:
             self._seal()
 
+    def _check_room(self, num_bytes: int) -> None:
+        with translated("look at"):
+            free_bytes = shutil.disk_usage(self.folder).free
+        if free_bytes < self._min_free_bytes + num_bytes:
+            raise DiskFull(
+                f"{free_bytes} bytes are free where the spool is, and {self._min_free_bytes} must stay free; "
+                "free some space"
+            )
+
     def _append(self, group: Sequence[tuple[Record, bytes]]) -> list[SpoolPlace]:
         places: list[SpoolPlace] = []
         waiting: list[bytes] = []
@@ -184,7 +217,7 @@ class Spool:
                 if self._file >= 0:
                     self._write(waiting)
                     waiting.clear()
-                    _sync(self._file)
+                    sync_file(self._file)
                     self._seal()
                 self._begin()
                 end = 0
@@ -259,7 +292,8 @@ def _take_lock(descriptor: int) -> bool:
 
 
 @contextlib.contextmanager
-def _translated(what: str) -> Iterator[None]:
+def translated(what: str) -> Iterator[None]:
+    """Raise DiskFull or StoreUnavailable for what the disk says."""
     try:
         yield
     except OSError as exc:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import datetime
 import time
 from collections.abc import AsyncIterator, Callable
 
@@ -26,10 +25,11 @@ from coordinator.ingest.checks import checked_id
 from coordinator.ingest.chunk_rows import Outcome
 from coordinator.ingest.downlink import Downlink
 from coordinator.ingest.events import EventRows
+from coordinator.ingest.forget_desk import ForgetDesk
 from coordinator.ingest.group_commit import GroupCommit
-from coordinator.ingest.held import Held
 from coordinator.ingest.hellos import Hellos
 from coordinator.ingest.stream_settings import StreamSettings
+from coordinator.ingest.told import Told
 from coordinator.model.accounts import Principal
 from protos.clippy.v1 import link_pb2, media_pb2
 from protos.segment import PROTOCOL_VERSION
@@ -37,9 +37,6 @@ from protos.segment import PROTOCOL_VERSION
 log = structlog.get_logger(__name__)
 
 Context = grpc.aio.ServicerContext[link_pb2.AgentMessage, link_pb2.CoordinatorMessage]
-_LONG_AGO = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
-_OVERLAP = datetime.timedelta(seconds=60)
-_MAX_TOLD = 2000
 _SESSIONS_A_MESSAGE = 100
 
 
@@ -51,6 +48,7 @@ class StreamParts:
     hellos: Hellos
     events: EventRows
     downlink: Downlink
+    forgetting: ForgetDesk
     pending: PendingBytes
     accounts: Accounts
     settings: StreamSettings
@@ -68,24 +66,21 @@ class AgentStream:
         self.user_id = principal.user_id
         self.agent_id = ""
         self.sessions: set[str] = set()
-        self.heard_s = time.monotonic()
+        self.began_s = self.heard_s = time.monotonic()
         self._wake = asyncio.Event()
+        self._said: list[link_pb2.CoordinatorMessage] = []
         self._slots = asyncio.Semaphore(parts.settings.max_in_flight)
         self._num_in_flight = 0
         self._num_invalid = 0
         self._acks: list[tuple[media_pb2.Chunk, Outcome]] = []
-        self._welcome: link_pb2.CoordinatorMessage | None = None
         self._echo_ms: int | None = None
         self._later: link_pb2.RetryLater | None = None
         self._end: tuple[grpc.StatusCode, str] | None = None
         self._is_ended = False
         self._news: set[str] = set()
         self._stored_news: set[str] = set()
-        self._asked: set[str] = set()
-        self._since = _LONG_AGO
-        self._told: dict[str, datetime.datetime] = {}
+        self._told = Told()
         self._newest: dict[tuple[str, int], int] = {}
-        self._told_stored: dict[tuple[str, int], set[tuple[int, int]]] = {}
 
     async def run(self, requests: AsyncIterator[link_pb2.AgentMessage]) -> None:
         """Serve the stream until it ends."""
@@ -116,9 +111,14 @@ class AgentStream:
         self._stored_news.add(session_id)
         self._wake.set()
 
+    def say(self, *messages: link_pb2.CoordinatorMessage) -> None:
+        """Send these too, after the Welcome."""
+        self._said += messages
+        self._wake.set()
+
     def look_again(self) -> None:
         """Notifications may have been missed: look at everything."""
-        self._since = _LONG_AGO
+        self._told.begin_anew()
         self._news |= self.sessions
         self._stored_news |= self.sessions
         self._wake.set()
@@ -203,7 +203,7 @@ class AgentStream:
         self._account.say_hello(self, checked_id("agent_id", hello.agent_id))
         self._account.name_sessions([item.session_id for item in hello.sessions])
         greeting = await self._parts.hellos.hello(self.user_id, hello)
-        self._remember_stored(greeting.held)
+        self._told.remember_stored(greeting.held)
         for key, lane in greeting.held.items():
             self._newest[key] = max(item.last for item in (*lane.fsynced, *lane.stored))
         for session_id in (*(item.session_id for item in hello.sessions), *greeting.recent):
@@ -215,7 +215,7 @@ class AgentStream:
             held=greeting.held.values(),
             server_unix_ms=time.time_ns() // 1_000_000,
         )
-        self._welcome = link_pb2.CoordinatorMessage(welcome=welcome)
+        self._said.append(link_pb2.CoordinatorMessage(welcome=welcome))
         self._wake.set()
 
     async def _take_event(self, kind: str, message: link_pb2.AgentMessage) -> None:
@@ -237,6 +237,8 @@ class AgentStream:
             await events.source_reply(self.user_id, message.source_reply)
         elif kind == "source_offer":
             await events.source_offer(self.user_id, message.source_offer)
+        elif kind == "forget":
+            await self._parts.forgetting.take(self, message.forget)
 
     async def _take_chunk(self, chunk: media_pb2.Chunk) -> None:
         await self._slots.acquire()
@@ -303,9 +305,8 @@ class AgentStream:
             self._wake.clear()
             if self._is_ended:
                 return
-            if self._welcome is not None:
-                await self._context.write(self._welcome)
-                self._welcome = None
+            while self._said:
+                await self._context.write(self._said.pop(0))
             await self._write_acks()
             if self._later is not None:
                 await self._leave()
@@ -344,47 +345,30 @@ class AgentStream:
     async def _write_stored(self) -> None:
         if not self._stored_news:
             return
-        sessions = list(self._stored_news & self.sessions)
-        held = await self._parts.downlink.stored(sessions) if sessions else {}
-        self._stored_news.difference_update(sessions)
-        self._stored_news &= self.sessions
-        ack = link_pb2.Ack()
-        for key, lane in held.items():
-            told = self._told_stored.get(key, set())
-            new = [item for item in lane.stored if (item.first, item.last) not in told]
-            if new:
-                ack.held.add(session_id=key[0], lane=lane.lane, stored=new)
-        self._remember_stored(held)
-        if ack.held:
+        # Taken before it is asked: what is said of them while the answer comes is asked for again.
+        sessions, self._stored_news = self._stored_news & self.sessions, set()
+        try:
+            held = await self._parts.downlink.stored(sessions) if sessions else {}
+        except DatabaseUnavailable:
+            self._stored_news |= sessions
+            raise
+        if ack := self._told.stored_ack(held):
             await self._context.write(link_pb2.CoordinatorMessage(ack=ack))
 
-    def _remember_stored(self, held: Held) -> None:
-        for key, lane in held.items():
-            self._told_stored[key] = {(item.first, item.last) for item in lane.stored}
-
     async def _write_news(self) -> None:
-        sessions = self._news & self.sessions
-        self._news &= self.sessions
+        sessions, self._news = self._news & self.sessions, set()
         if not sessions or not self.agent_id:
             return
         downlink = self._parts.downlink
-        # What was asked for before goes down once more at each connect: the agent may have lost it.
-        news = await downlink.news(
-            sessions, since=self._since - _OVERLAP, also_sent=not self._asked >= sessions
-        )
-        requests, changed = news.requests, news.changed
-        self._news -= sessions
-        self._asked |= sessions
-        for message in requests:
+        since, also_sent = self._told.wanted(sessions)
+        try:
+            news = await downlink.news(sessions, since=since, also_sent=also_sent)
+        except DatabaseUnavailable:
+            self._news |= sessions
+            raise
+        for message in news.requests:
             await self._context.write(message)
-        if requests:
-            await downlink.mark_sent([message.source_request.request_id for message in requests])
-        for updated_at, message in changed:
-            name = message.moment.moment_id or message.export.export_id
-            if self._told.get(name) != updated_at:
-                await self._context.write(message)
-                self._told[name] = updated_at
-        if self._asked >= self.sessions and not self._news:
-            self._since = max([self._since, *(updated_at for updated_at, _ in changed)])
-        if len(self._told) > _MAX_TOLD:
-            self._told.clear()
+        if news.requests:
+            await downlink.mark_sent([message.source_request.request_id for message in news.requests])
+        for message in self._told.changes(news, sessions, self.sessions | self._news):
+            await self._context.write(message)

@@ -9,7 +9,8 @@ from coordinator.model.highlight import Evidence
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class SessionRow:
-    """One session. `lane_counts` (chunks a lane has in all) and `duration_ns` are known once it ended."""
+    """One session. Known once it ended: `duration_ns`, and `lane_counts`, how many chunks a lane has in all, but for
+    those that were lost or forgotten."""
 
     session_id: str
     is_live: bool

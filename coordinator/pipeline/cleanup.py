@@ -1,4 +1,7 @@
-"""Stage `cleanup`: what is over is closed. Until accounts have tiers nothing of `owner` expires by time."""
+"""Stage `cleanup`: what is over is closed. Until accounts have tiers nothing of `owner` expires by time.
+
+Orders to forget come in the same queue: see `forget.py`.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,9 @@ import structlog
 from coordinator.errors import EnvironmentProblem
 from coordinator.model.jobs import Job, NewJob
 from coordinator.model.sessions import LeftoverUpload
+from coordinator.pipeline.forget import Forgetting
 from coordinator.policy.source_uploads import parts_of
-from coordinator.ports import Effect, ObjectStore, Rows
+from coordinator.ports import Effect, ObjectStore, Rows, Tombstones
 
 if TYPE_CHECKING:
     import asyncpg
@@ -20,21 +24,34 @@ log = structlog.get_logger(__name__)
 
 
 class Cleanup:
-    """Closes wishes that no agent can fulfil any more, and deletes what uploads and job keeping leave behind."""
+    """Closes wishes that no agent can fulfil any more, deletes what uploads leave behind, works off what to forget."""
 
     def __init__(
-        self, *, rows: Rows, objects: ObjectStore, tidy: Callable[[asyncpg.Connection], Awaitable[None]]
+        self,
+        *,
+        rows: Rows,
+        tombstones: Tombstones,
+        objects: ObjectStore,
+        forgetting: Forgetting,
+        tidy: Callable[[asyncpg.Connection], Awaitable[None]],
     ) -> None:
         self._rows = rows
+        self._tombstones = tombstones
         self._objects = objects
+        self._forgetting = forgetting
         self._tidy = tidy
 
     async def handle(self, job: Job) -> Effect:
-        """One round."""
+        """One round, or one order to forget."""
+        if "forget_id" in job.payload:
+            return await self._forgetting.handle(job)
+        # A stage or an agent that was writing when the order came may have put its object since.
+        await self._objects.delete(await self._tombstones.doomed_again())
         swept = await self._sweep()
 
         async def write(connection: asyncpg.Connection) -> list[NewJob]:
             await self._rows.expire_requests(connection)
+            await self._tombstones.end_again(connection)
             await self._rows.mark_swept(connection, swept)
             await self._tidy(connection)
             return []

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coordinator.model.jobs import Job, NewJob
+from coordinator.model.object_keys import export_id_of, export_key
 from coordinator.model.sessions import ClipRow, TranscriptRow
 from coordinator.model.speech import Word
-from coordinator.pipeline.source import export_id_of
 from coordinator.ports import Effect, Media, ObjectStore, Rows
 from protos.timebase import SECOND_NS
 
@@ -35,7 +35,7 @@ class Export:
             clip.session_id, start_ns=clip.start_ns, end_ns=clip.end_ns
         )
         export_id = export_id_of(clip_id, preset)
-        key = f"exports/{clip.session_id}/{export_id}.mp4"
+        key = export_key(clip.session_id, export_id)
         with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
             source, rendered = Path(folder) / "clip.mp4", Path(folder) / "export.mp4"
             await self._objects.get_file(clip.object_key, source)

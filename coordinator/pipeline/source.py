@@ -7,7 +7,6 @@ anything else touches it.
 from __future__ import annotations
 
 import tempfile
-import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ import structlog
 from coordinator.errors import MediaUnusable, UploadDamaged
 from coordinator.model.jobs import Job, NewJob
 from coordinator.model.media import MediaFile, MediaTrack
+from coordinator.model.object_keys import clip_id_of, clip_key, export_id_of
 from coordinator.model.sessions import ClipRow, RequestRow
 from coordinator.pipeline import steps
 from coordinator.pipeline.upload import fetch_object, fetch_upload, parts_of_request
@@ -107,8 +107,8 @@ class Cutting:
         start_ns = max(request.start_ns, _known(request.covered_start_ns, request.start_ns))
         end_ns = min(request.end_ns, _known(request.covered_end_ns, request.end_ns))
         offset_s = (start_ns - _known(request.covered_start_ns, request.start_ns)) / SECOND_NS
-        clip_id = uuid.uuid5(uuid.NAMESPACE_URL, f"clippy:clip:{request.request_id}").hex
-        key = f"clips/{request.session_id}/{clip_id}.mp4"
+        clip_id = clip_id_of(request.request_id)
+        key = clip_key(request.session_id, clip_id)
         with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
             source, cut = Path(folder) / "source.mp4", Path(folder) / "clip.mp4"
             # The agent's address may still count: another look, that it has put nothing else there since.
@@ -146,11 +146,6 @@ class Cutting:
             ]
 
         return write
-
-
-def export_id_of(clip_id: str, preset: str) -> str:
-    """The same clip and preset always have the same export."""
-    return uuid.uuid5(uuid.NAMESPACE_URL, f"clippy:export:{clip_id}:{preset}").hex
 
 
 def picture_of(found: MediaFile) -> MediaTrack:

@@ -1,6 +1,7 @@
 """What follows what, and under which key. Pure.
 
 chunk -> transcription -> ai-analysis -> (source request to the agent) -> video-processing -> clip-generation -> export
+order to forget, and each spool swept for it -> cleanup
 """
 
 from __future__ import annotations
@@ -75,6 +76,21 @@ def exporting(clip_id: str, preset: str, *, is_press: bool) -> NewJob:
         payload={"clip_id": clip_id, "preset": preset},
         priority=_priority(is_press=is_press),
     )
+
+
+def forgetting(forget_id: str, *, after: str = "order") -> NewJob:
+    """Work off an order to forget: once for the order, and once for each spool (`after`: its node) swept for it."""
+    return NewJob(
+        queue=Queue.CLEANUP,
+        key=f"forget:{forget_id}:{after}",
+        payload={"forget_id": forget_id},
+        priority=Priority.CRITICAL,
+    )
+
+
+def after_sweep(forget_id: str, node: str) -> list[NewJob]:
+    """A spool was swept for an order: perhaps it was the last that was waited for."""
+    return [forgetting(forget_id, after=node)]
 
 
 def _priority(*, is_press: bool) -> Priority:

@@ -27,6 +27,8 @@ from coordinator.model.sessions import (
 )
 from coordinator.policy.source_uploads import FIRST_RETRY_S, MAX_RETRIES
 from coordinator.statements import load_statements
+from protos.clippy.v1 import media_pb2
+from protos.segment import LANE_NAMES
 
 if TYPE_CHECKING:
     import asyncpg
@@ -62,12 +64,16 @@ class PostgresRows:
 
     async def session(self, session_id: str) -> SessionRow:
         row = await self._one("session", session_id)
-        counts = row["lane_counts"]
+        counts: dict[str, int] | None = json.loads(row["lane_counts"]) if row["lane_counts"] else None
+        for lane, num_missing in json.loads(row["missing"] or "{}").items():
+            name = LANE_NAMES.get(media_pb2.Lane.ValueType(int(lane)), lane)
+            if counts and name in counts:
+                counts[name] = max(0, counts[name] - num_missing)
         return SessionRow(
             session_id=row["session_id"],
             is_live=row["is_live"],
             duration_ns=row["duration_ns"],
-            lane_counts=json.loads(counts) if counts else None,
+            lane_counts=counts,
         )
 
     async def heard(self, session_id: str) -> list[HeardLane]:

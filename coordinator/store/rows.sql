@@ -6,20 +6,29 @@ select session_id, lane, seq, start_ns, end_ns, content_type, sha256, size_bytes
 from chunks where session_id = $1 and lane = $2 and seq = $3
 
 -- name: save_transcript
--- What was said in one chunk; the first to commit wins.
+-- What was said in one chunk, unless that was forgotten meanwhile; the first to commit wins.
 insert into transcripts (session_id, lane, seq, start_ns, end_ns, language, engine, model, words)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb)
+select c.session_id, c.lane, c.seq, $4, $5, $6, $7, $8, $9::jsonb
+from chunks c where c.session_id = $1 and c.lane = $2 and c.seq = $3
+for key share of c
 on conflict do nothing
 
 -- name: save_features
--- Signals of one chunk; the first to commit wins.
+-- Signals of one chunk, unless that was forgotten meanwhile; the first to commit wins.
 insert into features (session_id, lane, seq, start_ns, step_ns, tracks)
-values ($1, $2, $3, $4, $5, $6::jsonb)
+select c.session_id, c.lane, c.seq, $4, $5, $6::jsonb
+from chunks c where c.session_id = $1 and c.lane = $2 and c.seq = $3
+for key share of c
 on conflict do nothing
 
 -- name: session
--- One session, with how far each lane has been heard without a hole.
-select session_id, user_id, started_at, is_live, duration_ns, lane_counts, moments_reason
+-- One session, with how many chunks of each lane will never come: {"1": 3, ...}.
+select session_id, user_id, started_at, is_live, duration_ns, lane_counts, moments_reason,
+       (select jsonb_object_agg(lane, num)
+        from (select lane, sum(upper(span) - lower(span)) as num
+              from (select lane, unnest(range_agg(int8range(first, least(last, 4611686018427387903), '[]'))) as span
+                    from gaps where session_id = $1 group by lane) as spans
+              group by lane) as missing) as missing
 from sessions where session_id = $1
 
 -- name: heard_until
@@ -51,9 +60,11 @@ select pg_advisory_xact_lock(hashtextextended($1, 7843))
 select moment_id, start_ns, end_ns, peak_ns, score, kind, title, evidence from moments where session_id = $1
 
 -- name: add_moment
--- A new moment.
+-- A new moment, unless its span is to be forgotten.
 insert into moments (moment_id, session_id, start_ns, end_ns, peak_ns, score, kind, title, evidence)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb)
+select $1, s.session_id, $3, $4, $5, $6, $7, $8, $9::jsonb
+from sessions s where s.session_id = $2 and not s.forgotten && int8range($3::bigint, $4::bigint)
+for key share of s
 
 -- name: rescore_moment
 -- More is known of a moment: its span stays, for it may have been asked for already.
@@ -70,23 +81,28 @@ select count(*) from source_requests
 where session_id = $1 and moment_id is not null and requested_at > now() - interval '1 hour'
 
 -- name: add_request
--- Full quality of a span is wanted; of one moment, once.
+-- Full quality of a span is wanted; of one moment, once, and of nothing that is to be forgotten.
 insert into source_requests
     (request_id, session_id, moment_id, marker_clip_id, start_ns, end_ns, object_key, expires_at)
-values ($1, $2, $3, $4, $5, $6, $7, now() + make_interval(secs => $8))
+select $1, s.session_id, $3, $4, $5, $6, $7, now() + make_interval(secs => $8)
+from sessions s where s.session_id = $2 and not s.forgotten && int8range($5::bigint, $6::bigint)
+for key share of s
 on conflict do nothing
 
 -- name: request
--- One request.
+-- One request; what was forgotten is none.
 select r.request_id, r.session_id, r.moment_id, r.marker_clip_id, r.start_ns, r.end_ns, r.state, r.object_key,
        r.covered_start_ns, r.covered_end_ns, r.size_bytes, r.sha256, r.num_attempts,
        case when u.sha256 = r.sha256 and u.size_bytes = r.size_bytes then u.part_bytes else 0 end as part_bytes
-from source_requests r left join source_uploads u using (request_id) where r.request_id = $1
+from source_requests r left join source_uploads u using (request_id)
+where r.request_id = $1 and r.state <> 'forgotten'
 
 -- name: add_clip
--- A cut; one for each request.
+-- A cut; one for each request, and of nothing that is to be forgotten.
 insert into clips (clip_id, session_id, moment_id, request_id, object_key, start_ns, end_ns, width, height)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+select $1, s.session_id, $3, $4, $5, $6, $7, $8, $9
+from sessions s where s.session_id = $2 and not s.forgotten && int8range($6::bigint, $7::bigint)
+for key share of s
 on conflict do nothing
 
 -- name: clip
@@ -97,7 +113,10 @@ from clips c left join moments m using (moment_id) where c.clip_id = $1
 
 -- name: add_export
 -- An export is wanted; of one clip and preset, once.
-insert into exports (export_id, clip_id, preset) values ($1, $2, $3) on conflict do nothing
+insert into exports (export_id, clip_id, preset)
+select $1, c.clip_id, $3 from clips c where c.clip_id = $2
+for key share of c
+on conflict do nothing
 
 -- name: finish_export
 -- An export is ready.
@@ -116,7 +135,7 @@ select pg_notify('clippy_link', c.session_id) from failed join clips c using (cl
 -- What was uploaded cannot be used; tell the agent.
 with failed as (
     update source_requests set state = 'failed', reason = $2, updated_at = now()
-    where request_id = $1 returning session_id)
+    where request_id = $1 and state <> 'forgotten' returning session_id)
 select pg_notify('clippy_link', session_id) from failed
 
 -- name: ask_again
@@ -138,7 +157,7 @@ select u.request_id, u.object_key, u.size_bytes, u.sha256, u.part_bytes,
        coalesce(r.state = 'uploaded', false) as is_object_kept
 from source_uploads u left join source_requests r using (request_id)
 where (u.swept_at is null or u.expires_at < now() - interval '1 hour')
-      and (r.state is null or r.state in ('unavailable', 'failed', 'expired') or r.state = 'uploaded' and u.is_joined)
+      and (r.state is null or r.state in ('unavailable', 'failed', 'expired', 'forgotten') or r.state = 'uploaded' and u.is_joined)
 order by u.expires_at limit 200
 
 -- name: mark_swept

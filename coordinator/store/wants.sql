@@ -44,3 +44,10 @@ where e.state = 'pending'
   and not exists (
       select from job_runs j
       where j.key = format('exp:%s:%s', e.clip_id, e.preset) and j.state in ('done', 'failed'))
+
+-- name: open_tombstones
+-- Orders to forget that are not worked off: once a minute, because the disk of a node may be waited for.
+select format('forget:%s:%s', t.forget_id, extract(epoch from now())::bigint / 60) as key,
+       jsonb_build_object('forget_id', t.forget_id) as payload, 'cleanup' as queue, 1 as priority
+from tombstones t
+where t.state = 'open' and t.asked_at < now() - interval '10 seconds'

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from coordinator.ingest.events import FollowUps
-from coordinator.ingest.server import IngestSettings, LinkServer, LinkTls
+from coordinator.ingest.listener import LinkTls
+from coordinator.ingest.server import IngestSettings, LinkServer
 from coordinator.jobs.engine import PgQueuerQueue
 from coordinator.jobs.waiting import waiting_by_account
 from coordinator.model.accounts import Principal
@@ -30,7 +31,7 @@ FLOOD = "flood"
 class Named:
     """Port `Authenticator`: whoever says a name has that account; the one that floods has the highest tier."""
 
-    async def authenticate(self, token: str) -> Principal | None:
+    async def authenticate(self, token: str, peer: str = "") -> Principal | None:
         """As the port says."""
         return Principal(user_id=token, tier="business" if token == FLOOD else "free")
 

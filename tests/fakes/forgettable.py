@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from agent.engine.forgetting import Forgetter, ForgettingParts, ForgottenPart, ForgottenSpans, MediaSpan
+from agent.engine.forget_receipts import ForgottenPart, MediaSpan
+from agent.engine.forgetting import Forgetter, ForgettingParts, ForgottenSpans
 from agent.library.forgetting import LibraryForgetting
 from agent.library.library import Library
 from agent.model.clips import SavedClip
@@ -61,18 +62,15 @@ class Forgettable:
         self.uploads = self.data / "uploads"
         self.spans = ForgottenSpans()
         self.num_requests = 0
-        self.forgetter = Forgetter(
-            ForgettingParts(
-                media=self.media,
-                library=LibraryForgetting(self.library),
-                outbox=OutboxForgetting(self.outbox),
-                end_requests=lambda *_span: self.num_requests,
-                uploads=self.uploads,
-                shared=self.data / "shared",
-            ),
-            self.data / "forgetting.json",
-            self.spans,
+        self.parts = ForgettingParts(
+            media=self.media,
+            library=LibraryForgetting(self.library),
+            outbox=OutboxForgetting(self.outbox),
+            end_requests=lambda *_span: self.num_requests,
+            uploads=self.uploads,
+            shared=self.data / "shared",
         )
+        self.forgetter = Forgetter(self.parts, self.data / "forgetting.json", self.spans)
 
     def fill(self) -> None:
         """60 s of media, six chunks of sound, clips of 0-10, 25-35 and 50-60 s, moments at 5, 30 and 55 s."""

@@ -82,7 +82,7 @@ class Tokens:
     def __init__(self, **principals: Principal) -> None:
         self.principals = principals
 
-    async def authenticate(self, token: str) -> Principal | None:
+    async def authenticate(self, token: str, peer: str = "") -> Principal | None:
         """As the port says."""
         return self.principals.get(token)
 

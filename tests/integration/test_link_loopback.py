@@ -6,7 +6,8 @@ import asyncio
 import hashlib
 import json
 import socket
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Collection, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -15,6 +16,9 @@ import pytest
 from agent.model.clips import SourceWish
 from agent.uplink.link_stream import LinkHooks
 from agent.uplink.outbox import Outbox
+from coordinator.ingest.held import Held
+from coordinator.ingest.hellos import Greeting
+from coordinator.ingest.roll_up import RollUpSettings
 from protos.clippy.v1 import clips_pb2, link_pb2
 from tests.fakes.link_parts import (
     SECOND_NS,
@@ -102,6 +106,107 @@ async def test_a_chunk_is_deleted_here_only_when_it_is_in_the_object_store(site:
     row = await site.pool.fetchrow("select lane_counts, duration_ns, is_live from sessions")
     assert json.loads(row["lane_counts"]) == {"mic": 6}
     assert (row["duration_ns"], row["is_live"]) == (6 * SECOND_NS, False)
+
+
+async def test_what_is_stored_while_a_hello_is_answered_is_told_all_the_same(
+    site: Site, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+):
+    server = await site.start()
+    session_id = new_session_id()
+    outbox.start_session(session_id, 1_700_000_000_000)
+    outbox.put(session_id, lane_chunk(0))
+    before = site.client(outbox)
+    before.start()
+    await eventually(lambda: before.counters.chunks_fsynced == 1)
+    outbox.end_session(session_id, SECOND_NS)
+    await eventually(lambda: site.pool.fetchval("select ended_at is not null from sessions"))
+    await asyncio.to_thread(before.stop)
+    answer = server._parts.hellos.hello
+
+    async def overtaken(user_id: str, hello: link_pb2.Hello) -> Greeting:
+        greeting = await answer(user_id, hello)
+        assert await server.roll_up.run_once() == 1
+        await eventually(
+            lambda: server._meanwhile.is_stored_since(session_id, 0.0), what="the notice was heard"
+        )
+        return greeting
+
+    monkeypatch.setattr(server._parts.hellos, "hello", overtaken)
+    after = site.client(outbox)
+    after.start()
+    await eventually(lambda: outbox.sessions() == [], what="the session is fully stored and forgotten")
+    await asyncio.to_thread(after.stop)
+    await server.stop()
+
+    assert after.counters.chunks_stored == 1
+
+
+async def test_an_agent_that_is_greeted_while_a_node_goes_sends_again_what_that_node_held(
+    site: Site, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+):
+    living = {"n2"}
+    server = site.server(living_nodes=lambda: set(living))
+    site.port = await server.start("127.0.0.1:0")
+    session_id = new_session_id()
+    outbox.start_session(session_id, 1_700_000_000_000)
+    outbox.put(session_id, lane_chunk(0))
+    before = site.client(outbox)
+    before.start()
+    await eventually(lambda: before.counters.chunks_fsynced == 1)
+    await asyncio.to_thread(before.stop)
+    await site.pool.execute("update chunks set place = replace(place, 'spool:n1/', 'spool:n2/')")
+    answer = server._parts.hellos.hello
+
+    async def overtaken(user_id: str, hello: link_pb2.Hello) -> Greeting:
+        greeting = await answer(user_id, hello)
+        if living:
+            living.clear()
+            await server.nodes_gone(["n2"])
+        return greeting
+
+    monkeypatch.setattr(server._parts.hellos, "hello", overtaken)
+    after = site.client(outbox)
+    after.start()
+    await eventually(lambda: site.pool.fetchval("select place like 'spool:n1/%' from chunks"))
+    await asyncio.to_thread(after.stop)
+    await server.stop()
+
+    assert after.counters.connects == 2
+
+
+async def test_what_is_stored_while_an_earlier_answer_comes_is_told_too(
+    site: Site, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+):
+    server = await site.start(roll_up=RollUpSettings(max_age_s=0.0, interval_s=3600.0, drained_age_s=0.0))
+    client = site.client(outbox)
+    session_id = new_session_id()
+    outbox.start_session(session_id, 1_700_000_000_000)
+    ask, num_asked = server._parts.downlink.stored, 0
+
+    async def overtaken(sessions: Collection[str]) -> Held:
+        nonlocal num_asked
+        num_asked += 1
+        held = await ask(sessions)
+        if num_asked == 1:
+            outbox.put(session_id, lane_chunk(1))
+            heard_s = time.monotonic()
+            await eventually(lambda: site.pool.fetchval("select count(*) = 2 from chunks"))
+            assert await server.roll_up.run_once() == 1
+            await eventually(
+                lambda: server._meanwhile.is_stored_since(session_id, heard_s), what="it was heard"
+            )
+        return held
+
+    monkeypatch.setattr(server._parts.downlink, "stored", overtaken)
+    outbox.put(session_id, lane_chunk(0))
+    client.start()
+    await eventually(lambda: client.counters.chunks_fsynced == 1)
+    assert await server.roll_up.run_once() == 1
+    await eventually(lambda: client.counters.chunks_stored == 2, what="both are known to be stored")
+    await asyncio.to_thread(client.stop)
+    await server.stop()
+
+    assert outbox.file.rows("select 1 from payloads") == []
 
 
 async def test_presses_reach_the_coordinator_once_however_often_the_agent_connects(

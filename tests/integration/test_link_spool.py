@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
+import json
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -11,8 +13,9 @@ import asyncpg
 import pytest
 
 from agent.uplink.outbox import Outbox
-from coordinator.errors import StoreUnavailable
+from coordinator.errors import DiskFull, StoreUnavailable
 from coordinator.ingest.chunk_rows import Outcome
+from coordinator.ingest.database import SQL
 from coordinator.ingest.records import Record, pack
 from coordinator.ingest.roll_up import RollUp, RollUpSettings
 from coordinator.ingest.server import LinkServer
@@ -260,6 +263,61 @@ async def test_a_roll_up_killed_after_its_commit_keeps_the_object(
     await server.stop()
 
     assert num_moved == 0
+    assert await payloads(site) == [f"chunk {seq}".encode() for seq in range(3)]
+
+
+async def test_an_object_is_kept_while_the_commit_that_uses_it_is_still_under_way(site: Site):
+    session_id = await add_session(site.pool, ended=True)
+    server = await site.start()
+    await submit(server, session_id, range(1))
+    place = await site.pool.fetchval("select place from chunks")
+    (data,) = await payloads(site)
+    key = f"chunks/{session_id}/begun.bin"
+    await site.objects.put(key, data)
+    intents = server.spool.folder / "intents"
+    intents.mkdir()
+    (intents / "begun.json").write_text(json.dumps({"session_id": session_id, "key": key}))
+
+    async with site.pool.acquire() as killed, killed.transaction():
+        await killed.fetch(SQL["move_chunks"], session_id, [1], [0], [place], [f"object:{key}/0/{len(data)}"])
+        settling = asyncio.create_task(roll_up(site, server).run_once())
+        await eventually(lambda: is_anybody_waiting(site.pool), what="the next process waits for the commit")
+    await settling
+    await server.stop()
+
+    assert await payloads(site) == [data]
+    assert list(intents.iterdir()) == []
+
+
+async def is_anybody_waiting(pool: asyncpg.Pool) -> bool:
+    return bool(
+        await pool.fetchval(
+            "select exists (select from pg_stat_activity where datname = current_database()"
+            " and wait_event_type = 'Lock')"
+        )
+    )
+
+
+async def test_a_full_disk_delays_the_roll_up_loses_nothing_and_still_gives_drained_segments_back(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+):
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    session_id = await add_session(site.pool, ended=True)
+    server = await site.start()
+    server.spool.path(drained := 1).write_bytes(b"nothing that a row knows")
+    server.spool._segment = drained
+    await submit(server, session_id, range(3))
+    with monkeypatch.context() as patch, pytest.raises(DiskFull, match="free some space"):
+        patch.setattr("coordinator.ingest.roll_up.os.fsync", full)
+        await roll_up(site, server).run_once()
+    segments = server.spool.segments()
+    num_moved = await roll_up(site, server).run_once()
+    await server.stop()
+
+    assert drained not in segments
+    assert num_moved == 3
     assert await payloads(site) == [f"chunk {seq}".encode() for seq in range(3)]
 
 

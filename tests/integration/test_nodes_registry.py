@@ -19,6 +19,8 @@ from coordinator.ingest.chunk_rows import ChunkRows
 from coordinator.ingest.nodes import NodeRegistry, NodeSettings
 from coordinator.ingest.roll_up import RollUpSettings
 from coordinator.ingest.server import LinkServer
+from coordinator.ingest.spool import Spool
+from coordinator.ingest.sweeping import SpoolSweeper
 from coordinator.store.chunk_bytes import PlacedBytes, SpoolFolders
 from tests.fakes.link_parts import JobTable, Site, eventually, hear, lane_chunk, make_site, new_session_id
 
@@ -254,6 +256,7 @@ async def test_the_spool_of_a_process_that_is_no_more_is_drained_and_deleted(
         rows,
         first.registry,
         spool_folder=first.disk,
+        sweeper_of=lambda spool: sweeper_of(site, spool),
         settings=RollUpSettings(max_age_s=0.0, interval_s=0.05, drained_age_s=0.0),
     )
 
@@ -277,12 +280,23 @@ async def test_a_spool_that_another_process_has_is_left_alone(site: Site, machin
     first, second = machines
     assert second.server is not None
     rows = ChunkRows(JobTable(), hear, first.registry.living)
-    adoption = Adoption(site.pool, site.objects, rows, first.registry, spool_folder=second.disk)
+    adoption = Adoption(
+        site.pool,
+        site.objects,
+        rows,
+        first.registry,
+        spool_folder=second.disk,
+        sweeper_of=lambda spool: sweeper_of(site, spool),
+    )
 
     await adoption.take(())
 
     assert adoption.nodes == []
     assert (second.disk / "b" / "lock").exists()
+
+
+def sweeper_of(site: Site, spool: Spool) -> SpoolSweeper:
+    return SpoolSweeper(site.pool, spool, JobTable(), after_sweep=lambda *_: ())
 
 
 async def all_in(site: Site, spool: str) -> bool:

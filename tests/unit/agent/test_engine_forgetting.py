@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from agent.engine.forgetting import asked_span
+from agent.engine.forgetting import Forgetter, asked_span
 from agent.engine.forgetting_journal import ForgetOrder, ForgettingJournal
 from agent.errors import DiskFull, InputUnusable
-from protos.clippy.v1 import control_pb2, media_pb2
+from protos.clippy.v1 import control_pb2, link_pb2, media_pb2
 from protos.timebase import SECOND_NS
 from tests.fakes.forgettable import NOW_NS, SESSION, Forgettable
 
@@ -118,7 +119,7 @@ def test_what_the_coordinator_has_is_said_to_remain_there(there: Forgettable):
     receipt = ask(there, 22, 25)
 
     (remaining,) = [thing for thing in receipt.remaining if thing.what == "coordinator"]
-    assert remaining.count == 1 and "until they are deleted there" in remaining.reason
+    assert remaining.count == 1 and "until it has confirmed" in remaining.reason
     assert there.tombstones() == [(2, 2)]
 
 
@@ -194,3 +195,79 @@ def test_spans(request_: control_pb2.ForgetRequest, span_s: tuple[int, int]):
 def test_what_is_no_span_is_refused(request_: control_pb2.ForgetRequest):
     with pytest.raises(InputUnusable):
         asked_span(request_, now_ns=NOW_NS)
+
+
+def orders(there: Forgettable) -> list[link_pb2.Forget]:
+    """What the coordinator is asked to forget."""
+    events = there.outbox.events_after(0, limit=100)
+    return [event.message.forget for event in events if event.message.HasField("forget")]
+
+
+def told(start_s: int, end_s: int, session_id: str = SESSION) -> link_pb2.Forget:
+    """An order that was given at the coordinator."""
+    return link_pb2.Forget(
+        forget_id="f" * 32, session_id=session_id, start_ns=start_s * SECOND_NS, end_ns=end_s * SECOND_NS
+    )
+
+
+def test_the_coordinator_is_asked_to_forget_the_same_span(there: Forgettable):
+    ask(there, 22, 38)
+
+    (order,) = orders(there)
+    assert (order.session_id, order.start_ns, order.end_ns) == (SESSION, 22 * SECOND_NS, 38 * SECOND_NS)
+    assert len(order.forget_id) == 32
+
+
+def test_an_order_that_a_kill_cut_off_asks_the_coordinator_once(there: Forgettable):
+    ask(there, 22, 38)
+    (first,) = orders(there)
+    # The journal was not cleared: the kill came after the outbox's commit.
+    (there.data / "forgetting.json").write_text(
+        f'{{"session_id": "{SESSION}", "start_ns": {22 * SECOND_NS}, "end_ns": {38 * SECOND_NS},'
+        f' "forget_id": "{first.forget_id}"}}'
+    )
+
+    there.forgetter.finish()
+
+    assert orders(there) == [first]
+
+
+def test_an_order_of_the_coordinator_is_followed_under_its_id_and_saved_clips_stay(there: Forgettable):
+    there.forgetter.follow(told(20, 40), session_id=SESSION, now_ns=NOW_NS)
+    # Said again at each connect until it is answered.
+    there.forgetter.follow(told(20, 40), session_id=SESSION, now_ns=NOW_NS)
+
+    assert there.holds(20, 40) == []
+    assert there.library.clip("middle") is not None
+    assert [order.forget_id for order in orders(there)] == ["f" * 32]
+    assert there.spans.overlap(39 * SECOND_NS, 49 * SECOND_NS)
+
+
+def test_an_order_beyond_now_does_not_reach_what_is_not_recorded_yet(there: Forgettable):
+    there.forgetter.follow(told(50, 500), session_id=SESSION, now_ns=NOW_NS)
+
+    assert there.holds(50, 60) == []
+    assert not there.spans.overlap(NOW_NS, 500 * SECOND_NS)
+
+
+def test_a_receipt_of_the_coordinator_takes_the_place_of_what_it_was_asked(tmp_path: Path):
+    filled = Forgettable(tmp_path)
+    filled.fill()
+    said = link_pb2.Forgotten(went=["2 moments"], remains=["a dump"], unreachable=["node n2"])
+    parts = dataclasses.replace(filled.parts, await_receipt=lambda _forget_id: said)
+    forgetter = Forgetter(parts, tmp_path / "forgetting.json", filled.spans)
+    filled.outbox.mark_fsynced(
+        [
+            media_pb2.LaneRanges(
+                session_id=SESSION, lane=media_pb2.LANE_MIC, fsynced=[media_pb2.SeqRange(first=0, last=3)]
+            )
+        ]
+    )
+
+    receipt = forgetter.forget(
+        control_pb2.ForgetRequest(start_ns=0, end_ns=10 * SECOND_NS), session_id=SESSION, now_ns=NOW_NS
+    )
+    filled.close()
+
+    (line,) = [thing.reason for thing in receipt.remaining if thing.what == "coordinator"]
+    assert all(words in line for words in ("confirmed", "2 moments", "a dump", "node n2"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -131,6 +132,20 @@ def test_a_full_disk_is_a_typed_error_and_leaves_no_half_record(spool: Spool, mo
 
     assert spool.path(first.segment).stat().st_size == size_bytes
     assert (spool.read(first), spool.read(after)) == (b"kept", b"after")
+
+
+def test_the_spool_leaves_room_on_its_disk_for_moving_chunks_away(tmp_path: Path, monkeypatch):
+    spool = Spool(tmp_path, "n1", min_free_bytes=1_000)
+    spool.open()
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(spool_module.shutil, "disk_usage", lambda _: usage._replace(free=1_003))
+    with pytest.raises(DiskFull, match=r"1003 bytes are free .* 1000 must stay free"):
+        spool.append_group([record(0, b"four")])
+    (place,) = spool.append_group([record(1, b"fit")])
+    spool.close()
+
+    assert spool.segments() == [place.segment]
+    assert spool.read(place) == b"fit"
 
 
 def test_a_segment_may_be_deleted_only_when_it_is_closed_and_its_rows_are_committed(spool: Spool):

@@ -1,0 +1,103 @@
+"""Stage `cleanup`, orders to forget: a span's objects go, what others have in them is moved first; then the receipt.
+
+The rows went with the order itself (coordinator/ingest/forgetting.py), and the spools' owners overwrite what they hold.
+Killed anywhere, the same job again goes on: a new object always has the same key, rows move all or none, an object is
+deleted when no row names it, and only then is it settled.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import structlog
+
+from coordinator.errors import NotFound, StoreUnavailable
+from coordinator.model.forgetting import DoomedObject, HeldChunk
+from coordinator.model.jobs import Job, NewJob
+from coordinator.ports import Effect, ObjectStore, Tombstones
+
+if TYPE_CHECKING:
+    import asyncpg
+
+log = structlog.get_logger(__name__)
+
+_TRIES = 5
+# Where words that were deleted may still be read by who has the database's files.
+DATABASE_REMAINS = (
+    "words and titles in unused parts of the database's own files and log, until PostgreSQL writes over them"
+)
+
+
+class Forgetting:
+    """Works orders off. One instance a worker."""
+
+    def __init__(
+        self, *, tombstones: Tombstones, objects: ObjectStore, find_backups: Callable[[], Sequence[str]]
+    ) -> None:
+        """Args: find_backups: what copies of the database there are that may hold it, in words, and until when."""
+        self._tombstones = tombstones
+        self._objects = objects
+        self._find_backups = find_backups
+
+    async def handle(self, job: Job) -> Effect:
+        """Work one order off, as far as it goes now.
+
+        Raises:
+            DatabaseUnavailable, StoreUnavailable: Goes on later.
+        """
+        forget_id = str(job.payload["forget_id"])
+        for doomed in await self._tombstones.doomed(forget_id):
+            if doomed.holds_others:
+                await self._move_others(forget_id, doomed)
+            await self._objects.delete([doomed.key])
+            await self._tombstones.settle(forget_id, doomed.key)
+        remains = [*self._find_backups(), DATABASE_REMAINS]
+
+        async def write(connection: asyncpg.Connection) -> list[NewJob]:
+            receipt = await self._tombstones.finish(connection, forget_id, remains=remains)
+            if receipt is not None:
+                log.info(
+                    "span_forgotten", forget_id=forget_id, went=receipt.went, unreachable=receipt.unreachable
+                )
+            return []
+
+        return write
+
+    async def _move_others(self, forget_id: str, doomed: DoomedObject) -> None:
+        """Give what others have in an object a new one; returns when no row names the old one any more."""
+        name = uuid.uuid5(uuid.NAMESPACE_URL, f"clippy:forget:{forget_id}:{doomed.key}").hex
+        new_key = f"chunks/{doomed.session_id}/{name}.bin"
+        for _ in range(_TRIES):
+            others = await self._tombstones.chunks_in(doomed.session_id, doomed.key)
+            if not others:
+                break
+            try:
+                parts = [
+                    await self._objects.get(doomed.key, offset=chunk.offset, length=chunk.length)
+                    for chunk in others
+                ]
+            except NotFound:
+                # Another order has moved them since.
+                continue
+            await self._objects.put(new_key, b"".join(parts))
+            if await self._tombstones.move_chunks(doomed.session_id, doomed.key, new_key, _laid_out(others)):
+                return
+        else:
+            raise StoreUnavailable(
+                f"the chunks of object {doomed.key} do not hold still; they are moved later"
+            )
+        if not await self._tombstones.chunks_in(doomed.session_id, new_key):
+            # Put by a job that was killed before it could move the rows; others have gone from it since.
+            await self._objects.delete([new_key])
+
+
+def _laid_out(chunks: Sequence[HeldChunk]) -> list[tuple[HeldChunk, int]]:
+    """Each chunk with its offset in the new object."""
+    laid_out: list[tuple[HeldChunk, int]] = []
+    offset = 0
+    for chunk in chunks:
+        laid_out.append((chunk, offset))
+        offset += chunk.length
+    return laid_out

@@ -122,8 +122,15 @@ class Health(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Uplink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The coordinator. `address` empty: nothing leaves this PC. `proxy` auto: a small picture of the stream goes
-    there for the tiers pro and business.
+    """The coordinator. `address` empty: the one this PC is paired with; not paired: nothing leaves this PC.
+
+    Attributes:
+        token_file, ca_file: in place of a pairing, on the coordinator's own machine.
+        client_cert_file, client_key_file: our certificate, for a coordinator that asks for one. PEM.
+        secret_store: where a pairing's secret is kept; auto: the keyring, else memory; file: a file of mode 0600.
+        proxy: auto: a small picture of the stream goes there for the tiers pro and business.
+        metered: is the line paid by the byte? Then desktop sound and proxy wait; auto: as the system says.
+        sources_on_metered: which uploads of full quality go on such a line: those of your own presses, all, none.
     """
 
     address: str = ""
@@ -132,6 +139,11 @@ class Uplink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     chunk_s: float = 10.0
     max_outbox_bytes: int = 1024**3
     proxy: Literal["auto", "on", "off"] = "auto"
+    client_cert_file: str = ""
+    client_key_file: str = ""
+    secret_store: Literal["auto", "keyring", "file", "memory"] = "auto"
+    metered: Literal["auto", "yes", "no"] = "auto"
+    sources_on_metered: Literal["press", "all", "none"] = "press"
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -201,6 +213,10 @@ _SHAPES: dict[Any, Callable[[str], Any]] = {tuple[str, ...]: _listed, dict[str, 
 def _check(config: Config) -> None:
     _check_area(config.capture)
     _check_sounds(config)
+    if bool(config.uplink.client_cert_file) != bool(config.uplink.client_key_file):
+        raise InputUnusable(
+            "uplink.client_cert_file and uplink.client_key_file belong together; set both or none"
+        )
     rules = [
         (1 <= config.capture.frame_rate <= 240, "capture.frame_rate", config.capture.frame_rate, "1..240"),
         (

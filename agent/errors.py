@@ -9,10 +9,13 @@ AgentError
 │   ├── HotkeyTaken               another program holds the key
 │   ├── PortBusy                  an address we must listen on is in use
 │   ├── AlreadyRunning            another engine owns this data directory
+│   ├── SecretsUnavailable        no keyring, or one that is locked
+│   ├── CoordinatorUntrusted      nobody has said yet that this coordinator is the right one, or it is another
 │   └── EngineNotRunning          the control socket does not answer
 ├── InputUnusable                 a file or value the user gave cannot be used; exit code 2 or 1
 ├── NothingToClip                 the ring holds no packet of the span that was asked for
 ├── LinkProblem                   the coordinator does not answer or refused; retried with jitter
+├── PairingRefused                the code is wrong, used or too old
 └── Bug                           an invariant of ours does not hold; goes to the log with a traceback
 
 Every error carries `code` (stable, machine-readable), `retryable` (does trying again later make sense)
@@ -87,6 +90,19 @@ class EngineNotRunning(EnvironmentProblem):
     retryable = True
 
 
+class SecretsUnavailable(EnvironmentProblem):
+    """The place where secrets are kept does not answer or refuses."""
+
+    code = "secrets_unavailable"
+    retryable = True
+
+
+class CoordinatorUntrusted(EnvironmentProblem):
+    """Nobody has said that this coordinator is the right one, or it is not."""
+
+    code = "coordinator_untrusted"
+
+
 class InputUnusable(AgentError):
     """A file or value that the user gave cannot be used."""
 
@@ -105,6 +121,12 @@ class LinkProblem(AgentError):
     code = "link_problem"
     retryable = True
     exit_code = 75
+
+
+class PairingRefused(AgentError):
+    """The coordinator does not take this code."""
+
+    code = "pairing_refused"
 
 
 class Bug(AgentError):

@@ -1,4 +1,4 @@
-"""Where the agent keeps its things. Pure, but for `make_private`, which makes folders only the user may open.
+"""Where the agent keeps its things. Pure, but for `make_private` and `write_private`: only the user may open those.
 
 The data directory is `CLIPPY_AGENT_DATA`, else the platform's own place for application data.
 """
@@ -92,6 +92,21 @@ class AgentPaths:
         return self.data / "agent_id"
 
     @property
+    def pairing(self) -> Path:
+        """Which coordinator this PC is paired with; no secret is in it."""
+        return self.data / "pairing.json"
+
+    @property
+    def coordinator_ca(self) -> Path:
+        """The authority of that coordinator's certificate."""
+        return self.data / "coordinator-ca.pem"
+
+    @property
+    def secrets(self) -> Path:
+        """Secrets, where the user consented to a file."""
+        return self.data / "secrets.json"
+
+    @property
     def control_socket(self) -> Path:
         """The control API's socket: in the data directory, or in a short folder if that path is too long."""
         path = self.data / "run" / "control.sock"
@@ -148,3 +163,28 @@ def make_private(folder: Path, *, setting: str = "CLIPPY_AGENT_DATA") -> Path:
             f"cannot make {folder}: {exc.strerror}; set {setting} to a folder of yours"
         ) from exc
     return folder
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that only this user may read: whole or not at all, and durable when this returns.
+
+    Raises:
+        OSError: It cannot be written; what was there before is still there.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.unlink(missing_ok=True)
+    try:
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+    if sys.platform != "win32":
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

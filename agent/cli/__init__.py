@@ -12,7 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable
 
-from agent.cli import clip_verbs, engine_verbs, forget_verb, library_verbs, recover_verbs
+from agent.cli import clip_verbs, engine_verbs, forget_verb, library_verbs, pair_verbs, recover_verbs
 from agent.cli.parser import UsageProblem, make_parser
 from agent.errors import AgentError, InputUnusable
 from agent.paths import AgentPaths, find_paths
@@ -38,6 +38,8 @@ _VERBS: dict[str, Callable[[argparse.Namespace, AgentPaths], int]] = {
     "forget": forget_verb.forget,
     "doctor": engine_verbs.doctor,
     "recover": recover_verbs.recover,
+    "pair": pair_verbs.pair,
+    "unpair": pair_verbs.unpair,
     "stop": engine_verbs.stop,
 }
 

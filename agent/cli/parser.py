@@ -76,6 +76,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_forget(
         verbs.add_parser("forget", help="take a span out of everything that holds it", parents=[common])
     )
+    _add_pairing(verbs, common)
     verbs.add_parser("stop", help="stop the engine", parents=[common])
     return parser
 
@@ -104,6 +105,28 @@ def _add_press_and_library(verbs: Any, common: argparse.ArgumentParser) -> None:
     verbs.add_parser("restore", help="take a clip out of the trash", parents=both)
     trash = verbs.add_parser("trash", help="what is in the trash, and when it goes", parents=[common])
     trash.add_argument("--empty", action="store_true", help="delete it for good now; locked clips stay")
+
+
+def _add_pairing(verbs: Any, common: argparse.ArgumentParser) -> None:
+    pair = verbs.add_parser("pair", help="send to a coordinator, as one of its devices", parents=[common])
+    pair.add_argument("url", nargs="?", metavar="URL", help="host:port or https://host:port")
+    pair.add_argument(
+        "code",
+        nargs="?",
+        default="",
+        metavar="CODE",
+        help="made there; none: one is shown, to be approved there",
+    )
+    pair.add_argument("--fingerprint", default="", metavar="HEX", help="of the coordinator's authority")
+    pair.add_argument("--name", default="", help="what to call this PC there (its own name)")
+    pair.add_argument(
+        "--store",
+        default="",
+        choices=["auto", "keyring", "file", "memory"],
+        help="where the pairing's secret is kept (uplink.secret_store)",
+    )
+    pair.add_argument("--status", action="store_true", help="only say whom this PC is paired with")
+    verbs.add_parser("unpair", help="send nothing to the coordinator any more", parents=[common])
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -14,12 +14,16 @@ import grpc
 from agent.control.wire import clip_from_wire
 from agent.errors import (
     AgentError,
+    CoordinatorUntrusted,
     DiskFull,
     EncoderUnavailable,
     EngineNotRunning,
     EnvironmentProblem,
     InputUnusable,
+    LinkProblem,
     NothingToClip,
+    PairingRefused,
+    SecretsUnavailable,
 )
 from agent.model.clips import SavedClip
 from protos.clippy.v1 import control_pb2, control_pb2_grpc
@@ -34,6 +38,10 @@ _ERRORS: dict[str, type[AgentError]] = {
         EngineNotRunning,
         InputUnusable,
         EncoderUnavailable,
+        SecretsUnavailable,
+        CoordinatorUntrusted,
+        LinkProblem,
+        PairingRefused,
     )
 }
 
@@ -209,6 +217,14 @@ class ControlClient:
         )
         return self._ask(self._stub.Forget, request, timeout_s)
 
+    def pair(self, request: control_pb2.PairCoordinatorRequest, timeout_s: float = 3700.0) -> PairingCall:
+        """Pair with a coordinator; the answer is iterated over."""
+        return PairingCall(self._stub.PairCoordinator(request, timeout=timeout_s))
+
+    def unpair(self, timeout_s: float = 40.0) -> control_pb2.UnpairCoordinatorResponse:
+        """Give the pairing up. Raises InputUnusable: this PC is not paired."""
+        return self._ask(self._stub.UnpairCoordinator, control_pb2.UnpairCoordinatorRequest(), timeout_s)
+
     def moments(self, limit: int = 100, timeout_s: float = 5.0) -> control_pb2.ListMomentsResponse:
         """The best first, with their exports, or the reason why there are none."""
         return self._ask(self._stub.ListMoments, control_pb2.ListMomentsRequest(limit=limit), timeout_s)
@@ -230,6 +246,29 @@ class ControlClient:
             return method(request, timeout=timeout_s)
         except grpc.RpcError as exc:
             raise _our_error(exc) from exc
+
+
+class PairingCall:
+    """How far a pairing is, step by step; ends after `confirm` or `paired`. Who stops iterating gives up.
+
+    Raises (while it is iterated over):
+        InputUnusable, SecretsUnavailable, CoordinatorUntrusted, LinkProblem, PairingRefused: And says what to do.
+    """
+
+    def __init__(self, call: grpc.CallIterator[control_pb2.PairingProgress]) -> None:
+        self._call = call
+
+    def __iter__(self) -> Iterator[control_pb2.PairingProgress]:
+        try:
+            yield from self._call
+        except grpc.RpcError as exc:
+            raise _our_error(exc) from exc
+        finally:
+            self.cancel()
+
+    def cancel(self) -> None:
+        """Give up; what is iterated over ends with an error. Any thread; twice is once."""
+        self._call.cancel()  # type: ignore[no-untyped-call]
 
 
 def _our_error(exc: grpc.RpcError) -> AgentError:

@@ -17,7 +17,8 @@ from protos.clippy.v1 import clips_pb2, control_pb2, control_pb2_grpc
 _Desk = TypeVar("_Desk")
 
 
-def _there(desk: _Desk | None, name: str, context: grpc.ServicerContext) -> _Desk:
+def there(desk: _Desk | None, name: str, context: grpc.ServicerContext) -> _Desk:
+    """The desk, or the end of the call where this engine has none."""
     if desk is None:
         context.abort(grpc.StatusCode.UNIMPLEMENTED, f"this engine has no {name}")
         raise AssertionError("abort raises")
@@ -33,7 +34,7 @@ class SoundCalls(control_pb2_grpc.ControlServicer):
     def SetSound(  # noqa: N802 - gRPC's own naming
         self, request: control_pb2.SetSoundRequest, context: grpc.ServicerContext
     ) -> control_pb2.Status:
-        desk = _there(self._sound_desk, "sound to change", context)
+        desk = there(self._sound_desk, "sound to change", context)
         with translated(context):
             desk.set_sound(
                 request.name,
@@ -54,21 +55,21 @@ class RecoveryCalls(control_pb2_grpc.ControlServicer):
     def ListRecoverable(  # noqa: N802 - gRPC's own naming, here and below
         self, request: control_pb2.ListRecoverableRequest, context: grpc.ServicerContext
     ) -> control_pb2.ListRecoverableResponse:
-        recovery = _there(self._recovery, "recovery", context)
+        recovery = there(self._recovery, "recovery", context)
         with translated(context):
             return control_pb2.ListRecoverableResponse(sessions=recovery.sessions())
 
     def RecoverClip(  # noqa: N802
         self, request: control_pb2.RecoverClipRequest, context: grpc.ServicerContext
     ) -> clips_pb2.Clip:
-        recovery = _there(self._recovery, "recovery", context)
+        recovery = there(self._recovery, "recovery", context)
         with translated(context):
             return clip_to_wire(recovery.recover(request.session_id, last_ns=request.last_ns))
 
     def DiscardRecoverable(  # noqa: N802
         self, request: control_pb2.DiscardRecoverableRequest, context: grpc.ServicerContext
     ) -> control_pb2.DiscardRecoverableResponse:
-        recovery = _there(self._recovery, "recovery", context)
+        recovery = there(self._recovery, "recovery", context)
         with translated(context):
             recovery.discard(request.session_id)
         return control_pb2.DiscardRecoverableResponse()
@@ -82,6 +83,6 @@ class ForgetCalls(control_pb2_grpc.ControlServicer):
     def Forget(  # noqa: N802 - gRPC's own naming
         self, request: control_pb2.ForgetRequest, context: grpc.ServicerContext
     ) -> control_pb2.ForgetReceipt:
-        forgetter = _there(self._forgetter, "way to forget", context)
+        forgetter = there(self._forgetter, "way to forget", context)
         with translated(context):
             return forgetter.forget(request)

@@ -16,9 +16,11 @@ import structlog
 
 from agent.control.clip_calls import ClipCalls
 from agent.control.desk_calls import ForgetCalls, RecoveryCalls, SoundCalls
+from agent.control.pairing_calls import PairingCalls
 from agent.errors import EnvironmentProblem
 from agent.paths import make_private
 from agent.ports import ClipDesk, Engine, Forgetter, Recovery, SoundDesk
+from agent.uplink_ports import PairingDesk
 from protos.clippy.v1 import control_pb2, control_pb2_grpc
 
 log = structlog.get_logger()
@@ -33,9 +35,12 @@ class Desks:
     sound: SoundDesk | None = None
     recovery: Recovery | None = None
     forgetter: Forgetter | None = None
+    pairing: PairingDesk | None = None
 
 
-class _Servicer(ClipCalls, SoundCalls, RecoveryCalls, ForgetCalls, control_pb2_grpc.ControlServicer):
+class _Servicer(
+    ClipCalls, SoundCalls, RecoveryCalls, ForgetCalls, PairingCalls, control_pb2_grpc.ControlServicer
+):
     """One request, one call of the engine or of a desk. A subject's calls are in a class of their own."""
 
     def __init__(self, engine: Engine, clips: ClipDesk, desks: Desks) -> None:
@@ -44,6 +49,7 @@ class _Servicer(ClipCalls, SoundCalls, RecoveryCalls, ForgetCalls, control_pb2_g
         self._sound_desk = desks.sound
         self._recovery = desks.recovery
         self._forgetter = desks.forgetter
+        self._pairing = desks.pairing
         self._num_watchers = 0
 
     def GetStatus(  # noqa: N802 - gRPC's own naming

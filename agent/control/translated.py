@@ -7,7 +7,15 @@ from collections.abc import Iterator
 
 import grpc
 
-from agent.errors import AgentError, DiskFull, EnvironmentProblem, InputUnusable, NothingToClip
+from agent.errors import (
+    AgentError,
+    DiskFull,
+    EnvironmentProblem,
+    InputUnusable,
+    LinkProblem,
+    NothingToClip,
+    PairingRefused,
+)
 
 
 def status_code(exc: AgentError) -> grpc.StatusCode:
@@ -18,7 +26,10 @@ def status_code(exc: AgentError) -> grpc.StatusCode:
         return grpc.StatusCode.INVALID_ARGUMENT
     if isinstance(exc, DiskFull):
         return grpc.StatusCode.RESOURCE_EXHAUSTED
-    if isinstance(exc, EnvironmentProblem):
+    if isinstance(exc, LinkProblem):
+        # Not UNAVAILABLE: that the engine does not answer is what a caller reads from it.
+        return grpc.StatusCode.ABORTED
+    if isinstance(exc, EnvironmentProblem | PairingRefused):
         return grpc.StatusCode.FAILED_PRECONDITION
     return grpc.StatusCode.INTERNAL
 

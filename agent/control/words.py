@@ -51,13 +51,26 @@ def status_lines(status: control_pb2.Status) -> list[str]:
             f"{uplink.chunks_stored} stored, {uplink.chunks_waiting} waiting"
         )
         lines += [f"coordinator: {uplink.problem}"] if uplink.problem else []
+        lines += [f"coordinator: {line}" for line in uplink.held_back]
         lines += _source_lines(uplink)
         lines += list(uplink.gaps)
+    if uplink.HasField("pairing"):
+        lines += pairing_lines(uplink.pairing)
     lines.append(f"left this PC today: {uplink.bytes_sent_today / 1e6:.1f} MB")
     lines.append(f"hotkey: {status.hotkey or 'none'}; clips go to {status.clip_folder}")
     if status.last_press_error:
         lines.append(f"last press failed: {status.last_press_error}")
     return lines
+
+
+def pairing_lines(pairing: control_pb2.Pairing) -> list[str]:
+    """Whom this PC is paired with."""
+    who = f"{pairing.user_name} ({pairing.tier})" if pairing.tier else pairing.user_name
+    lines = [
+        f"paired: as {pairing.device_name} of {who} with {pairing.coordinator_name or 'the coordinator'} "
+        f"at {pairing.coordinator}"
+    ]
+    return lines + ([f"paired: {pairing.note}"] if pairing.note else [])
 
 
 def _source_lines(uplink: control_pb2.Uplink) -> list[str]:

@@ -128,6 +128,8 @@ class SoundPipeline(Worker):
         self.tracks: list[TrackParams] = [encoder.track for encoder in self._encoders.values()]
         self.queue = BlockQueue()
         self._position: int | None = None
+        # False: nothing leaves this PC, and no chunk is encoded; set by any thread.
+        self.is_leaving = True
         self._is_late = False
 
     @property
@@ -264,7 +266,7 @@ class SoundPipeline(Worker):
         for lane in self._lanes:
             mono = to_mono(sounds[lane])
             if (chunker := self._chunkers.get(lane)) is not None:
-                for chunk in chunker.push(position, mono):
+                for chunk in chunker.push(position, mono) if self.is_leaving else chunker.flush():
                     self._on_chunk(chunk)
             if self._on_sound is not None:
                 self._on_sound(lane, position, mono)

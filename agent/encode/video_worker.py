@@ -41,6 +41,7 @@ class EncodeWorker(Worker):
 
     Attributes:
         is_on_battery: no proxy meanwhile; set by any thread.
+        is_leaving: False: nothing leaves this PC, and no proxy is made; set by any thread.
     """
 
     def __init__(
@@ -66,12 +67,14 @@ class EncodeWorker(Worker):
         self._on_small_picture = on_small_picture
         self._small = VideoReformatter()
         self.is_on_battery = False
+        self.is_leaving = True
         self.num_encoded = 0
 
     @property
     def is_proxy_on(self) -> bool:
         """Is the proxy being made? Any thread."""
-        return self._proxy is not None and self._stream.plan.has_proxy and not self.is_on_battery
+        is_possible = self._proxy is not None and self._stream.plan.has_proxy
+        return is_possible and self.is_leaving and not self.is_on_battery
 
     def step(self) -> None:
         """Encode one frame. # 30 fps: 33 ms a turn; measured 8-10 ms at 1080p on one old core."""

@@ -61,7 +61,8 @@ class Recording:
 
         Args:
             is_generated: record a generated picture and sound.
-            on_chunk: gets what may leave, in the thread `keeper`; None: nothing is made for leaving.
+            on_chunk: gets what may leave, in the thread `keeper`; None: nothing is made for leaving. Made once
+                `set_leaving` says so.
             on_saved: gets a new clip and the session time of its press, in a `clip-writer` thread.
             play_sound: what the streamer hears of a key; returns at once.
             on_change: something a user would see has changed; returns at once.
@@ -76,6 +77,8 @@ class Recording:
         self.clip_folder = places.clip_folder(config)
         self._config = config
         self._on_chunk = on_chunk
+        self._is_leaving = self._is_started = False
+        self._leaving_since_ns = 0
         self.library = Library(paths.library)
         self.clock = SessionClock()
         self.ring = places.open_ring(
@@ -145,10 +148,12 @@ class Recording:
             is_generated=is_generated,
         )
         self.sound = self.sounds.lane
+        self.set_leaving(False)
         self._gate = Gate(1 + self.sounds.num_signals)
 
     def start(self) -> None:
         """Start every thread, back to front."""
+        self._is_started = True
         self.errands.start()
         self.desk.start()
         self._sink.start()
@@ -183,6 +188,16 @@ class Recording:
         log.info("epoch_wanted", reason=reason)
         self.video.request_epoch(reason)
 
+    def set_leaving(self, is_leaving: bool) -> None:
+        """Make chunks for leaving, or none, from now on. Any thread; returns at once."""
+        if is_leaving and not self._is_leaving:
+            # What was recorded before nobody had agreed to send.
+            self._leaving_since_ns = self.now_ns if self._is_started else 0
+        self._is_leaving = is_leaving
+        self.video.set_leaving(is_leaving)
+        if self.sound:
+            self.sound.set_leaving(is_leaving)
+
     def look_at_problems(self) -> None:
         """Tell the session what the stages say of themselves; the ticker calls it once a second."""
         self.session.report_problem("picture", self.video.problem or None)
@@ -199,7 +214,7 @@ class Recording:
         self.session.report_problem("ring" if isinstance(exc, EnvironmentProblem) else "sink", str(exc))
 
     def _keep_chunk(self, chunk: LaneChunk) -> None:
-        if self._on_chunk is not None:
+        if self._on_chunk is not None and self._is_leaving and chunk.start_ns >= self._leaving_since_ns:
             keep = self._on_chunk
             self.errands.put(lambda: keep(chunk))
 

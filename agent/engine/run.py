@@ -7,8 +7,6 @@ SIGINT or `clippy stop`, and stops in reverse.
 from __future__ import annotations
 
 import contextlib
-import errno
-import io
 import os
 import signal
 import threading
@@ -22,11 +20,12 @@ from agent.control.server import ControlServer, Desks
 from agent.engine.desking import listen
 from agent.engine.forget_orders import ForgetOrders
 from agent.engine.forgetting_parts import SessionForgetter, finish_forgetting, make_forgetter
+from agent.engine.lock import engine_locked
+from agent.engine.pairing import Pairings
 from agent.engine.recording import Recording
 from agent.engine.sending import Sending
 from agent.engine.serving import RunningEngine
 from agent.engine.watching import Watching
-from agent.errors import AlreadyRunning, DiskFull, EnvironmentProblem
 from agent.library.library import Library
 from agent.log import configure_log
 from agent.paths import AgentPaths, make_private
@@ -48,7 +47,7 @@ def run_engine(
     stop = threading.Event()
     with contextlib.ExitStack() as stack:
         make_private(paths.data)
-        stack.enter_context(_locked(paths))
+        stack.enter_context(engine_locked(paths))
         stack.enter_context(_stopping_on_signals(stop))
         engine = _start(paths, config, stop, stack, is_headless=is_headless, is_generated=is_generated)
         log.info("engine_started", pid=os.getpid())
@@ -87,7 +86,7 @@ def _start(
         paths,
         config,
         is_generated=is_generated,
-        on_chunk=sending.take_chunk if sending.address else None,
+        on_chunk=sending.take_chunk,
         on_saved=sending.take_press,
         play_sound=chime.play,
         on_change=on_change,
@@ -115,7 +114,8 @@ def _start(
     stack.callback(watching.stop)
     if not is_generated:
         engine.hotkey = listen(config, recording.desk.presses, stack, warn=recording.warnings.append)
-    _serve(paths, engine, recording, SessionForgetter(forgetter, recording, on_change), stack)
+    desk = SessionForgetter(forgetter, recording, on_change)
+    _serve(paths, engine, recording, desk, Pairings(paths, config, sending), stack)
     return engine
 
 
@@ -130,53 +130,15 @@ def _serve(
     engine: RunningEngine,
     recording: Recording,
     forgetter: SessionForgetter,
+    pairing: Pairings,
     stack: contextlib.ExitStack,
 ) -> None:
-    desks = Desks(sound=recording.sounds.desk, recovery=recording.recovering, forgetter=forgetter)
+    desks = Desks(
+        sound=recording.sounds.desk, recovery=recording.recovering, forgetter=forgetter, pairing=pairing
+    )
     control = ControlServer(engine, recording.desk, paths.control_socket, desks=desks)
     control.start()
     stack.callback(control.stop)
-
-
-@contextlib.contextmanager
-def _locked(paths: AgentPaths) -> Iterator[None]:
-    """One engine a data directory; the lock goes with the process, however it ends."""
-    with _opened_lock(paths) as file:
-        try:
-            if os.name == "nt":
-                import msvcrt
-
-                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-            else:
-                import fcntl
-
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as exc:
-            file.seek(0)
-            holder = file.read().decode(errors="replace").strip() or "unknown"
-            raise AlreadyRunning(
-                f"an engine (process {holder}) already records for {paths.data}; stop it with `clippy stop`"
-            ) from exc
-        with contextlib.suppress(OSError):
-            # The number only serves a message; the lock is held all the same.
-            file.seek(0)
-            file.truncate()
-            file.write(f"{os.getpid()}\n".encode())
-        yield
-
-
-def _opened_lock(paths: AgentPaths) -> io.FileIO:
-    try:
-        # Unbuffered: what does not fit on a full disk must not come back when it is closed.
-        return io.FileIO(paths.lock, "a+")
-    except OSError as exc:
-        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(
-                f"no room in the data directory {paths.data}: {exc.strerror}; make room, or set CLIPPY_AGENT_DATA"
-            ) from exc
-        raise EnvironmentProblem(
-            f"cannot write {paths.lock}: {exc.strerror}; set CLIPPY_AGENT_DATA to a folder of yours"
-        ) from exc
 
 
 @contextlib.contextmanager

@@ -127,6 +127,10 @@ class SoundLane:
         """Change a source's gain, mute and suppression from now on. Any thread; returns at once."""
         self._pipeline.set_sound(name, setting)
 
+    def set_leaving(self, is_leaving: bool) -> None:
+        """Encode no chunk while nothing leaves this PC. Any thread."""
+        self._pipeline.is_leaving = is_leaving
+
     def start(self) -> None:
         """Start both threads; devices are opened in the second."""
         self._pipeline.start()

@@ -170,6 +170,10 @@ class VideoLane:
         """Leave the proxy out while on battery. Any thread."""
         self._encode.is_on_battery = is_on_battery
 
+    def set_leaving(self, is_leaving: bool) -> None:
+        """Make no proxy while nothing leaves this PC. Any thread."""
+        self._encode.is_leaving = is_leaving
+
     def start(self) -> None:
         """Start both threads."""
         self._encode.start()

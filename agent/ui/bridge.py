@@ -1,8 +1,9 @@
 """Turns the control API into Qt signals, and clicks into calls.
 
-The thread `bridge` watches the status, `bridge-lists` polls the lists, and calls run in three pools, so that the
+The thread `bridge` watches the status, `bridge-lists` polls the lists, and calls run in four pools, so that the
 interface never waits for the engine nor for a disk, and a press never waits for a file that is made to be shared:
-`bridge-save` saves, `bridge-change` makes small changes in the order of the clicks, `bridge-long` writes files.
+`bridge-save` saves, `bridge-change` makes small changes in the order of the clicks, `bridge-long` writes files, and
+`bridge-pair` pairs.
 Signals arrive on the main thread (queued connections).
 """
 
@@ -17,10 +18,11 @@ from pathlib import Path
 import structlog
 from PySide6.QtCore import QObject, QTimer, Signal, SignalInstance
 
-from agent.control.client import ControlClient
+from agent.control.client import ControlClient, PairingCall
 from agent.errors import AgentError, EngineNotRunning
 from agent.model.clips import SavedClip
 from agent.ui.calls import Call, CallPool
+from protos.clippy.v1 import control_pb2
 
 log = structlog.get_logger()
 _RECONNECT_S = 1.0
@@ -56,7 +58,7 @@ class Bridge(QObject):
         status_changed(control_pb2.Status), engine_lost(str why), engine_starting(),
         clips_changed(list[ShownClip]), trash_changed(list[ShownClip]),
         moments_changed(control_pb2.ListMomentsResponse), saved(SavedClip), save_failed(str why),
-        engine_stopped(), stop_failed(str why).
+        engine_stopped(), stop_failed(str why), pairing_progress(control_pb2.PairingProgress).
     """
 
     status_changed = Signal(object)
@@ -69,6 +71,7 @@ class Bridge(QObject):
     save_failed = Signal(str)
     engine_stopped = Signal()
     stop_failed = Signal(str)
+    pairing_progress = Signal(object)
 
     def __init__(self, socket_path: Path, explain_lost: Callable[[str], str | None] = keep_reason) -> None:
         super().__init__()
@@ -79,6 +82,8 @@ class Bridge(QObject):
         self._saves = CallPool("bridge-save", num_threads=2, max_calls=_MAX_CALLS)
         self._changes = CallPool("bridge-change", num_threads=1, max_calls=_MAX_CHANGES)
         self._long = CallPool("bridge-long", num_threads=2, max_calls=_MAX_CALLS)
+        self._pairings = CallPool("bridge-pair", num_threads=1, max_calls=_MAX_CALLS)
+        self._pairing: PairingCall | None = None
         self._threads = [
             threading.Thread(target=self._watch, name="bridge", daemon=True),
             threading.Thread(target=self._poll_lists, name="bridge-lists", daemon=True),
@@ -100,7 +105,7 @@ class Bridge(QObject):
         self._stopping.set()
         self._lists_wanted.set()
         self._silence.stop()
-        for pool in (self._saves, self._changes, self._long):
+        for pool in (self._saves, self._changes, self._long, self._pairings):
             pool.stop()
         self._client.close()  # ends every call that is under way
         for thread in self._threads:
@@ -185,6 +190,27 @@ class Bridge(QObject):
         return self._write(
             lambda: self._client.forget(last_ns=last_ns, is_preview=is_preview, clip_ids=clip_ids)
         )
+
+    def pair(self, request: control_pb2.PairCoordinatorRequest) -> Call:
+        """Pair; `pairing_progress` tells how far it is; done with the last step of it."""
+        pairing = self._pairing = self._client.pair(request)
+
+        def follow() -> control_pb2.PairingProgress:
+            last = control_pb2.PairingProgress()
+            for last in pairing:
+                self._emit(self.pairing_progress, last)
+            return last
+
+        return self._pairings.run(follow)
+
+    def give_up_pairing(self) -> None:
+        """Nobody waits for the pairing under way any more; it fails."""
+        if self._pairing is not None:
+            self._pairing.cancel()
+
+    def unpair(self) -> Call:
+        """Give the pairing up; done with a control_pb2.UnpairCoordinatorResponse."""
+        return self._long.run(self._client.unpair)
 
     def _change(self, work: Callable[[], object]) -> Call:
         return self._changes.run(lambda: self._and_look(work()))

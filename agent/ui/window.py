@@ -13,6 +13,7 @@ from agent.ui.clip_ends import EndsEditor
 from agent.ui.clips_page import ClipsPage
 from agent.ui.forget_dialog import ForgetDialog
 from agent.ui.moments_page import MomentsPage
+from agent.ui.pairing_page import PairingPage
 from agent.ui.player import Player
 from agent.ui.recovery_bar import RecoveryBar
 from agent.ui.sound_page import SoundPage
@@ -45,6 +46,7 @@ class MainWindow(QMainWindow):
         self.clips = ClipsPage(bridge)
         self.moments = MomentsPage()
         self.sound = SoundPage(bridge)
+        self.pairing = PairingPage(bridge)
         self.player = Player()
         self.ends = EndsEditor(bridge)
         self.ends.hide()
@@ -53,6 +55,7 @@ class MainWindow(QMainWindow):
         self._tabs.addTab(self.clips, "Clips")
         self._tabs.addTab(self.moments, "Moments")
         self._tabs.addTab(self.sound, "Sound")
+        self._tabs.addTab(self.pairing, "Coordinator")
         page = QWidget()
         page.setObjectName("page")
         right = QVBoxLayout()
@@ -125,6 +128,7 @@ class MainWindow(QMainWindow):
     def _show_status(self, status: control_pb2.Status) -> None:
         self.state_panel.show_status(status)
         self.sound.show_status(status)
+        self.pairing.show_status(status)
         self._show_icon(shown_state(status))
 
     def _show_lost(self, why: str) -> None:

@@ -17,6 +17,8 @@ from agent.uplink.channel import Coordinator
 from agent.uplink.counters import Counters, State
 from agent.uplink.link_stream import LinkHooks, LinkSettings, LinkStream, StreamEnd
 from agent.uplink.outbox import Outbox
+from agent.uplink.sluice import Sluice
+from agent.uplink.thrift import LineState, held_words
 from protos.clippy.v1 import control_pb2, link_pb2
 from protos.segment import PROTOCOL_VERSION
 
@@ -42,6 +44,7 @@ class LinkClient:
     ) -> None:
         self.coordinator = coordinator
         self.counters = Counters()
+        self._sluice = Sluice()
         self._outbox = outbox
         self._agent_id = agent_id
         self._agent_version = agent_version
@@ -87,6 +90,16 @@ class LinkClient:
         """Why it is not connected, for people; empty when it is."""
         return self._problem
 
+    def set_line(self, line: LineState) -> None:
+        """What this PC hangs on from now on; what may leave then does so at once. Any thread."""
+        if self._sluice.set_line(line):
+            self.wake()
+
+    @property
+    def held_lanes(self) -> frozenset[int]:
+        """The lanes that wait. Any thread."""
+        return frozenset(self._sluice.held)
+
     def wait_for(self, state: State, *, timeout_s: float) -> bool:
         """Wait until the link is in `state`; False at the deadline."""
         with self._changed:
@@ -104,7 +117,9 @@ class LinkClient:
             bytes_sent=self.counters.bytes_sent,
         )
         try:
-            message.chunks_waiting = self._outbox.num_waiting()
+            waiting = self._outbox.waiting_by_lane()
+            message.chunks_waiting = sum(waiting.values())
+            message.held_back.extend(held_words(self._sluice.held, waiting))
             message.gaps.extend(self._outbox.gap_lines())
         except AgentError as exc:
             message.problem = message.problem or str(exc)
@@ -145,6 +160,7 @@ class LinkClient:
                 hooks=self._hooks,
                 settings=self._settings,
                 counters=self.counters,
+                sluice=self._sluice,
                 on_connected=self._connected,
             )
             self._stream = stream

@@ -12,15 +12,16 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import grpc
 import structlog
 
 from agent.model.clips import SourcePart, SourceWish
-from agent.uplink.channel import Coordinator, describe, open_channel, read_token
+from agent.uplink.channel import Coordinator, describe, open_channel
 from agent.uplink.counters import Counters
 from agent.uplink.outbox import ChunkKey, Outbox
+from agent.uplink.sluice import Sluice
 from protos.clippy.v1 import clips_pb2, link_pb2, link_pb2_grpc
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class LinkHooks:
     on_forget: Callable[[link_pb2.Forget], None] = lambda _forget: None
     on_forgotten: Callable[[link_pb2.Forgotten], None] = lambda _receipt: None
     on_bytes: Callable[[int], None] = lambda _num_bytes: None
+    on_tier: Callable[[str], None] = lambda _tier: None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,15 @@ class StreamEnd:
     problem: str
     delay_ms: int | None = None
     connected_s: float = 0.0
+    is_token_refused: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Sent:
+    """A chunk on its way."""
+
+    chunk_id: int
+    at_s: float
 
 
 class LinkStream:
@@ -85,6 +96,7 @@ class LinkStream:
         hooks: LinkHooks,
         settings: LinkSettings,
         counters: Counters,
+        sluice: Sluice,
         on_connected: Callable[[], None],
     ) -> None:
         self._coordinator = coordinator
@@ -93,12 +105,14 @@ class LinkStream:
         self._hooks = hooks
         self._settings = settings
         self._counters = counters
+        self._sluice = sluice
+        self._held: frozenset[int] = frozenset()
         self._on_connected = on_connected
         self._inbox: queue.Queue[link_pb2.CoordinatorMessage | StreamEnd | None] = queue.Queue(_INBOX_MAX)
         self._outgoing: queue.Queue[link_pb2.AgentMessage | None] = queue.Queue(_OUTGOING_MAX)
         self._closing = threading.Event()
         self._announced = {item.session_id for item in hello.sessions}
-        self._in_flight: dict[ChunkKey, float] = {}
+        self._in_flight: dict[ChunkKey, _Sent] = {}
         self._chunk_cursor = 0
         self._event_cursor = 0
         self._barriers: dict[int, int] = {}
@@ -118,7 +132,9 @@ class LinkStream:
         Raises:
             AgentError: The outbox cannot be used, or the token or the CA cannot be read.
         """
-        token = read_token(self._coordinator)
+        tokens = self._coordinator.token_source
+        token = tokens.token()
+        self._sluice.begin_stream()
         channel = open_channel(self._coordinator)
         call: Call | None = None
         try:
@@ -128,6 +144,8 @@ class LinkStream:
             reader = threading.Thread(target=self._read, args=(call,), name="uplink-read", daemon=True)
             reader.start()
             end = self._converse(stopping)
+            if end.is_token_refused:
+                tokens.refuse(token)
         finally:
             self._closing.set()
             if call is not None:
@@ -159,7 +177,10 @@ class LinkStream:
                 )
             if not self._connected_at_s:
                 continue
-            if self._in_flight and now_s - min(self._in_flight.values()) > settings.ack_s:
+            if (
+                self._in_flight
+                and now_s - min(sent.at_s for sent in self._in_flight.values()) > settings.ack_s
+            ):
                 return StreamEnd(problem=f"a chunk was not acknowledged within {settings.ack_s:.0f} s")
             self._pump()
             if now_s - self._spoke_s >= settings.heartbeat_s:
@@ -191,6 +212,9 @@ class LinkStream:
                 self._outbox.confirm_events(event_id)
         elif kind == "source_request":
             _guarded(self._hooks.on_source_request, _wish(message.source_request))
+        elif kind == "config":
+            self._sluice.take_config(message.config)
+            _guarded(self._hooks.on_tier, message.config.tier)
         elif kind == "moment":
             _guarded(self._hooks.on_moment, message.moment)
         elif kind == "export":
@@ -235,12 +259,21 @@ class LinkStream:
         room = min(self._settings.max_in_flight - len(self._in_flight), self._room())
         if room <= 0:
             return
-        for waiting in self._outbox.waiting_after(self._chunk_cursor, limit=room):
+        held = frozenset(self._sluice.held)
+        if held != self._held:
+            # What was passed over may leave now, and lies behind what was sent since.
+            self._held, self._chunk_cursor = held, 0
+        sent_ids = [sent.chunk_id for sent in self._in_flight.values()]
+        for waiting in self._outbox.waiting_after(
+            self._chunk_cursor, limit=room, held_lanes=held, sent_ids=sent_ids
+        ):
             chunk = waiting.chunk
-            if chunk.session_id not in self._announced:
+            if chunk.session_id not in self._announced or not self._sluice.has_room():
                 return
             self._chunk_cursor = waiting.chunk_id
-            self._in_flight[chunk.session_id, chunk.lane, chunk.seq] = time.monotonic()
+            key = (chunk.session_id, chunk.lane, chunk.seq)
+            self._in_flight[key] = _Sent(chunk_id=waiting.chunk_id, at_s=time.monotonic())
+            self._sluice.spend(len(chunk.payload))
             self._say(link_pb2.AgentMessage(chunk=chunk))
 
     def _say(self, message: link_pb2.AgentMessage) -> None:
@@ -286,7 +319,11 @@ class LinkStream:
                 self._hand_over(message)
             end = StreamEnd(problem=f"the coordinator at {self._coordinator.address} closed the stream")
         except grpc.RpcError as exc:
-            end = StreamEnd(problem=describe(exc, self._coordinator))
+            end = StreamEnd(
+                problem=describe(exc, self._coordinator),
+                # What a stream raises is a grpc.Call too, but the stubs of grpc cannot say so.
+                is_token_refused=cast("grpc.Call", exc).code() is grpc.StatusCode.UNAUTHENTICATED,
+            )
         except Exception as exc:  # the thread's outermost frame
             log.exception("link_reader_failed")
             end = StreamEnd(problem=f"cannot read from the coordinator: {exc}")

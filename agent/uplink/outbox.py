@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 import structlog
@@ -27,10 +27,11 @@ from agent.uplink.outbox_rows import (
     close_session,
     drop,
     purge_sessions,
+    reconcile_lane,
     remember_stored,
     time_covered_ns,
 )
-from agent.uplink.ranges import Range, from_wire, holds, holes, merge, to_ranges
+from agent.uplink.ranges import Range, from_wire, merge
 from protos import segment
 from protos.clippy.v1 import link_pb2, media_pb2
 from protos.timebase import SECOND_NS
@@ -164,13 +165,26 @@ class Outbox:
             for session_id, unix_ms, is_live in rows
         ]
 
-    def waiting_after(self, chunk_id: int, *, limit: int) -> list[WaitingChunk]:
-        """The next chunks to send, oldest first, after the one with this id (0: from the first)."""
+    def waiting_after(
+        self,
+        chunk_id: int,
+        *,
+        limit: int,
+        held_lanes: Collection[int] = (),
+        sent_ids: Collection[int] = (),
+    ) -> list[WaitingChunk]:
+        """The next chunks to send, oldest first, after the one with this id (0: from the first).
+
+        Args:
+            held_lanes: of these none.
+            sent_ids: these neither: they are on their way.
+        """
         rows = self.file.rows(
             "select chunk_id, session_id, lane, seq, start_ns, end_ns, content_type, sha256, payload"
             " from chunks join payloads using (chunk_id)"
-            " where state = 'waiting' and chunk_id > ? order by chunk_id limit ?",
-            [chunk_id, limit],
+            f" where state = 'waiting' and chunk_id > ? and lane not in ({_marks(held_lanes)})"
+            f" and chunk_id not in ({_marks(sent_ids)}) order by chunk_id limit ?",
+            [chunk_id, *held_lanes, *sent_ids, limit],
         )
         names = ("session_id", "lane", "seq", "start_ns", "end_ns", "content_type", "sha256", "payload")
         return [
@@ -199,7 +213,11 @@ class Outbox:
 
     def num_waiting(self) -> int:
         """How many chunks the coordinator does not yet hold."""
-        return int(self.file.rows("select count(*) from chunks where state = 'waiting'")[0][0])
+        return sum(self.waiting_by_lane().values())
+
+    def waiting_by_lane(self) -> dict[int, int]:
+        """The same for each lane."""
+        return dict(self.file.rows("select lane, count(*) from chunks where state = 'waiting' group by lane"))
 
     def mark_fsynced(self, held: Iterable[media_pb2.LaneRanges]) -> list[ChunkKey]:
         """These need not be sent again; returns those that are new."""
@@ -272,7 +290,14 @@ class Outbox:
                 "select session_id, lane, next_seq from lanes"
             ).fetchall():
                 key = (session_id, lane)
-                self._reconcile_lane(db, key, next_seq, fsynced.get(key, []), stored.get(key, []))
+                reconcile_lane(
+                    db,
+                    key,
+                    next_seq,
+                    fsynced.get(key, []),
+                    stored.get(key, []),
+                    lambda *span: self._delete(db, *span),
+                )
             purge_sessions(db)
 
     def confirm_events(self, up_to_event_id: int) -> None:
@@ -354,46 +379,6 @@ class Outbox:
             self._held_bytes -= sum(row[4] for row in rows)
         return [(row[1], row[2], row[3]) for row in rows]
 
-    def _reconcile_lane(
-        self, db: Database, key: tuple[str, int], next_seq: int, fsynced: list[Range], stored: list[Range]
-    ) -> None:
-        session_id, lane = key
-        rows = db.execute(
-            "select seq, state from chunks where session_id = ? and lane = ? order by seq", [session_id, lane]
-        ).fetchall()
-        again = to_ranges(seq for seq, state in rows if state == "fsynced" and not holds(fsynced, seq))
-        lost = to_ranges(
-            seq
-            for seq, state in rows
-            if state == "freed" and not holds(fsynced, seq) and not holds(stored, seq)
-        )
-        for first, last in again:
-            db.execute(
-                f"update chunks set state = 'waiting', drop_rank = ? where {IN_SPAN} and state = 'fsynced'",
-                [drop_rank(lane, is_fsynced=False), session_id, lane, first, last],
-            )
-        for first, last in lost:
-            add_gap(
-                db,
-                session_id,
-                lane,
-                (first, last),
-                "outbox_full",
-                time_covered_ns(db, session_id, lane, first, last),
-            )
-            self._delete(db, session_id, lane, first, last)
-        for first, last in fsynced:
-            db.execute(
-                f"update chunks set state = 'fsynced', drop_rank = 0 where {IN_SPAN} and state = 'waiting'",
-                [session_id, lane, first, last],
-            )
-        for first, last in stored:
-            remember_stored(db, session_id, lane, first, last)
-            self._delete(db, session_id, lane, first, last)
-        gaps = db.execute(
-            "select first, last from events where kind = 'gap' and session_id = ? and lane = ?",
-            [session_id, lane],
-        ).fetchall()
-        known = merge([*to_ranges(seq for seq, _ in rows), *fsynced, *stored, *gaps])
-        for first, last in holes(known, next_seq):
-            add_gap(db, session_id, lane, (first, last), "lost", 0)
+
+def _marks(values: Collection[int]) -> str:
+    return ", ".join("?" for _ in values)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable
 
 import structlog
 
@@ -45,10 +46,11 @@ class OutboxSpan:
 
 
 class OutboxForgetting:
-    """Looks at a span, and forgets it."""
+    """Looks at a span, and forgets it. `is_asking`: is there a coordinator that could be asked to follow?"""
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: Outbox, *, is_asking: Callable[[], bool] = lambda: True) -> None:
         self._outbox = outbox
+        self._is_asking = is_asking
 
     def look(self, session_id: str, start_ns: int, end_ns: int) -> OutboxSpan:
         """What would go, and what the coordinator has. Raises as `Outbox`."""
@@ -87,7 +89,7 @@ class OutboxForgetting:
         """
         with self._outbox.file.transaction() as db:
             found = self._forget(session_id, start_ns, end_ns)
-            if forget_id is not None:
+            if forget_id is not None and self._is_asking():
                 order = link_pb2.Forget(
                     forget_id=forget_id, session_id=session_id, start_ns=start_ns, end_ns=end_ns
                 )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import structlog
 from sqlite_utils import Database
 
-from agent.uplink.ranges import Range
+from agent.uplink.dropping import drop_rank
+from agent.uplink.ranges import Range, holds, holes, merge, to_ranges
 from protos.clippy.v1 import link_pb2, media_pb2
 
 log = structlog.get_logger(__name__)
@@ -140,3 +143,56 @@ def purge_sessions(db: Database) -> None:
             db.execute(f"delete from {table} where session_id = ?", [session_id])
     if done:
         log.info("sessions_fully_stored", num_sessions=len(done))
+
+
+def reconcile_lane(
+    db: Database,
+    key: tuple[str, int],
+    next_seq: int,
+    fsynced: list[Range],
+    stored: list[Range],
+    delete: Callable[[str, int, int, int], object],
+) -> None:
+    """Make one lane agree with what the coordinator holds of it.
+
+    Args:
+        delete: takes a span of numbers out of the outbox, in this transaction.
+    """
+    session_id, lane = key
+    rows = db.execute(
+        "select seq, state from chunks where session_id = ? and lane = ? order by seq", [session_id, lane]
+    ).fetchall()
+    again = to_ranges(seq for seq, state in rows if state == "fsynced" and not holds(fsynced, seq))
+    lost = to_ranges(
+        seq for seq, state in rows if state == "freed" and not holds(fsynced, seq) and not holds(stored, seq)
+    )
+    for first, last in again:
+        db.execute(
+            f"update chunks set state = 'waiting', drop_rank = ? where {IN_SPAN} and state = 'fsynced'",
+            [drop_rank(lane, is_fsynced=False), session_id, lane, first, last],
+        )
+    for first, last in lost:
+        add_gap(
+            db,
+            session_id,
+            lane,
+            (first, last),
+            "outbox_full",
+            time_covered_ns(db, session_id, lane, first, last),
+        )
+        delete(session_id, lane, first, last)
+    for first, last in fsynced:
+        db.execute(
+            f"update chunks set state = 'fsynced', drop_rank = 0 where {IN_SPAN} and state = 'waiting'",
+            [session_id, lane, first, last],
+        )
+    for first, last in stored:
+        remember_stored(db, session_id, lane, first, last)
+        delete(session_id, lane, first, last)
+    gaps = db.execute(
+        "select first, last from events where kind = 'gap' and session_id = ? and lane = ?",
+        [session_id, lane],
+    ).fetchall()
+    known = merge([*to_ranges(seq for seq, _ in rows), *fsynced, *stored, *gaps])
+    for first, last in holes(known, next_seq):
+        add_gap(db, session_id, lane, (first, last), "lost", 0)

@@ -7,6 +7,7 @@ file until the wish is answered: what had arrived of it is not sent again.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import hashlib
 import threading
@@ -40,12 +41,14 @@ class SourceHooks:
         make_exact: write the smart-cut file of the span, waiting for its end where it is still to come.
         release: the wish is answered: the pin and the file (None: there is none) are no longer needed.
         on_bytes: the meter; called with the size of each block that leaves.
+        wait_reason: why an upload has to wait for now; empty: it need not. Asked every 5 s.
     """
 
     pin: Callable[[SourceWish], None]
     make_exact: Callable[[SourceWish], ClipFile]
     release: Callable[[SourceWish, ClipFile | None], None]
     on_bytes: Callable[[int], None] = lambda _num_bytes: None
+    wait_reason: Callable[[SourceWish], str] = lambda _wish: ""
 
 
 class SourceFulfiller:
@@ -62,6 +65,7 @@ class SourceFulfiller:
         # The wish that is being fulfilled, and what ends it.
         self._busy = threading.Condition()
         self._current: SourceWish | None = None
+        self._held: list[str] = []
         self._stop_current = threading.Event()
 
     def start(self) -> None:
@@ -81,6 +85,14 @@ class SourceFulfiller:
         deadline_s = time.monotonic() + _STOP_S
         for thread in self._threads:
             thread.join(max(0.0, deadline_s - time.monotonic()))
+
+    @property
+    def held_words(self) -> list[str]:
+        """What waits and why, for people: `on a metered line: 2 requested clips wait`. Any thread."""
+        return [
+            f"{why}: {count} requested clip{'s wait' if count > 1 else ' waits'}"
+            for why, count in collections.Counter(self._held).items()
+        ]
 
     def submit(self, wish: SourceWish) -> None:
         """Take a wish; durable when this returns. The same one again only renews its URL.
@@ -152,8 +164,14 @@ class SourceFulfiller:
             self._to_upload.set()
 
     def _upload_pinned(self) -> None:
+        held: list[str] = []
         for listed in self._book.open():
             if listed.is_pinned and not self._stopping.is_set():
+                reason = self._hooks.wait_reason(listed.wish)
+                # One that nobody wants any more is answered all the same.
+                if reason and listed.wish.expires_unix_ms > time.time() * 1000:
+                    held.append(reason)
+                    continue
                 with self._busy:
                     if self._stopping.is_set():
                         return
@@ -167,6 +185,7 @@ class SourceFulfiller:
                     with self._busy:
                         self._current = None
                         self._busy.notify_all()
+        self._held = held
 
     def _fulfil(self, item: OpenWish) -> None:
         wish, clip = item.wish, None if item.file is None else item.file.as_clip()

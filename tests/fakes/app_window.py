@@ -15,13 +15,14 @@ from agent.paths import AgentPaths
 from agent.ui.bridge import Bridge
 from agent.ui.theme import stylesheet
 from agent.ui.window import MainWindow
+from agent.uplink_ports import PairingDesk
 
 
 @contextlib.contextmanager
-def served_bridge(engine: Any, folder: Path) -> Iterator[Bridge]:
-    """A bridge, not started, to `engine` (all of its ports in one) behind a control server."""
+def served_bridge(engine: Any, folder: Path, *, pairing: PairingDesk | None = None) -> Iterator[Bridge]:
+    """A bridge, not started, to `engine` (all of its ports in one) and `pairing` behind a control server."""
     socket_path = AgentPaths(data=folder).control_socket
-    desks = Desks(sound=engine, recovery=engine, forgetter=engine)
+    desks = Desks(sound=engine, recovery=engine, forgetter=engine, pairing=pairing)
     server = ControlServer(engine, engine, socket_path, desks=desks)
     server.start()
     bridge = Bridge(socket_path)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import ssl
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -50,7 +52,7 @@ class Who:
     async def start(self, *, tls: LinkTls | None = None, **limits: Tries) -> LinkServer:
         """A running link with the Identity service; rechecks who is connected all the time."""
         service = IdentityService(
-            description=Description(name="Test", ca_pem=self.ca.decode(), ca_sha256=b"\1" * 32),
+            description=Description(name="Test", ca_pem=self.ca.decode(), ca_sha256=self.ca_sha256),
             pairings=self.pairings,
             renewals=self.renewals,
             **limits,
@@ -72,6 +74,11 @@ class Who:
         self.port = await server.start("127.0.0.1:0")
         self.servers.append(server)
         return server
+
+    @property
+    def ca_sha256(self) -> bytes:
+        """Of the authority's certificate, DER."""
+        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(self.ca.decode())).digest()
 
     @property
     def ca(self) -> bytes:

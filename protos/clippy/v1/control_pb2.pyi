@@ -1010,6 +1010,8 @@ class Uplink(_message.Message):
     GAPS_FIELD_NUMBER: _builtins.int
     SOURCE_UPLOAD_FIELD_NUMBER: _builtins.int
     SOURCES_WAITING_FIELD_NUMBER: _builtins.int
+    HELD_BACK_FIELD_NUMBER: _builtins.int
+    PAIRING_FIELD_NUMBER: _builtins.int
     state: _builtins.str
     """off, connecting, connected, waiting"""
     coordinator: _builtins.str
@@ -1034,6 +1036,14 @@ class Uplink(_message.Message):
     def source_upload(self) -> Global___SourceUpload:
         """the one under way; absent: none"""
 
+    @_builtins.property
+    def held_back(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """e.g. "on a metered line: 12 chunks of desktop wait" """
+
+    @_builtins.property
+    def pairing(self) -> Global___Pairing:
+        """absent: not paired (nothing is sent, or by uplink.token_file)"""
+
     def __init__(
         self,
         *,
@@ -1050,14 +1060,189 @@ class Uplink(_message.Message):
         gaps: _abc.Iterable[_builtins.str] | None = ...,
         source_upload: Global___SourceUpload | None = ...,
         sources_waiting: _builtins.int = ...,
+        held_back: _abc.Iterable[_builtins.str] | None = ...,
+        pairing: Global___Pairing | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["source_upload", b"source_upload"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["pairing", b"pairing", "source_upload", b"source_upload"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_sent", b"bytes_sent", "bytes_sent_today", b"bytes_sent_today", "chunks_fsynced", b"chunks_fsynced", "chunks_sent", b"chunks_sent", "chunks_stored", b"chunks_stored", "chunks_waiting", b"chunks_waiting", "coordinator", b"coordinator", "gaps", b"gaps", "problem", b"problem", "source_bytes_sent", b"source_bytes_sent", "source_upload", b"source_upload", "sources_waiting", b"sources_waiting", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_sent", b"bytes_sent", "bytes_sent_today", b"bytes_sent_today", "chunks_fsynced", b"chunks_fsynced", "chunks_sent", b"chunks_sent", "chunks_stored", b"chunks_stored", "chunks_waiting", b"chunks_waiting", "coordinator", b"coordinator", "gaps", b"gaps", "held_back", b"held_back", "pairing", b"pairing", "problem", b"problem", "source_bytes_sent", b"source_bytes_sent", "source_upload", b"source_upload", "sources_waiting", b"sources_waiting", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Uplink: _TypeAlias = Uplink  # noqa: Y015
+
+@_typing.final
+class Pairing(_message.Message):
+    """Whom this PC is paired with. No secret is in it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COORDINATOR_FIELD_NUMBER: _builtins.int
+    COORDINATOR_NAME_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    USER_NAME_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
+    DEVICE_ID_FIELD_NUMBER: _builtins.int
+    DEVICE_NAME_FIELD_NUMBER: _builtins.int
+    STORE_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    coordinator: _builtins.str
+    """host:port"""
+    coordinator_name: _builtins.str
+    """how its operator calls it"""
+    fingerprint: _builtins.str
+    """of its own authority, SHA-256 in hexadecimal; empty: a public one"""
+    user_name: _builtins.str
+    tier: _builtins.str
+    """free, pro, business"""
+    device_id: _builtins.str
+    device_name: _builtins.str
+    store: _builtins.str
+    """keyring, file, memory"""
+    note: _builtins.str
+    """what the user must know of the store"""
+    def __init__(
+        self,
+        *,
+        coordinator: _builtins.str = ...,
+        coordinator_name: _builtins.str = ...,
+        fingerprint: _builtins.str = ...,
+        user_name: _builtins.str = ...,
+        tier: _builtins.str = ...,
+        device_id: _builtins.str = ...,
+        device_name: _builtins.str = ...,
+        store: _builtins.str = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coordinator", b"coordinator", "coordinator_name", b"coordinator_name", "device_id", b"device_id", "device_name", b"device_name", "fingerprint", b"fingerprint", "note", b"note", "store", b"store", "tier", b"tier", "user_name", b"user_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Pairing: _TypeAlias = Pairing  # noqa: Y015
+
+@_typing.final
+class PairCoordinatorRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    DEVICE_NAME_FIELD_NUMBER: _builtins.int
+    STORE_FIELD_NUMBER: _builtins.int
+    address: _builtins.str
+    """host:port, or https://host:port"""
+    code: _builtins.str
+    """made by the coordinator; empty: it shows one to be approved there"""
+    fingerprint: _builtins.str
+    """of its authority, as the person confirmed it; empty: not confirmed yet"""
+    device_name: _builtins.str
+    """empty: this PC's name"""
+    store: _builtins.str
+    """auto, keyring, file, memory; empty: as uplink.secret_store says"""
+    def __init__(
+        self,
+        *,
+        address: _builtins.str = ...,
+        code: _builtins.str = ...,
+        fingerprint: _builtins.str = ...,
+        device_name: _builtins.str = ...,
+        store: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "code", b"code", "device_name", b"device_name", "fingerprint", b"fingerprint", "store", b"store"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PairCoordinatorRequest: _TypeAlias = PairCoordinatorRequest  # noqa: Y015
+
+@_typing.final
+class PairingProgress(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEP_FIELD_NUMBER: _builtins.int
+    COORDINATOR_NAME_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    USER_CODE_FIELD_NUMBER: _builtins.int
+    EXPIRES_IN_S_FIELD_NUMBER: _builtins.int
+    PAIRING_FIELD_NUMBER: _builtins.int
+    step: _builtins.str
+    """confirm, waiting, paired"""
+    coordinator_name: _builtins.str
+    fingerprint: _builtins.str
+    """of confirm"""
+    user_code: _builtins.str
+    """of waiting: to be approved at the coordinator"""
+    expires_in_s: _builtins.int
+    """of waiting"""
+    @_builtins.property
+    def pairing(self) -> Global___Pairing:
+        """of paired"""
+
+    def __init__(
+        self,
+        *,
+        step: _builtins.str = ...,
+        coordinator_name: _builtins.str = ...,
+        fingerprint: _builtins.str = ...,
+        user_code: _builtins.str = ...,
+        expires_in_s: _builtins.int = ...,
+        pairing: Global___Pairing | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["pairing", b"pairing"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coordinator_name", b"coordinator_name", "expires_in_s", b"expires_in_s", "fingerprint", b"fingerprint", "pairing", b"pairing", "step", b"step", "user_code", b"user_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PairingProgress: _TypeAlias = PairingProgress  # noqa: Y015
+
+@_typing.final
+class UnpairCoordinatorRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnpairCoordinatorRequest: _TypeAlias = UnpairCoordinatorRequest  # noqa: Y015
+
+@_typing.final
+class UnpairCoordinatorResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAIRING_FIELD_NUMBER: _builtins.int
+    NUM_DROPPED_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    num_dropped: _builtins.int
+    """chunks that waited and will not be sent"""
+    problem: _builtins.str
+    """why the coordinator could not be told; empty: it was"""
+    @_builtins.property
+    def pairing(self) -> Global___Pairing:
+        """what it was"""
+
+    def __init__(
+        self,
+        *,
+        pairing: Global___Pairing | None = ...,
+        num_dropped: _builtins.int = ...,
+        problem: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["pairing", b"pairing"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["num_dropped", b"num_dropped", "pairing", b"pairing", "problem", b"problem"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnpairCoordinatorResponse: _TypeAlias = UnpairCoordinatorResponse  # noqa: Y015
 
 @_typing.final
 class SourceUpload(_message.Message):

@@ -130,6 +130,16 @@ class ControlStub(object):
                 request_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.ForgetRequest.SerializeToString,
                 response_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.ForgetReceipt.FromString,
                 _registered_method=True)
+        self.PairCoordinator = channel.unary_stream(
+                '/clippy.v1.Control/PairCoordinator',
+                request_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.PairCoordinatorRequest.SerializeToString,
+                response_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.PairingProgress.FromString,
+                _registered_method=True)
+        self.UnpairCoordinator = channel.unary_unary(
+                '/clippy.v1.Control/UnpairCoordinator',
+                request_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.UnpairCoordinatorRequest.SerializeToString,
+                response_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.UnpairCoordinatorResponse.FromString,
+                _registered_method=True)
 
 
 class ControlServicer(object):
@@ -258,6 +268,20 @@ class ControlServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PairCoordinator(self, request, context):
+        """Pairs this PC with a coordinator and sends to it from then on. Ends after `confirm` (ask the person, then call
+        again with the fingerprint) or `paired`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnpairCoordinator(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ControlServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -355,6 +379,16 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.Forget,
                     request_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.ForgetRequest.FromString,
                     response_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.ForgetReceipt.SerializeToString,
+            ),
+            'PairCoordinator': grpc.unary_stream_rpc_method_handler(
+                    servicer.PairCoordinator,
+                    request_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.PairCoordinatorRequest.FromString,
+                    response_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.PairingProgress.SerializeToString,
+            ),
+            'UnpairCoordinator': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnpairCoordinator,
+                    request_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.UnpairCoordinatorRequest.FromString,
+                    response_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.UnpairCoordinatorResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -870,6 +904,60 @@ class Control(object):
             '/clippy.v1.Control/Forget',
             protos_dot_clippy_dot_v1_dot_control__pb2.ForgetRequest.SerializeToString,
             protos_dot_clippy_dot_v1_dot_control__pb2.ForgetReceipt.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PairCoordinator(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/clippy.v1.Control/PairCoordinator',
+            protos_dot_clippy_dot_v1_dot_control__pb2.PairCoordinatorRequest.SerializeToString,
+            protos_dot_clippy_dot_v1_dot_control__pb2.PairingProgress.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnpairCoordinator(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/clippy.v1.Control/UnpairCoordinator',
+            protos_dot_clippy_dot_v1_dot_control__pb2.UnpairCoordinatorRequest.SerializeToString,
+            protos_dot_clippy_dot_v1_dot_control__pb2.UnpairCoordinatorResponse.FromString,
             options,
             channel_credentials,
             insecure,

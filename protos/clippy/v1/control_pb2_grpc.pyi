@@ -62,6 +62,11 @@ class ControlStub:
     SetSound: _grpc.UnaryUnaryMultiCallable[_control_pb2.SetSoundRequest, _control_pb2.Status]
     Forget: _grpc.UnaryUnaryMultiCallable[_control_pb2.ForgetRequest, _control_pb2.ForgetReceipt]
     """Takes a span out of everything that holds it; with is_preview only says what would go."""
+    PairCoordinator: _grpc.UnaryStreamMultiCallable[_control_pb2.PairCoordinatorRequest, _control_pb2.PairingProgress]
+    """Pairs this PC with a coordinator and sends to it from then on. Ends after `confirm` (ask the person, then call
+    again with the fingerprint) or `paired`.
+    """
+    UnpairCoordinator: _grpc.UnaryUnaryMultiCallable[_control_pb2.UnpairCoordinatorRequest, _control_pb2.UnpairCoordinatorResponse]
 
 @_typing.type_check_only
 class ControlAsyncStub(ControlStub):
@@ -94,6 +99,11 @@ class ControlAsyncStub(ControlStub):
     SetSound: _aio.UnaryUnaryMultiCallable[_control_pb2.SetSoundRequest, _control_pb2.Status]  # type: ignore[assignment]
     Forget: _aio.UnaryUnaryMultiCallable[_control_pb2.ForgetRequest, _control_pb2.ForgetReceipt]  # type: ignore[assignment]
     """Takes a span out of everything that holds it; with is_preview only says what would go."""
+    PairCoordinator: _aio.UnaryStreamMultiCallable[_control_pb2.PairCoordinatorRequest, _control_pb2.PairingProgress]  # type: ignore[assignment]
+    """Pairs this PC with a coordinator and sends to it from then on. Ends after `confirm` (ask the person, then call
+    again with the fingerprint) or `paired`.
+    """
+    UnpairCoordinator: _aio.UnaryUnaryMultiCallable[_control_pb2.UnpairCoordinatorRequest, _control_pb2.UnpairCoordinatorResponse]  # type: ignore[assignment]
 
 class ControlServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -237,5 +247,22 @@ class ControlServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.ForgetReceipt, _abc.Awaitable[_control_pb2.ForgetReceipt]]:
         """Takes a span out of everything that holds it; with is_preview only says what would go."""
+
+    @_abc_1.abstractmethod
+    def PairCoordinator(
+        self,
+        request: _control_pb2.PairCoordinatorRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_control_pb2.PairingProgress], _abc.AsyncIterator[_control_pb2.PairingProgress]]:
+        """Pairs this PC with a coordinator and sends to it from then on. Ends after `confirm` (ask the person, then call
+        again with the fingerprint) or `paired`.
+        """
+
+    @_abc_1.abstractmethod
+    def UnpairCoordinator(
+        self,
+        request: _control_pb2.UnpairCoordinatorRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.UnpairCoordinatorResponse, _abc.Awaitable[_control_pb2.UnpairCoordinatorResponse]]: ...
 
 def add_ControlServicer_to_server(servicer: ControlServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -46,7 +46,7 @@ class LinkSettings:
     """
 
     max_in_flight: int = 8
-    heartbeat_s: float = 10.0
+    heartbeat_s: float = 12.0
     dead_peer_s: float = 27.0
     welcome_s: float = 15.0
     ack_s: float = 60.0

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from coordinator.ingest.buckets import TokenBucket
 from coordinator.ingest.gate import ChunkGate, ParkedBytes
+from coordinator.ingest.slices import one_by_one
 from coordinator.model.accounts import Principal, WaitingWork
 from coordinator.policy.admission import bytes_per_s, is_behind, max_streams, messages_per_s, sessions_a_day
 from coordinator.settings import Limits
@@ -198,6 +199,7 @@ class Accounts:
         self._clock = clock
         self._all_parked = ParkedBytes()
         self._accounts: dict[str, Account] = {}
+        self._waiting: set[str] = set()
 
     def of(self, principal: Principal) -> Account:
         """The account of who speaks. One whose tier has changed begins anew, for the streams that come from now on."""
@@ -209,11 +211,13 @@ class Accounts:
 
     def set_waiting(self, waiting: Mapping[str, WaitingWork]) -> None:
         """How much of whose work waits; whoever is not named has little."""
-        for user_id, account in list(self._accounts.items()):
-            account.set_waiting(waiting.get(user_id))
+        for user_id in self._waiting | waiting.keys():
+            if (account := self._accounts.get(user_id)) is not None:
+                account.set_waiting(waiting.get(user_id))
+        self._waiting = set(waiting)
 
-    def forget_idle(self) -> None:
+    async def forget_idle(self) -> None:
         """Drop what says nothing that a new account would not."""
-        for user_id, account in list(self._accounts.items()):
-            if account.is_idle():
+        async for user_id, account in one_by_one(self._accounts.items()):
+            if account.is_idle() and self._accounts.get(user_id) is account:
                 del self._accounts[user_id]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
@@ -13,6 +14,8 @@ from coordinator.ingest.accounts import Accounts
 from coordinator.model.accounts import WaitingWork
 
 log = structlog.get_logger(__name__)
+
+_TIDY_S = 60.0
 
 # Accounts by id; one that has little waiting may be left out.
 Waiting: TypeAlias = "Callable[[], Awaitable[Mapping[str, WaitingWork]]]"
@@ -25,6 +28,7 @@ async def nothing_waits() -> Mapping[str, WaitingWork]:
 
 async def watch_backlog(accounts: Accounts, waiting: Waiting, *, every_s: float) -> None:
     """Look until cancelled. When it cannot be known, nobody is held up for it."""
+    tidied_s = time.monotonic()
     while True:
         try:
             accounts.set_waiting(await waiting())
@@ -34,5 +38,7 @@ async def watch_backlog(accounts: Accounts, waiting: Waiting, *, every_s: float)
         except Exception:  # the loop's outermost frame
             log.exception("backlog_failed")
             accounts.set_waiting({})
-        accounts.forget_idle()
+        if time.monotonic() - tidied_s >= _TIDY_S:
+            tidied_s = time.monotonic()
+            await accounts.forget_idle()
         await asyncio.sleep(every_s)

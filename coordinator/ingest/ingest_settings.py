@@ -24,7 +24,7 @@ class IngestSettings:
         max_source_bytes, source_part_bytes: of one upload of full quality; a larger file than the second goes in parts.
         limits: what one account may use at once; its pending bytes are the two above.
         min_free_bytes: left free on the spool's disk; what would need them is put off with RetryLater.
-        dead_peer_s: a stream that says nothing (agents send a heartbeat after 10 s of silence) is ended after so long.
+        dead_peer_s: a stream that says nothing (agents send a heartbeat after 12 s of silence) is ended after so long.
         recheck_s: how often it is asked whether those that are connected still may be.
     """
 

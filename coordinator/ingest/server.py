@@ -35,6 +35,7 @@ from coordinator.ingest.meanwhile import Meanwhile
 from coordinator.ingest.notices import LinkNotices
 from coordinator.ingest.recovery import RecoveryReport, recover
 from coordinator.ingest.roll_up import RollUp
+from coordinator.ingest.slices import one_by_one
 from coordinator.ingest.source_uploads import SourceUploads
 from coordinator.ingest.spool import Spool
 from coordinator.ingest.stream import AgentStream, Context, StreamParts
@@ -334,13 +335,15 @@ class LinkServer(link_pb2_grpc.LinkServicer):
                 min(5.0, self._settings.dead_peer_s / 5, self._settings.recheck_s, age_s / 10)
             )
             now_s = time.monotonic()
-            greeted_s = [stream.began_s for stream in self._streams if not stream.agent_id]
-            self._meanwhile.forget_before(min(greeted_s, default=now_s))
-            for stream, leaves_s in list(self._streams.items()):
+            greeted_s = now_s
+            async for stream, leaves_s in one_by_one(self._streams.items()):
+                if not stream.agent_id:
+                    greeted_s = min(greeted_s, stream.began_s)
                 if now_s - stream.heard_s > self._settings.dead_peer_s:
                     stream.end(grpc.StatusCode.DEADLINE_EXCEEDED, "nothing was heard from the agent")
                 elif now_s >= leaves_s:
                     stream.retry_later("connect anew, perhaps elsewhere", delay_ms=random.randrange(1000))
+            self._meanwhile.forget_before(greeted_s)
             await self._listener.look()
             if now_s - checked_s >= self._settings.recheck_s:
                 checked_s = now_s
@@ -349,7 +352,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
     async def _recheck(self) -> None:
         """A token that has run out is the agent's to renew: it is asked to come back, and comes with a new one."""
         now_s = time.time()
-        for stream in list(self._streams):
+        async for stream in one_by_one(self._streams):
             expires_at_s = stream.principal.expires_at_s
             if expires_at_s is not None and expires_at_s <= now_s:
                 stream.retry_later("the access token has expired")
@@ -358,7 +361,9 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         except CoordinatorError as exc:
             log.warning("recheck_delayed", problem=str(exc))
             return
-        for stream in list(self._streams):
+        if not revoked:
+            return
+        async for stream in one_by_one(self._streams):
             if stream.principal in revoked:
                 stream.end(
                     grpc.StatusCode.UNAUTHENTICATED,

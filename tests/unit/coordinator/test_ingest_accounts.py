@@ -198,10 +198,10 @@ def test_an_account_whose_tier_changed_begins_anew_and_an_idle_one_is_forgotten(
     stream = connected(pro, "a")
     clock.now_s += 100_000
 
-    accounts.forget_idle()
+    await accounts.forget_idle()
     kept = accounts.of(Principal(user_id="u", tier="pro"))
     pro.leave(stream)
-    accounts.forget_idle()
+    await accounts.forget_idle()
 
     assert pro is not free
     assert kept is pro

@@ -52,7 +52,7 @@ _ACTIVE_S = 2.0
 class GroupSettings:
     """How long a group gathers and how big it grows; how long a down database is waited for."""
 
-    gather_s: float = 0.010
+    gather_s: float = 0.015
     max_group_bytes: int = 8 * 1024 * 1024
     max_group_chunks: int = 512
     max_waiting: int = 4096

@@ -262,7 +262,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             time.monotonic(), self._settings.max_connection_age_s, random.random()
         )
         try:
-            await stream.run(request_iterator)
+            await stream.run()
         finally:
             del self._streams[stream]
             for session_id in stream.sessions:

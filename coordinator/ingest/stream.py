@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import dataclasses
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import grpc
 import structlog
@@ -82,14 +82,14 @@ class AgentStream:
         self._told = Told()
         self._newest: dict[tuple[str, int], int] = {}
 
-    async def run(self, requests: AsyncIterator[link_pb2.AgentMessage]) -> None:
+    async def run(self) -> None:
         """Serve the stream until it ends."""
         try:
             self._account.connect(self)
         except PutOff as exc:
             await self._turn_away(exc)
             return
-        reader = asyncio.create_task(self._read(requests), name="link-read")
+        reader = asyncio.create_task(self._read(), name="link-read")
         try:
             await self._write()
         finally:
@@ -150,13 +150,16 @@ class AgentStream:
         self._later = link_pb2.RetryLater(delay_ms=put_off.delay_ms, reason=str(put_off)[:300])
         await self._leave()
 
-    async def _read(self, requests: AsyncIterator[link_pb2.AgentMessage]) -> None:
+    async def _read(self) -> None:
         try:
-            async for message in requests:
+            # By `read`, and not by gRPC's iterator: that one keeps the last message until the next one comes, which is
+            # a chunk for every stream.
+            while (message := await self._context.read()) is not grpc.aio.EOF:  # type: ignore[attr-defined]
                 self.heard_s = time.monotonic()
                 if self._later is not None or self._is_ended:
                     return
                 await self._take(message)
+                del message
         except PutOff as exc:
             self.retry_later(str(exc), delay_ms=exc.delay_ms)
         except ChunkRefused as exc:

@@ -25,6 +25,7 @@ import uvicorn
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.adapters.persistence.queries import Queries
 
+from coordinator.ingest.group_commit import GroupSettings
 from coordinator.ingest.places import SpoolPlace
 from coordinator.ingest.records import Record
 from coordinator.ingest.spool import Spool
@@ -32,7 +33,8 @@ from coordinator.ops.certificates import load_certificates
 from protos.clippy.v1 import link_pb2, media_pb2
 from protos.segment import MAX_MESSAGE_BYTES, PROTOCOL_VERSION, check_chunk
 
-_GATHER_S = 0.010
+# As ours: equal work.
+_GATHER_S = GroupSettings().gather_s
 _SESSION = """
 with added as (insert into agents (agent_id, user_id) values ($1, 'owner') on conflict do nothing)
 insert into sessions (session_id, user_id, agent_id, started_at) values ($2, 'owner', $1, now())

@@ -191,7 +191,7 @@ def test_nothing_is_limited_where_the_limits_are_zero(clock: Clock):
     assert account.gate.has_room(10**12)
 
 
-def test_an_account_whose_tier_changed_begins_anew_and_an_idle_one_is_forgotten(clock: Clock):
+async def test_an_account_whose_tier_changed_begins_anew_and_an_idle_one_is_forgotten(clock: Clock):
     accounts = Accounts(Limits(), clock=clock)
     free = accounts.of(Principal(user_id="u", tier="free"))
     pro = accounts.of(Principal(user_id="u", tier="pro"))

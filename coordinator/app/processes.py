@@ -99,6 +99,8 @@ def run_serve_alone(installation: Installation) -> int:
         return run_serve(installation, process=0, num_processes=1)
     lifeline.hold(grace_s=2 * installation.config.serve.drain_s + _STOP_BESIDE_DRAIN_S)
     check_ports(installation)
+    # Said here: children that cannot begin would be started again and again.
+    installation.database_url()
     # Made once, before several processes would make them at once.
     installation.certificate()
     installation.identity_secret()

@@ -56,5 +56,6 @@ def says(widget: QWidget, *words: str) -> Callable[[], bool]:
 
 
 def button(widget: QWidget, text: str) -> QAbstractButton:
-    """The button with this text."""
-    return next(found for found in widget.findChildren(QAbstractButton) if found.text() == text)
+    """The button with this text, one that can be seen before one that cannot."""
+    found = [child for child in widget.findChildren(QAbstractButton) if child.text() == text]
+    return next((child for child in found if child.isVisible()), found[0])

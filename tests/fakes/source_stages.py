@@ -7,8 +7,10 @@ import asyncpg
 from coordinator.media.child import LimitedMedia
 from coordinator.model.jobs import Job, NewJob, Queue
 from coordinator.pipeline.cleanup import Cleanup
+from coordinator.pipeline.forget import Forgetting
 from coordinator.pipeline.source import Preparation
 from coordinator.store.rows import PostgresRows
+from coordinator.store.tombstones import PostgresTombstones
 from tests.fakes.link_parts import SECOND_NS, Site, eventually
 
 KEY = "sources/r1.mp4"
@@ -62,7 +64,14 @@ async def clean_up(site: Site) -> None:
     async def tidy(_connection: asyncpg.Connection) -> None:
         pass
 
-    stage = Cleanup(rows=PostgresRows(site.pool), objects=site.objects, tidy=tidy)
+    tombstones = PostgresTombstones(site.pool)
+    stage = Cleanup(
+        rows=PostgresRows(site.pool),
+        tombstones=tombstones,
+        objects=site.objects,
+        forgetting=Forgetting(tombstones=tombstones, objects=site.objects, find_backups=list),
+        tidy=tidy,
+    )
     effect = await stage.handle(Job(job_id=1, queue=Queue.CLEANUP, key="expire", payload={}, runs=1))
     async with site.pool.acquire() as connection, connection.transaction():
         await effect(connection)

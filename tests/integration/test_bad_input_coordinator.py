@@ -56,24 +56,24 @@ def test_a_taken_port_names_who_has_it_and_the_setting(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("listen", "said"),
+    ("setting", "listen", "said"),
     [
-        ("0.0.0.0:7843", "open to other machines"),
-        ("localhost", "host:port"),
-        ("127.0.0.1:99999", "host:port"),
+        ("web", "0.0.0.0:7844", "open to other machines"),
+        ("grpc", "localhost", "host:port"),
+        ("grpc", "127.0.0.1:99999", "host:port"),
     ],
 )
 def test_an_address_we_must_not_or_cannot_listen_on_is_refused(
-    listen: str, said: str, tmp_path: Path
+    setting: str, listen: str, said: str, tmp_path: Path
 ) -> None:
     exit_code, code, message = refusal(
         *COORDINATOR,
         *("--data", tmp_path, "all", "--json"),
-        environment={"CLIPPY_COORDINATOR_LISTEN__GRPC": listen},
+        environment={f"CLIPPY_COORDINATOR_LISTEN__{setting.upper()}": listen},
     )
 
     assert (exit_code, code) == (2, "input_unusable")
-    assert f"listen.grpc = '{listen}'" in message
+    assert f"listen.{setting} = '{listen}'" in message
     assert said in message
 
 

@@ -265,7 +265,7 @@ async def test_tokens_that_are_none_are_refused_alike(site: Site, identity: str,
             ends.add(await peer.end())
     await server.stop()
 
-    assert ends == {(grpc.StatusCode.UNAUTHENTICATED, "no valid token; pair this agent again")}
+    assert ends == {(grpc.StatusCode.UNAUTHENTICATED, "no valid token; renew it, or pair this agent again")}
 
 
 async def test_metadata_beyond_its_bound_is_refused_before_anybody_reads_it(site: Site, server: LinkServer):

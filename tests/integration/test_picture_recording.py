@@ -32,6 +32,7 @@ class Recorded:
         recording = Recording(
             AgentPaths(data=folder), self.config, is_generated=True, on_chunk=self.chunks.append
         )
+        recording.set_leaving(True)
         recording.start()
         try:
             assert wait_until(lambda: recording.ring.newest_ns > 3 * SECOND_NS, 30)

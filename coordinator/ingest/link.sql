@@ -117,10 +117,12 @@ from unnest($1::integer[], $2::text[], $3::boolean[]) as n (owner, session_id, a
 order by r.requested_at
 
 -- name: mark_sent
--- These wishes have gone to the agent, each with an address: something may lie there from now on.
+-- These wishes have gone to the agent, each with an address: something may lie there from now on. One whose answer was
+-- quicker, and wrong, waits for its retry.
 with sent as (
     update source_requests set state = 'sent', updated_at = now()
-    where request_id = any ($1::text[]) and state = 'wanted' returning request_id, object_key, expires_at)
+    where request_id = any ($1::text[]) and state = 'wanted' and coalesce(retry_at <= now(), true)
+    returning request_id, object_key, expires_at)
 insert into source_uploads (request_id, object_key, expires_at) select request_id, object_key, expires_at from sent
 on conflict do nothing
 

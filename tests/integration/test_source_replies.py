@@ -265,6 +265,17 @@ async def test_a_failure_is_asked_for_again_later_and_counts_once_however_often_
     assert again.source_request.reason == "the disk was full"
 
 
+async def test_an_answer_that_was_quicker_than_the_note_that_its_request_went_down_waits_for_its_retry(
+    pool: asyncpg.Pool, events: EventRows, downlink: Downlink
+):
+    await pool.execute("update source_requests set state = 'wanted'")
+    await events.source_reply("owner", reply(state=link_pb2.SourceReply.FAILED, reason="no room"))
+
+    await downlink.mark_sent(["r1"])
+
+    assert await pool.fetchval("select state from source_requests") == "wanted"
+
+
 async def test_a_source_fails_for_good_after_three_more_times(
     pool: asyncpg.Pool, events: EventRows, downlink: Downlink
 ):

@@ -42,6 +42,7 @@ DATABASE = "clippy"
 _SUPERUSER = "postgres"
 _SOCKET_PORT = 5432
 _MIN_FREE_BYTES = 256 * 1024**2
+_STILL_ENDING_S = 20.0
 _MAX_LOG_BYTES = 10 * 1024**2
 _COMMAND_TIMEOUT_S = 120.0
 _ORPHAN_TIMEOUT_S = 30
@@ -135,16 +136,28 @@ class EmbeddedPostgres:
         if self._guard is not None:
             self._end_guard(timeout_s=25.0)
         self._stop_orphan()
-        if self._runtime is not None and not self._runtime.is_dir():
-            # Its guard took it away: it was asked to end while the server was dying, or starting for too long.
+        ends_s = time.monotonic() + _STILL_ENDING_S
+        while True:
+            self._make_runtime_again()
             try:
-                self._runtime.mkdir(mode=0o700)
-                self._identity.give(self._runtime)
-            except OSError as exc:
-                raise DatabaseUnavailable(
-                    f"cannot make the folder of PostgreSQL's socket again: {exc}"
-                ) from exc
-        self._run_server(time.monotonic() + 60.0)
+                self._run_server(time.monotonic() + 60.0)
+                return
+            except DatabaseUnavailable as exc:
+                # Processes of a server that was killed hold its memory until they have noticed.
+                if "shared memory block" not in str(exc) or time.monotonic() > ends_s:
+                    raise
+            self._end_guard(timeout_s=5.0)
+            time.sleep(0.2)
+
+    def _make_runtime_again(self) -> None:
+        """A guard takes it away when it is asked to end while the server dies, or starts for too long."""
+        if self._runtime is None or self._runtime.is_dir():
+            return
+        try:
+            self._runtime.mkdir(mode=0o700)
+            self._identity.give(self._runtime)
+        except OSError as exc:
+            raise DatabaseUnavailable(f"cannot make the folder of PostgreSQL's socket again: {exc}") from exc
 
     def stop(self, *, timeout_s: float = 25.0) -> None:
         """Stop with a fast shutdown; twice is once."""

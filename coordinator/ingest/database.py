@@ -1,4 +1,4 @@
-"""PostgreSQL as ingest uses it: short transactions, deadlines, and foreign exceptions turned into ours."""
+"""PostgreSQL as ingest asks it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 
+from coordinator.database import TRANSIENT, Asking, translated
 from coordinator.errors import DatabaseUnavailable
 from coordinator.statements import load_statements
 
@@ -16,49 +17,8 @@ SQL = {
 }
 ACQUIRE_S = 10.0
 STATEMENT_S = 20.0
-# Worth another try later: the server is down, full, starting, failing over, or two of us got in each other's way.
-TRANSIENT = (
-    OSError,
-    TimeoutError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.TransactionRollbackError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.LockNotAvailableError,
-)
-
-
-@contextlib.asynccontextmanager
-async def transaction(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
-    """A connection in a transaction that commits when the block is left.
-
-    Raises:
-        DatabaseUnavailable: PostgreSQL does not answer; nothing can be said of what was not committed.
-    """
-    try:
-        async with pool.acquire(timeout=ACQUIRE_S) as connection, connection.transaction():
-            yield connection
-    except TRANSIENT as exc:
-        raise DatabaseUnavailable(f"PostgreSQL does not answer: {type(exc).__name__}: {exc}") from exc
-
-
-async def fetch(pool: asyncpg.Pool, name: str, *values: object) -> list[asyncpg.Record]:
-    """Run one named statement on a connection of its own.
-
-    Raises:
-        DatabaseUnavailable: As `transaction`.
-    """
-    try:
-        async with pool.acquire(timeout=ACQUIRE_S) as connection:
-            rows: list[asyncpg.Record] = await connection.fetch(SQL[name], *values, timeout=STATEMENT_S)
-            return rows
-    except TRANSIENT as exc:
-        raise DatabaseUnavailable(
-            f"PostgreSQL does not answer ({name}): {type(exc).__name__}: {exc}"
-        ) from exc
+_ASKING = Asking(SQL, acquire_s=ACQUIRE_S, statement_s=STATEMENT_S)
+transaction, fetch = _ASKING.transaction, _ASKING.fetch
 
 
 class HeldConnection:
@@ -75,14 +35,15 @@ class HeldConnection:
     async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
         """As the function of that name; after a failure the next one begins with a fresh connection."""
         try:
-            if self._connection is None or self._connection.is_closed():
-                await self.give_back()
-                self._connection = await self._pool.acquire(timeout=ACQUIRE_S)
-            async with self._connection.transaction():
-                yield self._connection
-        except TRANSIENT as exc:
+            with translated():
+                if self._connection is None or self._connection.is_closed():
+                    await self.give_back()
+                    self._connection = await self._pool.acquire(timeout=ACQUIRE_S)
+                async with self._connection.transaction():
+                    yield self._connection
+        except DatabaseUnavailable:
             await self.give_back()
-            raise DatabaseUnavailable(f"PostgreSQL does not answer: {type(exc).__name__}: {exc}") from exc
+            raise
 
     async def give_back(self) -> None:
         """Let the pool have it again. Twice is once."""

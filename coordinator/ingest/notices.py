@@ -15,8 +15,9 @@ from collections.abc import Callable, Collection
 import asyncpg
 import structlog
 
+from coordinator.database import TRANSIENT
 from coordinator.errors import DatabaseUnavailable
-from coordinator.ingest.database import ACQUIRE_S, TRANSIENT, fetch
+from coordinator.ingest.database import ACQUIRE_S, fetch
 from coordinator.ingest.roll_up import LOST_SUFFIX, STORED_SUFFIX
 
 log = structlog.get_logger(__name__)

@@ -27,16 +27,10 @@ def run(result: Result, parts: tuple[str, ...], *, scale: float = 1.0) -> None:
 
         run_herd(result, scale)
     if "faults" in parts:
-        _faults(result, scale)
+        from tests.bench.ingest_faults import run_faults
+
+        run_faults(result, scale=scale)
     if "flood" in parts:
         from tests.bench.ingest_flood import run_flood
 
         run_flood(result, scale=scale)
-
-
-def _faults(result: Result, scale: float) -> None:
-    try:
-        from tests.bench.ingest_faults import run_faults
-    except ModuleNotFoundError as exc:
-        raise CannotMeasure(f"the part faults is not here: {exc}") from exc
-    run_faults(result, scale)

@@ -163,6 +163,15 @@ class ClipMuxer:
         row.held, row.held_duration = item, ns_to_ticks(packet.duration_ns, ticks_per_s)
         row.last_dts = dts
 
+    def end_at(self, end_ns: int) -> None:
+        """The clip ends earlier than was planned: a span whose last part did not come says so when it was read.
+
+        Without it the last picture would stand until the planned end, hours later in the worst case.
+        """
+        self._end_ns = min(self._end_ns, end_ns)
+        for row in self._rows:
+            row.end_ticks = ns_to_ticks(self._end_ns, row.ticks_per_s)
+
     def _mux_held(self, row: _Row, until_next: int) -> None:
         # A picture stands until the next one comes. FFmpeg takes the furthest end it was told for the
         # track's, so a nominal 33 ms that a live source cut short would make the clip longer.

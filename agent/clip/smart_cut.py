@@ -127,5 +127,6 @@ def _write(
     with ClipMuxer(path, tracks, start_ns=span.start_ns, end_ns=span.end_ns) as muxer:
         for packet in packets:
             muxer.put(packet)
+        muxer.end_at(span.end_ns)
         if muxer.num_pictures_shown == 0:
             raise NothingToClip(f"no picture lies in {span.start_ns / 1e9:.3f}..{span.end_ns / 1e9:.3f} s")

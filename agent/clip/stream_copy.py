@@ -38,5 +38,6 @@ def _copy(span: PacketSpan, path: Path, room_bytes: int | None) -> None:
         put = muxer.put
         for packet in span.packets():
             put(packet)
+        muxer.end_at(span.end_ns)
         if muxer.num_pictures_shown == 0:
             raise NothingToClip(f"no picture lies in {span.start_ns / 1e9:.3f}..{span.end_ns / 1e9:.3f} s")

@@ -242,6 +242,7 @@ def test_a_clip_says_what_it_lacks_of_what_was_asked_for(desk: DeskHere):
 
     assert early.note.startswith("3.0 s of 4.0 s")
     assert "there is no picture of its last 2.0 s" in late.note
+    assert abs(see(Path(late.path)).duration_s - 2.0) < 0.001
     assert desk.library.clip(early.clip_id) == early
 
 
@@ -283,6 +284,16 @@ def test_sounds_can_be_chosen_for_all_clips_and_for_one(opened: OpenDesk):
     assert see(Path(by_setting.path)).sounds == (("mix", True), ("mic", False))
     assert see(Path(by_wish.path)).sounds == ()
     assert (with_word.tracks, "without game" in with_word.note) == (("mix",), True)
+
+
+@pytest.mark.parametrize("is_exact", [False, True])
+def test_a_press_hours_after_the_last_picture_saves_what_there_is_and_no_longer(desk: DeskHere, is_exact: bool):
+    clip = desk.desk.presses.save(
+        monotonic_ns=desk.at_ns(8 * 3600), last_ns=0, trigger="command", is_exact=is_exact
+    ).result(timeout=10)
+
+    assert span_s(clip) == (0.0, 20.0)
+    assert abs(see(Path(clip.path)).duration_s - 20.0) < 0.001
 
 
 def test_a_title_names_the_file_and_a_length_in_the_name_follows_the_clip(opened: OpenDesk):

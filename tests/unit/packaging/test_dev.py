@@ -232,3 +232,41 @@ def test_a_bench_is_told_which_parts_and_how_to_answer(set_up, monkeypatch):
 
 def test_a_bench_installs_its_rivals(set_up):
     assert {"ffmpeg", "obs-studio", "xvfb", "pulseaudio"} <= set(set_up.NEEDS["bench"])
+
+
+@pytest.fixture
+def small_suite(set_up: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """`dev`, in a folder whose tests fail as often as a file of theirs says."""
+    dev = __import__("dev")
+    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
+    (tmp_path / "test_it.py").write_text(
+        "from pathlib import Path\nimport pytest\n\n"
+        "@pytest.mark.parametrize('name', Path('left').read_text().split())\n"
+        "def test_it(name):\n"
+        "    left = Path(f'left-{name}')\n"
+        "    number = int(left.read_text()) if left.exists() else int(name.split('x')[1])\n"
+        "    left.write_text(str(number - 1))\n"
+        "    assert number <= 0\n"
+    )
+    monkeypatch.setattr(dev, "ROOT", tmp_path)
+    monkeypatch.setattr(dev, "VENV", Path(sys.prefix))
+    return dev
+
+
+@pytest.mark.parametrize(
+    ("names", "code"),
+    [
+        ("ax0 bx0", 0),
+        ("ax0 bx1", 0),  # failed once beside others
+        ("ax0 bx2", 1),  # and once more alone
+        ("ax9", 1),
+        ("ax1 bx1 cx1 dx1", 1),  # too many to be a late machine
+    ],
+)
+def test_a_few_failures_are_looked_at_again_and_told(small_suite, tmp_path, capfd, names, code):
+    (tmp_path / "left").write_text(names)
+
+    assert small_suite.suite(["-q"]) == code
+
+    words = capfd.readouterr()
+    assert ("to be looked at: test_it.py::test_it[bx1]" in words.out + words.err) == (names == "ax0 bx1")

@@ -40,10 +40,16 @@ select pg_notify($1, json_build_object(
     'type', 'table_changed_event')::text)
 
 -- name: waiting_by_account
--- Chunks that are ready to be heard, by account, and of how many live sessions they are. From `$1` on: few are nobody's
--- business. The key of such a job is `stt:SESSION:LANE:SEQ`.
-select s.user_id, count(*) as num_waiting,
-       count(distinct s.session_id) filter (where s.is_live) as num_live_sessions
-from pgqueuer q join sessions s on s.session_id = split_part(q.dedupe_key, ':', 2)
-where q.entrypoint = 'transcription' and q.status = 'queued' and q.execute_after <= now()
-group by s.user_id having count(*) > $1
+-- Chunks that are ready to be heard, by account, and of how many live sessions they are: of those with more than their
+-- tier's bound ($1 free, $2 pro, $3 business), because many wait a little and few much. The key of such a job is
+-- `stt:SESSION:LANE:SEQ`.
+with waiting as (
+    select split_part(dedupe_key, ':', 2) as session_id, count(*) as num_waiting
+    from pgqueuer
+    where entrypoint = 'transcription' and status = 'queued' and execute_after <= now()
+    group by 1)
+select s.user_id, sum(w.num_waiting)::bigint as num_waiting,
+       count(*) filter (where s.is_live) as num_live_sessions
+from waiting w join sessions s using (session_id) join accounts a using (user_id)
+group by s.user_id, a.tier
+having sum(w.num_waiting) > case a.tier when 'business' then $3::integer when 'pro' then $2::integer else $1::integer end

@@ -12,17 +12,17 @@ from coordinator.policy.admission import max_pending_chunks
 if TYPE_CHECKING:
     import asyncpg
 
-_FEW = min(max_pending_chunks(tier) for tier in TIERS)
+_BOUNDS = [max_pending_chunks(tier) for tier in TIERS]
 
 
 async def waiting_by_account(pool: asyncpg.Pool) -> dict[str, WaitingWork]:
-    """Chunks that are ready to be heard, of each account that has more than the smallest bound. One query.
+    """Chunks that are ready to be heard, of each account that has more than one session of its tier may. One query.
 
     Raises:
         DatabaseUnavailable: None is free within 5 s, or the server went away.
     """
     async with transaction(pool, "counting what waits") as connection:
-        rows = await connection.fetch(SQL["waiting_by_account"], _FEW)
+        rows = await connection.fetch(SQL["waiting_by_account"], *_BOUNDS)
     return {
         row["user_id"]: WaitingWork(
             num_waiting=row["num_waiting"], num_live_sessions=row["num_live_sessions"]

@@ -219,9 +219,15 @@ select now()
 select pg_notify('clippy_link', $1)
 
 -- name: sessions_to_roll_up
--- Sessions whose spooled chunks on this node are old enough, or which ended a moment ago.
-(select distinct session_id from chunks
- where place like 'spool:%' and split_part(place, '/', 1) = $1 and received_at <= now() - make_interval(secs => $2)
+-- Sessions whose spooled chunks on this node are old enough, or which ended a moment ago. The first object of a session
+-- waits up to twice as long, a time of its own: thousands that began together are not moved together, now nor later.
+(select session_id
+ from (select session_id, min(received_at) as oldest_at from chunks
+       where place like 'spool:%' and split_part(place, '/', 1) = $1
+             and received_at <= now() - make_interval(secs => $2::double precision)
+       group by session_id) as old
+ where oldest_at <= now() - make_interval(secs => $2::double precision * (1 + (hashtext(session_id) & 1023) / 1024.0))
+       or exists (select from chunks c where c.session_id = old.session_id and c.is_stored)
  limit 1000)
 union
 (select session_id from sessions s

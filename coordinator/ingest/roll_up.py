@@ -35,7 +35,7 @@ LOST_SUFFIX = ":lost"
 _CHUNKS_AT_ONCE = 2000
 # Segments are drained by what moved here; what was forgotten, or taken over by other copies, can wait so long.
 _LOOK_FOR_DRAINED_S = 60.0
-# The question reads the rows of all that is spooled, 300,000 at 10,000 streams: at most a twentieth of the time.
+# Questions about all that is spooled, 300,000 rows at 10,000 streams, take at most a twentieth of the time.
 _MIN_REST = 20.0
 
 
@@ -44,7 +44,8 @@ class RollUpSettings:
     """When chunks leave the spool, and how big an object grows.
 
     Attributes:
-        max_age_s: a session's chunks are moved once the oldest has waited this long, or when it has ended.
+        max_age_s: a session's chunks are moved once the oldest has waited this long (the first time up to twice as
+            long), or when it has ended.
         drained_age_s: a drained segment is kept this long, for readers that read its row just before.
     """
 
@@ -92,8 +93,12 @@ class RollUp:
     async def run(self, stopping: asyncio.Event) -> None:
         """Move what is due, again and again, until `stopping` is set."""
         while not stopping.is_set():
+            began_s = time.monotonic()
+            rest_s = self._settings.interval_s
             try:
-                await self.run_once()
+                if not await self.run_once():
+                    # To find that nothing is due takes long where very much waits.
+                    rest_s = max(rest_s, _MIN_REST * (time.monotonic() - began_s))
                 self._problem = ""
             except CoordinatorError as exc:
                 if str(exc) != self._problem:
@@ -102,7 +107,7 @@ class RollUp:
             except Exception:
                 log.exception("roll_up_failed")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), self._settings.interval_s)
+                await asyncio.wait_for(stopping.wait(), rest_s)
 
     async def run_once(self) -> int:
         """Move everything that is due; returns how many chunks were moved.

@@ -220,9 +220,8 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         self._is_draining = True
         await self._health.set(SERVICE, health_pb2.HealthCheckResponse.NOT_SERVING)
         await self._health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
-        delay_ms = self._spread_ms()
         for stream in list(self._streams):
-            stream.retry_later("the coordinator is restarting", delay_ms=delay_ms)
+            stream.retry_later("the coordinator is restarting", delay_ms=self._spread_ms())
         if self._streams:
             self._all_left.clear()
             with contextlib.suppress(TimeoutError):
@@ -308,8 +307,9 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         stream.retry_later(reason, delay_ms=self._spread_ms())
 
     def _spread_ms(self) -> int:
-        """What to tell many streams at once, so that they do not come back at once."""
-        return max(self._settings.stream.retry_delay_ms, drain_delay_ms(len(self._streams)))
+        """What to tell one of many streams that go at once, so that they do not come back at once."""
+        delay_ms = drain_delay_ms(len(self._streams), random.random())
+        return max(self._settings.stream.retry_delay_ms, delay_ms)
 
     def _enter(self, stream: AgentStream, session_id: str) -> None:
         self._by_session.setdefault(session_id, set()).add(stream)

@@ -9,12 +9,17 @@ _CONNECTS_PER_S = 500
 _MAX_DRAIN_DELAY_MS = 14_000
 
 
-def drain_delay_ms(num_streams: int) -> int:
-    """The delay to tell the streams of a process that stops.
+def drain_delay_ms(num_streams: int, share: float) -> int:
+    """The delay to tell one of the streams of a process that stops.
 
-    An agent waits this long and up to as much again: 500 a second come elsewhere, and all within 28 s.
+    An agent waits this long and up to as much again. With a delay of its own for each the first come at once, 350 a
+    second at most, and all within 28 s: one delay for all left the others idle until it was over.
+
+    Args:
+        share: which of them, evenly spread over [0, 1).
     """
-    return min(_MAX_DRAIN_DELAY_MS, 1000 * num_streams // _CONNECTS_PER_S)
+    longest_ms = min(_MAX_DRAIN_DELAY_MS, 1000 * num_streams // _CONNECTS_PER_S)
+    return round(longest_ms * share)
 
 
 def leave_at_s(now_s: float, max_age_s: float | None, dice: float) -> float:

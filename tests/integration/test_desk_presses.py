@@ -287,7 +287,9 @@ def test_sounds_can_be_chosen_for_all_clips_and_for_one(opened: OpenDesk):
 
 
 @pytest.mark.parametrize("is_exact", [False, True])
-def test_a_press_hours_after_the_last_picture_saves_what_there_is_and_no_longer(desk: DeskHere, is_exact: bool):
+def test_a_press_hours_after_the_last_picture_saves_what_there_is_and_no_longer(
+    desk: DeskHere, is_exact: bool
+):
     clip = desk.desk.presses.save(
         monotonic_ns=desk.at_ns(8 * 3600), last_ns=0, trigger="command", is_exact=is_exact
     ).result(timeout=10)

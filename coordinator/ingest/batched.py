@@ -19,7 +19,8 @@ class Batched(Generic[_Question, _Answer]):
     Args:
         answer_all: answers in the order of the questions; an answer that is an exception is raised to its asker alone,
             one that is raised to all of the batch.
-        gather_s: how long the first of a batch waits for others.
+        gather_s: how long the first of a batch waits for others. At 500 connects a second 5 ms gathered five, and the
+            round trips cost more than all else of a connect.
         max_batch: how many questions are asked at once.
     """
 
@@ -27,7 +28,7 @@ class Batched(Generic[_Question, _Answer]):
         self,
         answer_all: Callable[[Sequence[_Question]], Awaitable[Sequence[_Answer | Exception]]],
         *,
-        gather_s: float = 0.005,
+        gather_s: float = 0.04,
         max_batch: int = 256,
     ) -> None:
         self._answer_all = answer_all

@@ -31,8 +31,8 @@ def server_options(
         # Connections that never become a stream. 10,000 that come at once may need half a minute to be greeted.
         ("grpc.server_handshake_timeout_ms", 60_000),
         ("grpc.max_connection_idle_ms", idle_ms),
-        # A chunk comes every few seconds and fits the window. Measuring each connection's bandwidth would add a ping and
-        # its answer to every one; 256 KiB are 2.5 MB/s at 100 ms, what the widest account may send.
+        # A chunk comes every few seconds and fits the window. Measuring each connection's bandwidth would add a ping
+        # and its answer to every one; 256 KiB are 2.5 MB/s at 100 ms, what the widest account may send.
         ("grpc.http2.bdp_probe", 0),
         ("grpc.http2.lookahead_bytes", 256 * 1024),
         ("grpc.http2.min_ping_interval_without_data_ms", 5_000),

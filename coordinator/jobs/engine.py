@@ -30,7 +30,7 @@ from pgqueuer.ports.repository import EntrypointExecutionParameter
 
 from coordinator.errors import Bug, DatabaseUnavailable
 from coordinator.jobs.connections import translated
-from coordinator.model.jobs import NewJob, Priority, Queue
+from coordinator.model.jobs import NewJob, Priority, Queue, Route
 from coordinator.statements import load_statements
 
 SQL = load_statements("coordinator.jobs", "engine.sql")
@@ -49,11 +49,25 @@ _ENGINE_PRIORITY = {
 }
 
 
-class Envelope(msgspec.Struct, frozen=True):
+class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
     """What travels as the engine's payload."""
 
     key: str
     data: dict[str, str | int | float | bool | None]
+    tier: str = ""
+
+
+def entrypoint_of(route: Route) -> str:
+    """The engine's name of a route: `transcription`, `transcription.v2`, `transcription.v2@small`."""
+    version = f".v{route.version}" if route.version != 1 else ""
+    return f"{route.queue.value}{version}{f'@{route.place}' if route.place else ''}"
+
+
+def route_of(entrypoint: str) -> Route:
+    """The route of such a name."""
+    name, _, place = entrypoint.partition("@")
+    queue, _, version = name.partition(".v")
+    return Route(queue=Queue(queue), version=int(version or 1), place=place)
 
 
 class PgQueuerQueue:
@@ -80,7 +94,7 @@ class PgQueuerQueue:
         for start in range(0, len(fresh), _BATCH):
             part = fresh[start : start + _BATCH]
             ids = await queries.enqueue(
-                [job.queue.value for job in part],
+                [entrypoint_of(job.route) for job in part],
                 [_encode(job) for job in part],
                 [_ENGINE_PRIORITY[job.priority] for job in part],
                 execute_after=[timedelta(seconds=job.delay_s) if job.delay_s > 0 else None for job in part],
@@ -134,6 +148,8 @@ class Claim:
     queue: Queue
     key: str
     payload: dict[str, str | int | float | bool | None]
+    tier: str = ""
+    version: int = 1
 
 
 Callback: TypeAlias = Callable[[Claim], Awaitable[Verdict]]
@@ -275,7 +291,7 @@ class _FencedQueries(Queries):
 
 
 def _encode(job: NewJob) -> bytes:
-    payload = msgspec.json.encode(Envelope(key=job.key, data=job.payload))
+    payload = msgspec.json.encode(Envelope(key=job.key, data=job.payload, tier=job.tier))
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise Bug(
             f"job {job.key}: a payload of {len(payload)} bytes is over {MAX_PAYLOAD_BYTES}; pass ids only"
@@ -285,7 +301,15 @@ def _encode(job: NewJob) -> bytes:
 
 def _decode(job: pgq_models.Job) -> Claim:
     envelope = msgspec.json.decode(job.payload or b"{}", type=Envelope)
-    return Claim(job_id=job.id, queue=Queue(job.entrypoint), key=envelope.key, payload=envelope.data)
+    route = route_of(job.entrypoint)
+    return Claim(
+        job_id=job.id,
+        queue=route.queue,
+        key=envelope.key,
+        payload=envelope.data,
+        tier=envelope.tier,
+        version=route.version,
+    )
 
 
 def _quieten_engine_log() -> None:

@@ -56,6 +56,8 @@ class Ledger:
                     queue=claim.queue,
                     key=claim.key,
                     payload=claim.payload,
+                    tier=claim.tier,
+                    version=claim.version,
                     runs=runs[claim.key]["runs"],
                 ),
                 attempts=runs[claim.key]["attempts"],

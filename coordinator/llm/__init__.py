@@ -1,0 +1,1 @@
+"""Language models over HTTP: providers in order, their limits, breakers and budgets, counted for a whole fleet."""

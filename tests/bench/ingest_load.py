@@ -137,7 +137,7 @@ def _ours(result: Result, site: Site, plan: Plan) -> tuple[Seen, int]:
     result.notes.append(
         f"{plan.measured_s:.0f} s measured after one round of {plan.period_s:.0f} s; {seen.num_acked} chunks "
         f"acknowledged in all, rows {rows['chunks']}, jobs {rows['jobs']}; {seen.num_heartbeats} "
-        f"heartbeats, sent as an agent sends them; the roll-up after 5 minutes is not in it; "
+        f"heartbeats, sent as an agent sends them; "
         f"exit code at SIGTERM {code}" + (f"; streams ended: {seen.ends}" if seen.ends else "")
     )
     return seen, num_processes

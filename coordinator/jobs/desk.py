@@ -219,15 +219,20 @@ async def _lines(connection: asyncpg.Connection, queues: Sequence[str]) -> dict[
     rests = {row["queue"]: row for row in await connection.fetch(SQL["rests"])}
     lines: dict[str, LineFacts] = {}
     for row in await connection.fetch(SQL["lines"], list(queues)):
-        queue, rest = row["queue"], rests.get(row["queue"])
-        # One that works is enough for the queue to move.
-        is_moving = rest is None or rest["num_workers"] < row["num_workers"]
+        queue = row["queue"]
         lines[queue] = LineFacts(
             **dict(row),
             pauses=[one for one in resting if one.queue.value == queue],
-            rest=None if is_moving else Rest(reason=rest["reason"], resumes_in_s=rest["resumes_in_s"]),
+            rest=_rest_of(rests.get(queue), row["num_workers"]),
         )
     return lines
+
+
+def _rest_of(row: asyncpg.Record | None, num_workers: int) -> Rest | None:
+    """A queue rests when all its workers do: one that works is enough for it to move."""
+    if row is None or row["num_workers"] < num_workers:
+        return None
+    return Rest(reason=row["reason"], resumes_in_s=row["resumes_in_s"])
 
 
 def _told(

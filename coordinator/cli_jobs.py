@@ -230,7 +230,14 @@ def _choice(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _owner(arguments: argparse.Namespace) -> str:
-    return f"operator:{arguments.by or getpass.getuser()}"
+    if arguments.by:
+        return f"operator:{arguments.by}"
+    try:
+        name = getpass.getuser()
+    except (KeyError, ImportError, OSError) as exc:
+        raise InputUnusable("this login has no name, so say who asks: --by NAME") from exc
+    # A login may have a space or a backslash in it, on Windows.
+    return "operator:" + re.sub(r"[^\w.@-]", "-", name)[:64]
 
 
 def _job_value(told: Told) -> dict[str, Any]:

@@ -162,7 +162,7 @@ async def test_a_delayed_job_does_not_start_before_its_time(pool: asyncpg.Pool, 
     ran = Ran()
     async with queue.working(ran.handle):
         enqueued_at_s = time.monotonic()
-        await enqueue(pool, queue, export("late", delay_s=1.5), export("now"))
+        await enqueue(pool, queue, export("now"), export("late", delay_s=1.5))
         await ran.until_ended("exp:late")
 
     assert ran.keys == ["exp:now", "exp:late"]

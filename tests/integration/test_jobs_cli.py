@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,7 @@ from coordinator.model.jobs import Queue
 from coordinator.store.connect import connect
 from tests.fakes.job_parts import export, put
 
+ROOT = Path(__file__).resolve().parents[2]
 _FAILED = """
 insert into job_runs (key, queue, state, stage, reason, code, attempts, finished_at, tried)
 values ('exp:bad', 'export', 'failed', 'cut', 'the source is empty', 'media_unusable', 2, now(),
@@ -141,29 +145,41 @@ def test_a_queue_is_paused_and_resumed_by_its_owner(shell: Shell):
     assert "was not paused" in shell.text("resume", "export")
 
 
-@pytest.mark.parametrize(
-    ("words", "exit_code", "error"),
-    [
-        (("show", "exp:nothing"), 1, "not_found"),
-        (("cancel", "exp:nothing"), 1, "not_found"),
-        (("retry", "exp:nothing"), 1, "not_found"),
-        (("retry",), 2, "input_unusable"),
-        (("retry", "exp:a", "--all"), 2, "input_unusable"),
-        (("retry", "exp:a", "--code", "bug"), 2, "input_unusable"),
-        (("dead", "--forget", "exp:a"), 1, "not_found"),  # it has not failed
-        (("list", "--limit", "0"), 2, "input_unusable"),
-        (("list", "--state", "lost"), 2, "usage"),
-        (("pause", "no-such-queue"), 2, "usage"),
-        (("pause", "export", "--for", "soon"), 2, "input_unusable"),
-        (("pause", "export", "--for", "0"), 2, "input_unusable"),
-        (("pause", "export", "--by", "two words"), 2, "input_unusable"),
-        ((), 2, "usage"),
-    ],
-)
-def test_what_cannot_be_done_is_told_by_code(
-    shell: Shell, words: tuple[str, ...], exit_code: int, error: str
-):
-    assert shell.json(*words, expect=exit_code)["error"]["code"] == error
+# Each leaves the database as it was, so that one does for all.
+_REFUSED = [
+    (("show", "exp:nothing"), 1, "not_found"),
+    (("cancel", "exp:nothing"), 1, "not_found"),
+    (("retry", "exp:nothing"), 1, "not_found"),
+    (("retry",), 2, "input_unusable"),
+    (("retry", "exp:a", "--all"), 2, "input_unusable"),
+    (("retry", "exp:a", "--code", "bug"), 2, "input_unusable"),
+    (("dead", "--forget", "exp:a"), 1, "not_found"),  # it has not failed
+    (("list", "--limit", "0"), 2, "input_unusable"),
+    (("list", "--state", "lost"), 2, "usage"),
+    (("pause", "no-such-queue"), 2, "usage"),
+    (("pause", "export", "--for", "soon"), 2, "input_unusable"),
+    (("pause", "export", "--for", "0"), 2, "input_unusable"),
+    (("pause", "export", "--by", "two words"), 2, "input_unusable"),
+    ((), 2, "usage"),
+]
+
+
+def test_what_cannot_be_done_is_told_by_code(shell: Shell):
+    told = [shell.json(*words, expect=exit_code)["error"]["code"] for words, exit_code, _ in _REFUSED]
+
+    assert told == [error for _, _, error in _REFUSED]
+
+
+def test_a_watched_list_comes_again_until_it_is_interrupted(data: Path):
+    command = [sys.executable, "-m", "coordinator", "--data", str(data), "jobs", "list", "--watch", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT) as watching:
+        assert watching.stdout is not None
+        seen = [json.loads(watching.stdout.readline()) for _ in range(2)]
+        watching.send_signal(signal.SIGINT)
+        watching.stdout.read()
+
+    assert [value["jobs"][0]["key"] for value in seen] == ["exp:a", "exp:a"]
+    assert watching.returncode == 130
 
 
 def test_without_a_database_the_command_says_what_to_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

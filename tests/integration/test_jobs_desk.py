@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import time
 from collections.abc import Sequence
 
 import asyncpg
@@ -70,14 +69,12 @@ async def test_a_job_that_runs_is_ended_by_its_worker_and_leaves_nothing(pool: a
     await put(pool, export("a"))
     async with working(pool, {Queue.EXPORT: one_by_one(held.handle)}):
         await held.until_started()
-        began = time.monotonic()
         [outcome] = await desk.cancel(["exp:a"], by="operator:ann")
 
         async def is_ended() -> bool:
             return held.cancelled == ["exp:a"]
 
         await until(is_ended, "the call was cancelled")
-        assert time.monotonic() - began < 15  # 2 s on a machine with time to spare
         # Its place is free again.
         held.let_go.set()
         await put(pool, export("b"))
@@ -112,6 +109,7 @@ async def test_one_job_of_a_batch_is_called_off_and_the_others_go_on(pool: async
         held.let_go.set()
         await until_state(pool, "exp:a", "done")
 
+    assert held.cancelled == []
     assert [row["key"] for row in await pool.fetch("select key from results")] == ["exp:a"]
     followers = await pool.fetch("select dedupe_key from pgqueuer where status = 'queued'")
     assert [row["dedupe_key"] for row in followers] == ["after:exp:a"]

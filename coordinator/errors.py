@@ -20,6 +20,8 @@ CoordinatorError
 ├── NotFound                      the row or object that was asked for is not there
 ├── PairingPending                nobody has approved this agent yet
 ├── TooManyTries                  codes were tried, or agents asked, more often than is allowed
+├── WaitTimeout                   a job did not end while it was waited for; it goes on
+├── PausedByAnother               a queue's pause belongs to another owner
 └── Bug                           an invariant of ours does not hold
 
 Every error carries `code` (stable, machine-readable), `retryable` (does trying again later make sense)
@@ -165,6 +167,19 @@ class TooManyTries(CoordinatorError):
 
     code = "too_many_tries"
     retryable = True
+
+
+class WaitTimeout(CoordinatorError):
+    """A job did not end while it was waited for. It goes on, and may be waited for again."""
+
+    code = "wait_timeout"
+    retryable = True
+
+
+class PausedByAnother(CoordinatorError):
+    """A queue's pause belongs to another owner, who alone lifts it."""
+
+    code = "paused_by_another"
 
 
 class Bug(CoordinatorError):

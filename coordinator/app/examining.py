@@ -15,7 +15,7 @@ from coordinator.ops.ports import check_port
 
 
 def examine(installation: Installation) -> list[Check]:
-    """Look at disk, limits, ports, speech model and database programs; changes nothing."""
+    """Look at disk, limits, ports, speech model, database programs, and at the queues if it runs; changes nothing."""
     checks = [_checked("data directory", lambda: _data(installation.data)), *check_limits(installation.data)]
     for setting, place in addresses(installation.config):
 
@@ -28,7 +28,29 @@ def examine(installation: Installation) -> list[Check]:
     checks.append(_checked("speech model", lambda: _speech(installation)))
     if not installation.config.database.url:
         checks.append(_checked("embedded PostgreSQL", _postgres))
-    return checks
+    return checks + unserved_checks(installation)
+
+
+def unserved_checks(installation: Installation) -> list[Check]:
+    """Queues with jobs that wait and nobody who works them; nothing where no database runs."""
+    from coordinator.app.job_commands import unserved
+
+    try:
+        found = unserved(installation)
+    except CoordinatorError:
+        # Whoever needs the database says so; here it is only asked when it is there.
+        return []
+    if not found:
+        return [Check(name="queues", is_ok=True, found="every queue with jobs in it has a worker")]
+    return [
+        Check(
+            name=f"queue {entry.queue}",
+            is_ok=False,
+            found=f"{entry.num_ready} jobs wait, the oldest for {entry.oldest_age_s:.0f} s, and no worker serves it",
+            advice="run `clippy-coordinator all`, or a worker of that stage",
+        )
+        for entry in found
+    ]
 
 
 def _identity(installation: Installation) -> list[Check]:

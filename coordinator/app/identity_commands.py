@@ -36,7 +36,7 @@ def with_accounts(
     from coordinator.identity.accounts import Accounts
 
     async def run() -> dict[str, Any]:
-        async with _pool(installation) as pool:
+        async with command_pool(installation) as pool:
             return await work(Accounts(pool))
 
     return asyncio.run(run())
@@ -47,7 +47,7 @@ def new_code(installation: Installation, name: str) -> dict[str, Any]:
     from coordinator.identity.accounts import Accounts
 
     async def run() -> dict[str, Any]:
-        async with _pool(installation) as pool:
+        async with command_pool(installation) as pool:
             account = await Accounts(pool).find(name)
             code = await installation.pairings(pool).new_code(account)
         fingerprint = _fingerprint(installation)
@@ -71,7 +71,7 @@ def approve(installation: Installation, user_code: str, name: str) -> dict[str, 
     from coordinator.identity.accounts import Accounts
 
     async def run() -> dict[str, Any]:
-        async with _pool(installation) as pool:
+        async with command_pool(installation) as pool:
             account = await Accounts(pool).find(name)
             agent = await installation.pairings(pool).approve(user_code, account)
         return {"account": account.name, **dataclasses.asdict(agent)}
@@ -83,7 +83,7 @@ def waiting(installation: Installation) -> dict[str, Any]:
     """Agents that show a code and wait. Raises as `with_accounts`."""
 
     async def run() -> dict[str, Any]:
-        async with _pool(installation) as pool:
+        async with command_pool(installation) as pool:
             return {"waiting": [plain(one) for one in await installation.pairings(pool).waiting()]}
 
     return asyncio.run(run())
@@ -127,7 +127,13 @@ def address_for_agents(config: Config, *, hostname: str) -> tuple[str, list[str]
 
 
 @contextlib.asynccontextmanager
-async def _pool(installation: Installation) -> AsyncIterator[asyncpg.Pool]:
+async def command_pool(installation: Installation) -> AsyncIterator[asyncpg.Pool]:
+    """A few connections for one command.
+
+    Raises:
+        DatabaseUnavailable: No database runs, or it does not answer within 5 s.
+        EnvironmentProblem: Its schema is older than this program.
+    """
     import asyncpg
 
     from coordinator.store.connect import connect

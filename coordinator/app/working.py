@@ -177,6 +177,7 @@ def chunk_bytes(
 def _maintenance_work(
     installation: Installation, pool: asyncpg.Pool, stop: asyncio.Event, stack: contextlib.AsyncExitStack
 ) -> dict[Queue, Work]:
+    from coordinator.jobs.consumers import watch_consumers
     from coordinator.jobs.reconciler import Want, reconcile
     from coordinator.jobs.schedule import Scheduled, run_schedule, tidy
     from coordinator.jobs.work import one_by_one
@@ -198,6 +199,7 @@ def _maintenance_work(
             run_schedule(pool, [Scheduled(name="expire", every_s=workers.cleanup_s)], stop=stop),
             name="schedule",
         ),
+        asyncio.create_task(watch_consumers(pool, stop=stop), name="consumers"),
     ]
 
     async def finish() -> None:

@@ -14,7 +14,8 @@ import dataclasses
 import enum
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import uuid
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import TypeAlias
 
@@ -39,6 +40,7 @@ MAX_PAYLOAD_BYTES = 1024
 _IDLE_POLL_S = 5.0
 _BUSY_POLL_S = 0.25
 _BATCH = 1000
+_CHANNEL = "ch_pgqueuer"
 
 # The engine runs higher numbers first; ours are the other way round. The one place that maps them.
 _ENGINE_PRIORITY = {
@@ -68,6 +70,13 @@ def route_of(entrypoint: str) -> Route:
     name, _, place = entrypoint.partition("@")
     queue, _, version = name.partition(".v")
     return Route(queue=Queue(queue), version=int(version or 1), place=place)
+
+
+def priority_of(engine_priority: int) -> Priority:
+    """Our priority of the engine's number; one that is not ours is as the next lower."""
+    return min(
+        (ours for ours, number in _ENGINE_PRIORITY.items() if number <= engine_priority), default=Priority.LOW
+    )
 
 
 class PgQueuerQueue:
@@ -115,6 +124,11 @@ class PgQueuerQueue:
 async def raise_old(connection: asyncpg.Connection, *, after_s: float) -> None:
     """Let jobs that have been ready for `after_s` rise to NORMAL."""
     await connection.execute(SQL["raise_old"], _ENGINE_PRIORITY[Priority.NORMAL], after_s)
+
+
+async def wake(connection: asyncpg.Connection) -> None:
+    """Let idle workers look now, and not at their next poll: what kept jobs back has gone."""
+    await connection.execute(SQL["wake"], _CHANNEL)
 
 
 async def prune_history(connection: asyncpg.Connection) -> None:
@@ -210,6 +224,15 @@ class Consumer:
         """Claim nothing from `queue` for so long."""
         self._queries.resumes_at[queue.value] = time.monotonic() + seconds
 
+    def rest(self, queues: Collection[Queue]) -> None:
+        """Claim nothing from these until the next call, whatever the version or place of a job."""
+        self._queries.resting = frozenset(queues)
+
+    @property
+    def holder(self) -> uuid.UUID:
+        """What its claims are signed with, in the engine's table."""
+        return self._manager.queue_manager_id
+
     async def _run_one(self, job: pgq_models.Job) -> None:
         verdict = await self._callback(_decode(job))
         if verdict.fate is Fate.AGAIN:
@@ -242,6 +265,7 @@ class _FencedQueries(Queries):
         super().__init__(driver)
         self._slots = {queue.value: number for queue, number in slots.items()}
         self.resumes_at: dict[str, float] = {}
+        self.resting: frozenset[Queue] = frozenset()
 
     async def dequeue(
         self,
@@ -254,7 +278,7 @@ class _FencedQueries(Queries):
         now = time.monotonic()
         claimed: list[pgq_models.Job] = []
         for name, parameter in entrypoints.items():
-            if self.resumes_at.get(name, 0.0) > now:
+            if self.resumes_at.get(name, 0.0) > now or route_of(name).queue in self.resting:
                 continue
             # Counted over the rows we hold, so that a claim that is not yet dispatched counts too.
             claimed += await super().dequeue(

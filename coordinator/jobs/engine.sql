@@ -1,8 +1,8 @@
 -- What we do to the engine's own tables beside its own statements.
 
 -- name: settled
--- Keys that have ended: done, or failed for good.
-select key from job_runs where key = any($1::text[]) and state in ('done', 'failed')
+-- Keys that have ended: done, failed for good, or called off.
+select key from job_runs where key = any($1::text[]) and state in ('done', 'failed', 'cancelled')
 
 -- name: owned
 -- Which of these jobs this worker still holds; a job that was taken over has another holder.
@@ -22,16 +22,16 @@ delete from pgqueuer_log where aggregated and created < now() - interval '1 day'
 delete from pgqueuer_statistics where created < now() - interval '30 days'
 
 -- name: prune_held
--- A job that failed for good stays in job_runs with its reason; the engine's copy may go after a week.
-delete from pgqueuer where status = 'failed' and updated < now() - interval '7 days'
+-- A job that failed for good, or was called off, stays in job_runs; the engine's copy may go after a week.
+delete from pgqueuer where status in ('failed', 'canceled') and updated < now() - interval '7 days'
 
 -- name: forget_held
--- A held job that is about to be enqueued again.
-delete from pgqueuer where status = 'failed' and dedupe_key = any($1::text[])
+-- A job that nobody runs any more and that is about to be enqueued again.
+delete from pgqueuer where status in ('failed', 'canceled') and dedupe_key = any($1::text[])
 
 -- name: reopen
--- A job that failed for good gets its attempts back.
-delete from job_runs where key = any($1::text[]) and state = 'failed' returning key
+-- A job that failed for good, or was called off, gets its attempts back.
+delete from job_runs where key = any($1::text[]) and state in ('failed', 'cancelled') returning key
 
 -- name: wake
 -- The engine's trigger is silent about updates, so a job that goes back with a delay would wait for the idle poll.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import structlog
 
@@ -59,6 +59,22 @@ class Lane:
         self._waiting: asyncio.Queue[tuple[Claim, asyncio.Future[Verdict]]] = asyncio.Queue()
         self._is_draining = False
         self._abort = asyncio.Event()
+        self._calls: dict[asyncio.Future[Sequence[Effect | Exception]], frozenset[str]] = {}
+
+    @property
+    def running_keys(self) -> frozenset[str]:
+        """The jobs that are worked now."""
+        return frozenset().union(*self._calls.values())
+
+    def cancel(self, keys: Collection[str]) -> None:
+        """End the calls of jobs that were called off, and tell nobody: their rows say so.
+
+        A call that works others too goes on for them; the ledger refuses the effect of what was called off.
+        """
+        for call, held in self._calls.items():
+            if held <= set(keys):
+                log.info("jobs_cancelled", queue=self.queue.value, keys=sorted(held))
+                call.cancel()
 
     async def submit(self, claim: Claim) -> Verdict:
         """Work a claimed job; returns when it ended, one way or the other."""
@@ -125,6 +141,7 @@ class Lane:
     async def _call(self, jobs: Sequence[Job]) -> Sequence[Effect | BaseException | None]:
         """What the handler returns or raises, for each job; None: it was aborted."""
         call = asyncio.ensure_future(self._work.handle_many(jobs))
+        self._calls[call] = frozenset(job.key for job in jobs)
         aborted = asyncio.ensure_future(self._abort.wait())
         try:
             await asyncio.wait(
@@ -136,6 +153,8 @@ class Lane:
                 if self._abort.is_set():
                     return [None] * len(jobs)
                 return [TimeoutError(f"over {time_limit_s(self.queue):.0f} s")] * len(jobs)
+            if call.cancelled():
+                return [None] * len(jobs)
             results = call.result()
             if len(results) != len(jobs):
                 raise Bug(f"{self.queue}: {len(results)} results for {len(jobs)} jobs")
@@ -145,6 +164,7 @@ class Lane:
         finally:
             aborted.cancel()
             call.cancel()
+            del self._calls[call]
 
     async def _settle(
         self, entry: Started, result: Effect | BaseException | None, elapsed_s: float

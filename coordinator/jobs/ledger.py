@@ -89,7 +89,7 @@ class Ledger:
     async def fail(self, job: Job, problem: Problem, effect: Effect | None) -> bool:
         """Mark it failed for good, with `effect` in the same commit. False: it is no longer this worker's."""
         async with transaction(self._pool, f"failing {job.queue}") as connection:
-            values = (job.key, job.runs, problem.stage, problem.reason)
+            values = (job.key, job.runs, problem.stage, problem.reason, problem.code)
             if await connection.fetchval(SQL["fail"], *values) is None:
                 return False
             if effect is not None:
@@ -98,7 +98,7 @@ class Ledger:
 
     async def _write(self, name: str, job: Job, problem: Problem) -> bool:
         async with transaction(self._pool, name) as connection:
-            values = (job.key, job.runs, problem.stage, problem.reason)
+            values = (job.key, job.runs, problem.stage, problem.reason, problem.code)
             return await connection.fetchval(SQL[name], *values) is not None
 
 

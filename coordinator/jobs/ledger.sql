@@ -7,37 +7,43 @@ insert into job_runs as present (key, queue, session_id, state)
 select key, queue, session_id, 'running'
 from unnest($1::text[], $2::text[], $3::text[]) as wanted(key, queue, session_id)
 on conflict (key) do update
-    set runs = present.runs + 1, state = 'running', started_at = now(), finished_at = null
-    where present.state not in ('done', 'failed')
+    set runs = present.runs + 1, state = 'running', started_at = now(), finished_at = null,
+        progress = null, progress_words = ''
+    where present.state not in ('done', 'failed', 'cancelled')
 returning key, runs, attempts
 
 -- name: complete
 -- The first to complete wins, whoever holds the job; no row: it had ended already, and nothing may be written.
-update job_runs set state = 'done', stage = '', reason = '', finished_at = now()
-where key = $1 and state not in ('done', 'failed') returning key
+update job_runs set state = 'done', stage = '', reason = '', code = '', finished_at = now()
+where key = $1 and state not in ('done', 'failed', 'cancelled') returning key
 
 -- name: try_again
 -- An orderly failure that is worth another attempt; no row: another worker has started the job since.
-update job_runs set state = 'waiting', attempts = attempts + 1, stage = $3, reason = $4
+update job_runs set state = 'waiting', attempts = attempts + 1, stage = $3, reason = $4, code = $5,
+    tried = with_try(tried, $3, $5, $4)
 where key = $1 and runs = $2 and state = 'running' returning attempts
 
 -- name: take_back
--- The start does not count: what the job depends on is down, or the worker was asked to stop.
-update job_runs set state = 'waiting', runs = runs - 1, stage = $3, reason = $4
+-- The start does not count: what the job depends on is down, or the worker was asked to stop. Many in a row for the
+-- same reason are one entry of `tried`, so that a long outage does not push the others out.
+update job_runs set state = 'waiting', runs = runs - 1, stage = $3, reason = $4, code = $5,
+    tried = with_try(case when tried -> -1 ->> 'code' = $5 then tried - (-1) else tried end, $3, $5, $4)
 where key = $1 and runs = $2 and state = 'running' returning runs
 
 -- name: fail
 -- Failed for good, with its stage and reason.
-update job_runs set state = 'failed', stage = $3, reason = $4, finished_at = now()
+update job_runs set state = 'failed', stage = $3, reason = $4, code = $5, finished_at = now(),
+    tried = with_try(tried, $3, $5, $4)
 where key = $1 and runs = $2 and state = 'running' returning key
 
 -- name: say
 -- What a worker says of itself.
-insert into workers (worker_id, stage, pid, state, reason, detail, seen_at)
-values ($1, $2, $3, $4, $5, $6::jsonb, now())
+insert into workers (worker_id, stage, pid, state, reason, detail, queues, num_slots, num_busy, holder, pauses, seen_at)
+values ($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9, $10, $11::jsonb, now())
 on conflict (worker_id) do update set
     stage = excluded.stage, pid = excluded.pid, state = excluded.state, reason = excluded.reason,
-    detail = excluded.detail, seen_at = now()
+    detail = excluded.detail, queues = excluded.queues, num_slots = excluded.num_slots, num_busy = excluded.num_busy,
+    holder = excluded.holder, pauses = excluded.pauses, seen_at = now()
 
 -- name: leave
 -- A worker that ended in order.

@@ -33,7 +33,7 @@ class Want:
 
     Attributes:
         sql: returns `key` text, `payload` jsonb, `queue` text and `priority` integer (a public `Priority`), without
-            a final semicolon. It should leave out what has a `job_runs` row in state done or failed.
+            a final semicolon. It should leave out what has a `job_runs` row in state done, failed or cancelled.
     """
 
     name: str

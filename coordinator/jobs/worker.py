@@ -11,7 +11,8 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -21,6 +22,7 @@ from coordinator.jobs.connections import ACQUIRE_TIMEOUT_S, translated
 from coordinator.jobs.engine import Claim, Consumer, PgQueuerQueue, Verdict
 from coordinator.jobs.lane import Lane
 from coordinator.jobs.ledger import SQL, Ledger
+from coordinator.jobs.pauses import Orders
 from coordinator.jobs.work import Work
 from coordinator.model.jobs import Queue
 
@@ -43,7 +45,11 @@ class Presence:
         self._pool = pool
         self._stage = stage
         self._detail: dict[str, Any] = {}
-        self._paused: dict[str, str] = {}
+        self._paused: dict[str, tuple[str, float]] = {}
+        self._queues: list[str] = []
+        self._num_slots = 0
+        self._num_busy: Callable[[], int] = lambda: 0
+        self._holder: uuid.UUID | None = None
         self._state = "starting"
         self._changed = asyncio.Event()
 
@@ -57,9 +63,17 @@ class Presence:
         self._detail |= detail
         self._changed.set()
 
-    def set_paused(self, queue: Queue, reason: str) -> None:
-        """A queue rests, because of this."""
-        self._paused[queue.value] = reason
+    def set_serving(
+        self, queues: Sequence[Queue], *, num_slots: int, num_busy: Callable[[], int], holder: uuid.UUID
+    ) -> None:
+        """Which queues it claims from, how many jobs it can work at once and does, and what it signs claims with."""
+        self._queues = sorted(queue.value for queue in queues)
+        self._num_slots, self._num_busy, self._holder = num_slots, num_busy, holder
+        self._changed.set()
+
+    def set_paused(self, queue: Queue, reason: str, seconds: float) -> None:
+        """A queue rests for so long, because of this."""
+        self._paused[queue.value] = (reason, time.monotonic() + seconds)
         self._changed.set()
 
     def set_resumed(self, queue: Queue) -> None:
@@ -89,9 +103,15 @@ class Presence:
 
     async def _say(self) -> None:
         state = "paused" if self._paused else self._state
-        reason = "; ".join(f"{queue}: {reason}" for queue, reason in sorted(self._paused.items()))
+        reason = "; ".join(f"{queue}: {reason}" for queue, (reason, _) in sorted(self._paused.items()))
+        now = time.monotonic()
+        pauses = {
+            queue: {"reason": reason, "resumes_in_s": round(until - now, 1)}
+            for queue, (reason, until) in self._paused.items()
+        }
         values = (self.worker_id, self._stage, os.getpid(), state, reason, json.dumps(self._detail))
-        await self._execute(SQL["say"], *values)
+        serving = (self._queues, self._num_slots, self._num_busy(), self._holder, json.dumps(pauses))
+        await self._execute(SQL["say"], *values, *serving)
 
     async def _execute(self, statement: str, *values: object) -> None:
         with translated("saying that a worker lives"):
@@ -134,8 +154,18 @@ async def run_worker(
     on_pause = _pausing(consumer, presence)
     for queue, entry in work.items():
         lanes[queue] = Lane(queue, entry, ledger, on_pause=on_pause, on_resume=presence.set_resumed)
+    orders = Orders(pool, consumer, list(lanes.values()))
+    # Before the first claim: what rests is not claimed from, not even by a worker that starts just now.
+    await orders.look()
+    presence.set_serving(
+        list(lanes),
+        num_slots=sum(entry.batch * entry.concurrency for entry in work.values()),
+        num_busy=lambda: sum(len(lane.running_keys) for lane in lanes.values()),
+        holder=consumer.holder,
+    )
     presence.set_ready()
     helpers = [asyncio.create_task(presence.run(), name="presence")]
+    helpers.append(asyncio.create_task(orders.run(), name="orders"))
     helpers += [asyncio.create_task(lane.run(), name=f"lane {queue}") for queue, lane in lanes.items()]
     try:
         queues = sorted(queue.value for queue in lanes)
@@ -152,7 +182,7 @@ async def run_worker(
 def _pausing(consumer: Consumer, presence: Presence) -> Callable[[Queue, str, float], None]:
     def on_pause(queue: Queue, reason: str, seconds: float) -> None:
         consumer.pause(queue, seconds)
-        presence.set_paused(queue, reason)
+        presence.set_paused(queue, reason, seconds)
 
     return on_pause
 

@@ -10,7 +10,7 @@ where c.lane in (1, 2, 4) and c.received_at < now() - interval '5 seconds'
   and not exists (select from features f where (f.session_id, f.lane, f.seq) = (c.session_id, c.lane, c.seq))
   and not exists (
       select from job_runs j
-      where j.key = format('stt:%s:%s:%s', c.session_id, c.lane, c.seq) and j.state in ('done', 'failed'))
+      where j.key = format('stt:%s:%s:%s', c.session_id, c.lane, c.seq) and j.state in ('done', 'failed', 'cancelled'))
 
 -- name: unprepared_uploads
 -- Uploads that nobody looked at; one that was asked for again is another job.
@@ -21,7 +21,7 @@ from source_requests r
 where r.state = 'uploaded'
   and not exists (
       select from job_runs j
-      where j.key = concat('prep:', r.request_id, ':' || nullif(r.num_attempts, 0)) and j.state in ('done', 'failed'))
+      where j.key = concat('prep:', r.request_id, ':' || nullif(r.num_attempts, 0)) and j.state in ('done', 'failed', 'cancelled'))
 
 -- name: uncut_uploads
 -- Uploads that were looked at and not cut.
@@ -33,7 +33,7 @@ where r.state = 'uploaded'
       select from job_runs j
       where j.key = concat('prep:', r.request_id, ':' || nullif(r.num_attempts, 0)) and j.state = 'done')
   and not exists (
-      select from job_runs j where j.key = format('clip:%s', r.request_id) and j.state in ('done', 'failed'))
+      select from job_runs j where j.key = format('clip:%s', r.request_id) and j.state in ('done', 'failed', 'cancelled'))
 
 -- name: unrendered_exports
 -- Exports that are wanted.
@@ -43,7 +43,7 @@ from exports e
 where e.state = 'pending'
   and not exists (
       select from job_runs j
-      where j.key = format('exp:%s:%s', e.clip_id, e.preset) and j.state in ('done', 'failed'))
+      where j.key = format('exp:%s:%s', e.clip_id, e.preset) and j.state in ('done', 'failed', 'cancelled'))
 
 -- name: open_tombstones
 -- Orders to forget that are not worked off: once a minute, because the disk of a node may be waited for.

@@ -71,13 +71,13 @@ select worker_id, stage, pid, state, reason, detail, extract(epoch from now() - 
 from workers where seen_at > now() - interval '1 minute' order by stage
 
 -- name: num_unheard
--- Chunks of lanes that are heard (mic, desktop, signals) and were not yet, and did not fail.
+-- Chunks of lanes that are heard (mic, desktop, signals) and were not yet, and neither failed nor were called off.
 select count(*) from chunks c
 where c.session_id = $1 and c.lane in (1, 2, 4)
   and not exists (select from features f where (f.session_id, f.lane, f.seq) = (c.session_id, c.lane, c.seq))
   and not exists (
       select from job_runs j
-      where j.key = format('stt:%s:%s:%s', c.session_id, c.lane, c.seq) and j.state = 'failed')
+      where j.key = format('stt:%s:%s:%s', c.session_id, c.lane, c.seq) and j.state in ('failed', 'cancelled'))
 
 -- name: heard_until
 -- Up to where every lane was heard; null before the first chunk was.

@@ -1,0 +1,65 @@
+"""What the command line does with jobs and queues, on the running installation's database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from coordinator.app.identity_commands import command_pool
+from coordinator.app.installation import Installation
+from coordinator.model.jobs import Queue
+
+if TYPE_CHECKING:
+    from coordinator.jobs.consumers import Unserved
+    from coordinator.jobs.desk import Desk
+    from coordinator.jobs.pauses import Pause
+
+
+def with_desk(installation: Installation, work: Callable[[Desk], Awaitable[None]]) -> None:
+    """Run `work` at the desk. Raises as `command_pool`, and what `work` does."""
+    from coordinator.jobs.desk import Desk
+
+    async def run() -> None:
+        async with command_pool(installation) as pool:
+            await work(Desk(pool))
+
+    asyncio.run(run())
+
+
+def pause_queue(
+    installation: Installation, queue: Queue, *, owner: str, reason: str, for_s: float | None
+) -> Pause:
+    """Let a queue rest for the whole fleet. Raises as `command_pool` and `pauses.pause`."""
+    from coordinator.jobs.connections import transaction
+    from coordinator.jobs.pauses import pause
+
+    async def run() -> Pause:
+        async with command_pool(installation) as pool, transaction(pool, "pausing a queue") as connection:
+            return await pause(connection, queue, owner=owner, reason=reason, for_s=for_s)
+
+    return asyncio.run(run())
+
+
+def resume_queue(installation: Installation, queue: Queue, *, owner: str, is_forced: bool) -> list[str]:
+    """Lift an owner's pause, or everybody's; returns whose. Raises as `command_pool` and `pauses.resume`."""
+    from coordinator.jobs.connections import transaction
+    from coordinator.jobs.pauses import resume
+
+    async def run() -> list[str]:
+        async with command_pool(installation) as pool, transaction(pool, "resuming a queue") as connection:
+            return await resume(connection, queue, owner=owner, is_forced=is_forced)
+
+    return asyncio.run(run())
+
+
+def unserved(installation: Installation) -> list[Unserved]:
+    """Queues with jobs that are ready and no worker. Raises as `command_pool`."""
+    from coordinator.jobs.connections import transaction
+    from coordinator.jobs.consumers import unserved_queues
+
+    async def run() -> list[Unserved]:
+        async with command_pool(installation) as pool, transaction(pool, "looking at queues") as connection:
+            return await unserved_queues(connection)
+
+    return asyncio.run(run())

@@ -130,7 +130,8 @@ async def run_worker(
         return await lanes[claim.queue].submit(claim)
 
     slots = {queue: entry.slots for queue, entry in work.items()}
-    consumer = Consumer(pool, on_claim, slots=slots, lease_s=lease_s)
+    routes = {queue: entry.routes(queue) for queue, entry in work.items()}
+    consumer = Consumer(pool, on_claim, slots=slots, lease_s=lease_s, routes=routes)
     on_pause = _pausing(consumer, presence)
     for queue, entry in work.items():
         lanes[queue] = Lane(queue, entry, ledger, on_pause=on_pause, on_resume=presence.set_resumed)

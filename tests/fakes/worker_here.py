@@ -73,7 +73,8 @@ async def until_ended(pool: asyncpg.Pool, count: int, state: str = "done") -> No
     """Wait until so many jobs are in a final state."""
 
     async def ended() -> bool:
-        return await pool.fetchval("select count(*) from job_runs where state = $1", state) >= count
+        found: int = await pool.fetchval("select count(*) from job_runs where state = $1", state)
+        return found >= count
 
     await until(ended, f"{count} jobs {state}")
 

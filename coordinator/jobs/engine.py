@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import logging
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeAlias
 
@@ -31,6 +30,7 @@ from pgqueuer.ports.repository import EntrypointExecutionParameter
 
 from coordinator.errors import DatabaseUnavailable
 from coordinator.jobs.connections import translated
+from coordinator.jobs.engine_log import Held, quieten_engine_log
 from coordinator.jobs.envelope import decode, encode
 from coordinator.jobs.slots import Slots
 from coordinator.model.jobs import NewJob, Priority, Queue, Route
@@ -38,6 +38,7 @@ from coordinator.statements import load_statements
 
 SQL = load_statements("coordinator.jobs", "engine.sql")
 _BATCH = 1000
+_CHANNEL = "ch_pgqueuer"
 
 # The engine runs higher numbers first; ours are the other way round. The one place that maps them.
 _ENGINE_PRIORITY = {
@@ -115,6 +116,11 @@ async def raise_old(connection: asyncpg.Connection, *, after_s: float) -> None:
     await connection.execute(SQL["raise_old"], _ENGINE_PRIORITY[Priority.NORMAL], after_s)
 
 
+async def wake(connection: asyncpg.Connection) -> None:
+    """Let idle workers look now, and not at their next poll: what kept jobs back has gone."""
+    await connection.execute(SQL["wake"], _CHANNEL)
+
+
 async def prune_history(connection: asyncpg.Connection) -> None:
     """Drop the engine's own records that nothing reads any more."""
     for name in ("prune_log", "prune_statistics", "prune_held"):
@@ -157,10 +163,6 @@ Callback: TypeAlias = Callable[[Claim], Awaitable[Verdict]]
 _LISTENER_TRIES = 4
 
 
-class _Held(Exception):
-    """Tells the engine to park the job. Its reason is in job_runs, and logged, already."""
-
-
 class Consumer:
     """Claims jobs of some queues until `stop` and awaits `callback` for each, many at once. One loop, used once."""
 
@@ -188,7 +190,7 @@ class Consumer:
         self._manager = _PatientManager(self._queries)
         for entrypoint in self._queries.entrypoints:
             self._manager.entrypoint(entrypoint, on_failure="hold")(self._run_one)
-        _quieten_engine_log()
+        quieten_engine_log()
 
     async def run(self) -> None:
         """Claim and run until `stop`, then wait for what runs.
@@ -223,6 +225,15 @@ class Consumer:
         """Claim nothing from `queue` for so long."""
         self._queries.slots.pause(queue, seconds)
 
+    def rest(self, queues: Collection[Queue]) -> None:
+        """Claim nothing from these until the next call, whatever the version or place of a job."""
+        self._queries.slots.rest(queues)
+
+    @property
+    def holder(self) -> uuid.UUID:
+        """What its claims are signed with, in the engine's table."""
+        return self._manager.queue_manager_id
+
     def _on_news(self) -> None:
         self._queries.slots.look_again()
 
@@ -233,7 +244,7 @@ class Consumer:
         if verdict.fate is Fate.AGAIN:
             raise pgq_errors.RetryRequested(delay=timedelta(seconds=verdict.delay_s), reason=verdict.reason)
         if verdict.fate is Fate.HELD:
-            raise _Held(verdict.reason)
+            raise Held(verdict.reason)
 
 
 class _PatientManager(QueueManager):
@@ -347,9 +358,8 @@ class _OurQueries(Queries):
     async def retry_job(
         self, job: pgq_models.Job, delay: timedelta, traceback_record: pgq_models.TracebackRecord | None
     ) -> None:
-        channel = self.qbe.settings.channel
         await self.driver.execute(
-            SQL["put_back"], job.id, job.queue_manager_id, delay.total_seconds(), channel
+            SQL["put_back"], job.id, job.queue_manager_id, delay.total_seconds(), _CHANNEL
         )
         self.slots.free(job.id)
 
@@ -382,15 +392,3 @@ def _decode(job: pgq_models.Job) -> Claim:
         version=route.version,
         holder=job.queue_manager_id,
     )
-
-
-def _quieten_engine_log() -> None:
-    """What we hold on purpose is no error of the engine's, and we have logged it in our own words."""
-    logger = logging.getLogger("pgqueuer")
-    if not any(isinstance(present, _WithoutHeld) for present in logger.filters):
-        logger.addFilter(_WithoutHeld())
-
-
-class _WithoutHeld(logging.Filter):
-    def filter(self, record: logging.LogRecord) -> bool:
-        return not (record.exc_info and isinstance(record.exc_info[1], _Held))

@@ -8,7 +8,7 @@ select priority, entrypoint, payload, now() + make_interval(secs => delay_s), ke
 from unnest($1::integer[], $2::text[], $3::bytea[], $4::double precision[], $5::text[])
     with ordinality as wanted(priority, entrypoint, payload, delay_s, key, place)
 where $6::boolean or not exists (
-    select from job_runs where job_runs.key = wanted.key and job_runs.state in ('done', 'failed'))
+    select from job_runs where job_runs.key = wanted.key and job_runs.state in ('done', 'failed', 'cancelled'))
 order by place
 on conflict (dedupe_key) where status in ('queued', 'picked') and dedupe_key is not null do nothing
 returning id
@@ -89,6 +89,12 @@ delete from pgqueuer where status = 'failed' and dedupe_key = any($1::text[])
 -- name: reopen
 -- A job that failed for good gets its attempts back.
 delete from job_runs where key = any($1::text[]) and state = 'failed' returning key
+
+-- name: wake
+-- The engine's trigger is silent about updates, and about queues that rest no longer.
+select pg_notify($1, json_build_object(
+    'channel', $1::text, 'operation', 'update', 'sent_at', now(), 'table', 'pgqueuer',
+    'type', 'table_changed_event')::text)
 
 -- name: waiting_by_account
 -- Chunks that are ready to be heard, by account, and of how many live sessions they are: of those with more than their

@@ -16,6 +16,7 @@ from coordinator.errors import Bug, DatabaseUnavailable
 from coordinator.jobs.dispositions import Disposition, Problem, problem_of
 from coordinator.jobs.engine import Claim, Fate, Verdict
 from coordinator.jobs.ledger import End, Ledger, Started
+from coordinator.jobs.progress import ProgressBook
 from coordinator.jobs.work import Work
 from coordinator.model.jobs import Job, Queue
 from coordinator.policy.retry import (
@@ -47,6 +48,7 @@ class Lane:
         *,
         on_pause: Callable[[Queue, str, float], None],
         on_resume: Callable[[Queue], None],
+        progress: ProgressBook | None = None,
     ) -> None:
         """Args: on_pause: told (queue, reason, seconds) when what the jobs depend on is down; on_resume: it is back."""
         self.queue = queue
@@ -54,6 +56,7 @@ class Lane:
         self._ledger = ledger
         self._on_pause = on_pause
         self._on_resume = on_resume
+        self._progress = progress
         self._num_pauses = 0
         self._paused_until = 0.0
         # Bounded by the claims: the engine holds no more of this queue than `work.slots`.
@@ -118,12 +121,22 @@ class Lane:
                 healthy.append(entry)
         if healthy:
             began = time.monotonic()
-            results = await self._call([entry.job for entry in healthy])
+            results = await self._call_telling([entry.job for entry in healthy])
             elapsed_s = time.monotonic() - began
             outcomes = await self._complete(healthy, results, elapsed_s)
             for entry, outcome in zip(healthy, outcomes, strict=True):
                 verdicts[entry.job.key] = await self._settle(entry, outcome)
         return verdicts
+
+    async def _call_telling(self, jobs: Sequence[Job]) -> Sequence[Effect | BaseException | None]:
+        """As `_call`, while how far each is gets written."""
+        if self._progress is None:
+            return await self._call(jobs)
+        try:
+            return await self._call([self._progress.open(job) for job in jobs])
+        finally:
+            for job in jobs:
+                self._progress.close(job)
 
     async def _call(self, jobs: Sequence[Job]) -> Sequence[Effect | BaseException | None]:
         """What the handler returns or raises, for each job; None: it was aborted."""

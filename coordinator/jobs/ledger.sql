@@ -7,8 +7,9 @@ insert into job_runs as present (key, queue, session_id, state)
 select key, queue, session_id, 'running'
 from unnest($1::text[], $2::text[], $3::text[]) as wanted(key, queue, session_id)
 on conflict (key) do update
-    set runs = present.runs + 1, state = 'running', started_at = now(), finished_at = null
-    where present.state not in ('done', 'failed')
+    set runs = present.runs + 1, state = 'running', started_at = now(), finished_at = null,
+        progress = null, progress_words = ''
+    where present.state not in ('done', 'failed', 'cancelled')
 returning key, runs, attempts
 
 -- name: complete
@@ -16,7 +17,7 @@ returning key, runs, attempts
 -- written for it. In one order everywhere, so that two workers cannot wait for one another. $2: how long each effect
 -- after it may wait for a lock, 0 for ever.
 with open as (
-    select key from job_runs where key = any($1::text[]) and state not in ('done', 'failed') order by key for update),
+    select key from job_runs where key = any($1::text[]) and state not in ('done', 'failed', 'cancelled') order by key for update),
 ended as (
     update job_runs as present set state = 'done', stage = '', reason = '', finished_at = now()
     from open where present.key = open.key returning present.key)
@@ -36,6 +37,12 @@ where key = $1 and runs = $2 and state = 'running' returning runs
 -- Failed for good, with its stage and reason.
 update job_runs set state = 'failed', stage = $3, reason = $4, finished_at = now()
 where key = $1 and runs = $2 and state = 'running' returning key
+
+-- name: progress
+-- How far running jobs are; of a start that is over nothing is written.
+update job_runs as present set progress = told.share, progress_words = told.words
+from unnest($1::text[], $2::integer[], $3::real[], $4::text[]) as told(key, runs, share, words)
+where present.key = told.key and present.runs = told.runs and present.state = 'running'
 
 -- name: say
 -- What a worker says of itself.

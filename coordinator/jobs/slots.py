@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import math
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from coordinator.model.jobs import Queue
 
@@ -28,6 +28,12 @@ class _Room:
     held: set[int] = dataclasses.field(default_factory=set)
     is_dry: bool = False
     resumes_at: float = 0.0
+    is_resting: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Could it take more?"""
+        return len(self.held) < self.num_slots and not self.is_resting
 
 
 class Slots:
@@ -47,7 +53,7 @@ class Slots:
     def room(self, queue: Queue) -> int:
         """How many jobs of `queue` to ask for now. Whoever asks hands what came to `take`."""
         room = self._rooms[queue]
-        if room.is_dry or time.monotonic() < room.resumes_at:
+        if room.is_dry or room.is_resting or time.monotonic() < room.resumes_at:
             return 0
         num_free = room.num_slots - len(room.held)
         # Before the question: what comes while it is answered makes the queue worth asking again.
@@ -75,6 +81,12 @@ class Slots:
         room = self._rooms[queue]
         room.resumes_at, room.is_dry = time.monotonic() + seconds, False
 
+    def rest(self, queues: Collection[Queue]) -> None:
+        """Ask for nothing of these until the next call."""
+        for queue, room in self._rooms.items():
+            room.is_resting = queue in queues
+        self.look_again()
+
     def look_again(self) -> None:
         """Something may be new."""
         for room in self._rooms.values():
@@ -93,7 +105,7 @@ class Slots:
         while not self._has_stopped:
             self._wake.clear()
             now = time.monotonic()
-            open_rooms = [room for room in self._rooms.values() if len(room.held) < room.num_slots]
+            open_rooms = [room for room in self._rooms.values() if room.is_open]
             awake = [room for room in open_rooms if now >= room.resumes_at]
             if any(not room.is_dry for room in awake):
                 if now >= self._rests_until:

@@ -21,6 +21,8 @@ from coordinator.jobs.connections import ACQUIRE_TIMEOUT_S, translated
 from coordinator.jobs.engine import Claim, Consumer, PgQueuerQueue, Verdict
 from coordinator.jobs.lane import Lane
 from coordinator.jobs.ledger import SQL, Ledger
+from coordinator.jobs.memory import stop_over
+from coordinator.jobs.progress import ProgressBook
 from coordinator.jobs.work import Work
 from coordinator.model.jobs import Queue
 
@@ -109,6 +111,7 @@ async def run_worker(
     grace_s: float = 20.0,
     node: str = "local",
     presence: Presence | None = None,
+    max_rss_mib: int = 0,
 ) -> None:
     """Work the queues of `work` until `stop` is set.
 
@@ -118,12 +121,14 @@ async def run_worker(
             half of it.
         grace_s: how long what runs may finish after `stop`.
         presence: made by the caller to tell details; else made here.
+        max_rss_mib: over so much resident memory of its own it sets `stop` by itself; 0: never.
 
     Raises:
         DatabaseUnavailable: PostgreSQL went away; end the process with its exit code.
     """
     presence = presence or Presence(pool, worker_id=f"{node}-{stage}-{os.getpid()}", stage=stage)
     ledger = Ledger(pool, PgQueuerQueue())
+    progress = ProgressBook(pool)
     lanes: dict[Queue, Lane] = {}
 
     async def on_claim(claim: Claim) -> Verdict:
@@ -134,9 +139,15 @@ async def run_worker(
     consumer = Consumer(pool, on_claim, slots=slots, lease_s=lease_s, routes=routes)
     on_pause = _pausing(consumer, presence)
     for queue, entry in work.items():
-        lanes[queue] = Lane(queue, entry, ledger, on_pause=on_pause, on_resume=presence.set_resumed)
+        lanes[queue] = Lane(
+            queue, entry, ledger, on_pause=on_pause, on_resume=presence.set_resumed, progress=progress
+        )
     presence.set_ready()
-    helpers = [asyncio.create_task(presence.run(), name="presence")]
+    helpers = [
+        asyncio.create_task(presence.run(), name="presence"),
+        asyncio.create_task(progress.run(), name="progress"),
+        asyncio.create_task(stop_over(max_rss_mib, stop), name="memory"),
+    ]
     helpers += [asyncio.create_task(lane.run(), name=f"lane {queue}") for queue, lane in lanes.items()]
     try:
         queues = sorted(queue.value for queue in lanes)

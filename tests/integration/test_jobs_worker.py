@@ -479,7 +479,7 @@ async def test_tidying_keeps_what_pages_read(pool: asyncpg.Pool):
 
 
 async def test_the_backlog_view_tells_ready_delayed_and_age(pool: asyncpg.Pool):
-    await put(pool, export("a"), export("b", delay_s=60.0))
+    await put(pool, export("a", version=2, place="small"), export("b", delay_s=60.0))
 
     row = await pool.fetchrow("select * from job_backlog")
 

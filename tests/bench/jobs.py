@@ -13,12 +13,13 @@ from importlib.metadata import version
 
 from coordinator.model.jobs import Priority
 from tests.bench.jobs_site import Client, Cost, JobsSite, open_jobs_site
+from tests.bench.jobs_sustained import CEILING_FIGURES, SOAK_FIGURES, run_ceiling, run_soak
 from tests.bench.jobs_worker import STAGES, job_of
 from tests.bench.measure import CannotMeasure, Result, cpu_s, median, percentile, quiet_log, say, spread
 
 PARTS = ("overhead", "steady", "backlog")
-# Whole modules by themselves; they fill in figures of their own names.
-MORE_PARTS = ("chaos", "fair")
+# Long ones, and whole modules by themselves, which fill in figures of their own names.
+MORE_PARTS = ("ceiling", "soak", "chaos", "fair")
 _NUM_ROUNDS = 5
 _NUM_PIPELINES, _NUM_BATCHED = 1000, 3000
 _PIPELINES_PER_S, _STEADY_S = 67.0, 60.0
@@ -39,10 +40,12 @@ _BACKLOG = ("critical_start_ms_100k", "critical_start_ms_0", "backlog_jobs_per_s
 def run(result: Result, parts: tuple[str, ...], *, scale: float = 1.0) -> None:
     """Measure."""
     for part in parts:
-        if part in MORE_PARTS:
+        if part in ("chaos", "fair"):
             _run_other(result, part)
             continue
         promised, measure = {
+            "ceiling": (CEILING_FIGURES, run_ceiling),
+            "soak": (SOAK_FIGURES, run_soak),
             "overhead": (_OVERHEAD, _run_overhead),
             "steady": (_STEADY, _run_steady),
             "backlog": (_BACKLOG, _run_backlog),
@@ -115,8 +118,8 @@ def _run_steady(result: Result, site: JobsSite, scale: float) -> None:
         worker.wait_for(client, timeout_s=60)
         took_s = time.monotonic() - before_s
         wanted = set(names)
-        started = [entry for entry in worker.finish() if entry[1].partition(":")[2] in wanted]
-    waited_ms = [entry[2] for entry in started]
+        started = [start for start in worker.finish() if start.key.partition(":")[2] in wanted]
+    waited_ms = [start.waited_ms for start in started]
     result.figures |= {
         "p50_start_ms_200": round(percentile(waited_ms, 0.5), 1),
         "p99_start_ms_200": round(percentile(waited_ms, 0.99), 1),
@@ -124,7 +127,9 @@ def _run_steady(result: Result, site: JobsSite, scale: float) -> None:
         "steady_cpu_s_per_1000": round(1000 * cost / max(1, len(started)), 3),
     }
     by_queue = {
-        queue.value: round(percentile([ms for name, _, ms in started if name == queue.value], 0.99), 1)
+        queue.value: round(
+            percentile([start.waited_ms for start in started if start.queue == queue.value], 0.99), 1
+        )
         for queue in STAGES
     }
     result.notes.append(
@@ -150,7 +155,7 @@ def _run_backlog(result: Result, site: JobsSite, scale: float) -> None:
             client.put([uuid.uuid4().hex for _ in range(64)])
             worker.wait_for(client, timeout_s=60)
             alone = _criticals(client)
-            alone_ms = [ms for _, key, ms in worker.finish() if key in alone]
+            alone_ms = [start.waited_ms for start in worker.finish() if start.key in alone]
         client.put([uuid.uuid4().hex for _ in range(num)])
         with site.worker("ours", "stage") as worker:
             before_s, left = time.monotonic(), num
@@ -163,7 +168,7 @@ def _run_backlog(result: Result, site: JobsSite, scale: float) -> None:
             critical = _criticals(client)
             left_after = client.value("select count(*) from pgqueuer where status = 'queued'")
             took_s = time.monotonic() - started_s
-            critical_ms = [ms for _, key, ms in worker.finish() if key in critical]
+            critical_ms = [start.waited_ms for start in worker.finish() if start.key in critical]
     if len(critical_ms) != len(critical) or not left_after:
         raise CannotMeasure(
             f"{len(critical_ms)} of {len(critical)} started, {left_after} of the backlog left"

@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import asyncpg
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
@@ -49,6 +49,15 @@ class Cost:
         """client + worker + server, of 1,000 jobs."""
         parts = (self.client_cpu_s, self.worker_cpu_s, self.postgres_cpu_s)
         return "+".join(f"{1000 * part / self.num_jobs:.2f}" for part in parts)
+
+
+class Start(NamedTuple):
+    """A job started: how long after it was enqueued, and when (monotonic seconds)."""
+
+    queue: str
+    key: str
+    waited_ms: float
+    at_s: float
 
 
 class Client:
@@ -176,8 +185,8 @@ class Worker:
         except CannotMeasure as exc:
             raise CannotMeasure(f"{exc}: {last_words(self._log)}") from exc
 
-    def finish(self) -> list[tuple[str, str, float]]:
-        """End it in order; returns queue, key and milliseconds to the start of each job."""
+    def finish(self) -> list[Start]:
+        """End it in order; returns its jobs' starts."""
         self._child.terminate()
         try:
             self._child.wait(60)
@@ -185,7 +194,7 @@ class Worker:
             raise CannotMeasure("the worker did not end within 60 s of SIGTERM") from exc
         if not self._report.exists():
             raise CannotMeasure(f"the worker ended ({self._child.returncode}): {last_words(self._log)}")
-        return [tuple(entry) for entry in json.loads(self._report.read_text(encoding="utf-8"))["started"]]
+        return [Start(*entry) for entry in json.loads(self._report.read_text(encoding="utf-8"))["started"]]
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 python -m tests.bench.jobs_worker ours|bare pipeline|stage REPORT    DATABASE_URL in the environment
 
-SIGTERM ends it; then REPORT holds `{"started": [[queue, key, ms from enqueued to started], ...]}`.
+SIGTERM ends it; then REPORT holds `{"started": [[queue, key, ms from enqueued to started, monotonic s], ...]}`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ STAGES = (Queue.TRANSCRIPTION, Queue.AI_ANALYSIS, Queue.EXPORT)
 BATCH = 32
 _NS_PER_MS = 1e6
 
-Started = list[tuple[str, str, float]]
+Started = list[tuple[str, str, float, float]]
 
 
 def job_of(name: str, stage: int, priority: Priority = Priority.NORMAL) -> NewJob:
@@ -51,10 +51,14 @@ def bare_payload(name: str) -> bytes:
     return json.dumps({"name": name, "at_ns": time.monotonic_ns()}).encode()
 
 
+def _waited(at_ns: int) -> tuple[float, float]:
+    now_ns = time.monotonic_ns()
+    return (now_ns - at_ns) / _NS_PER_MS, now_ns / 1e9
+
+
 def _handling(stage: int, is_pipeline: bool, started: Started) -> Callable[[Job], Awaitable[Effect]]:
     async def handle(job: Job) -> Effect:
-        waited_ms = (time.monotonic_ns() - int(job.payload["at_ns"] or 0)) / _NS_PER_MS
-        started.append((job.queue.value, job.key, waited_ms))
+        started.append((job.queue.value, job.key, *_waited(int(job.payload["at_ns"] or 0))))
 
         async def effect(_connection: asyncpg.Connection) -> Sequence[NewJob]:
             if not is_pipeline or stage + 1 == len(STAGES):

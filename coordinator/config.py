@@ -186,6 +186,12 @@ def _worker_rules(workers: Workers) -> list[_Rule]:
         (0 <= workers.grace_s <= 600, "workers.grace_s", workers.grace_s, "0..600"),
         (1 <= workers.reconcile_s <= 600, "workers.reconcile_s", workers.reconcile_s, "1..600"),
         (5 <= workers.cleanup_s <= 3600, "workers.cleanup_s", workers.cleanup_s, "5..3600"),
+        (
+            workers.max_rss_mib == 0 or 128 <= workers.max_rss_mib <= 1_048_576,
+            "workers.max_rss_mib",
+            workers.max_rss_mib,
+            "0, or 128..1048576",
+        ),
         (1 <= batch <= 64, "workers.transcription_batch", batch, "1..64"),
         *(
             (1 <= workers.concurrency(stage) <= 64, f"workers.{stage}", workers.concurrency(stage), "1..64")

@@ -172,6 +172,7 @@ class Workers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     Attributes:
         lease_s: a job whose worker was not heard of for so long is taken by another.
         grace_s: how long a worker that is asked to stop may finish what it runs.
+        max_rss_mib: a worker that itself holds more ends in order and is started afresh; 0: no bound.
     """
 
     media: int = 1
@@ -185,6 +186,7 @@ class Workers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     grace_s: float = 20.0
     reconcile_s: float = 30.0
     cleanup_s: float = 60.0
+    max_rss_mib: int = 0
 
     def concurrency(self, stage: str) -> int:
         """Jobs at once in one process of a stage."""

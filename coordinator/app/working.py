@@ -53,6 +53,7 @@ async def _work(installation: Installation, stage: str) -> int:
             grace_s=config.workers.grace_s,
             node=config.node,
             presence=presence,
+            max_rss_mib=config.workers.max_rss_mib,
         )
     return 0
 

@@ -37,6 +37,18 @@ def translated(action: str) -> Iterator[None]:
 
 
 @contextlib.asynccontextmanager
+async def connection(pool: asyncpg.Pool, action: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection for one statement, which is a transaction by itself.
+
+    Raises:
+        DatabaseUnavailable: None is free within 5 s, or the server went away.
+    """
+    with translated(action):
+        async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+            yield connection
+
+
+@contextlib.asynccontextmanager
 async def transaction(pool: asyncpg.Pool, action: str) -> AsyncIterator[asyncpg.Connection]:
     """A connection inside a transaction.
 

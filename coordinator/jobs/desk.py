@@ -17,7 +17,8 @@ import msgspec
 from coordinator.errors import NotFound
 from coordinator.jobs import explain
 from coordinator.jobs.connections import transaction
-from coordinator.jobs.engine import Envelope, PgQueuerQueue, priority_of, route_of
+from coordinator.jobs.engine import PgQueuerQueue, priority_of, route_of
+from coordinator.jobs.envelope import Envelope
 from coordinator.jobs.explain import JobFacts, LineFacts, Rest, Try
 from coordinator.jobs.pauses import pauses
 from coordinator.model.jobs import NewJob, Queue

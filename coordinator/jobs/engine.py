@@ -3,42 +3,39 @@
 Two halves: `PgQueuerQueue` puts jobs in the caller's transaction; `Consumer` claims them, hands each to a callback
 and does what its verdict says. What PgQueuer leaves open is closed here: its acks ask whether the job is still ours
 (a zombie's ack would delete the row its successor runs), a worker claims no more than it can run, a paused queue is
-not claimed from, and no job that failed is deleted.
+not claimed from, and no job that failed is deleted. Its loop, heartbeats and tables are its own; the statements that
+every job costs are ours (engine.sql), because they ask and write less.
 
 Source: PgQueuer 1.6 (`QueueManager`, `Queries`); asyncio, one loop.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import enum
-import logging
-import time
 import uuid
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
-from typing import TypeAlias
+from typing import Any
 
 import asyncpg
-import msgspec
-from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver, AsyncpgPoolDriver
+from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.core.qm import QueueManager
 from pgqueuer.domain import errors as pgq_errors
 from pgqueuer.domain import models as pgq_models
 from pgqueuer.domain import types as pgq_types
+from pgqueuer.ports.driver import NotifyCallback
 from pgqueuer.ports.repository import EntrypointExecutionParameter
 
-from coordinator.errors import Bug, DatabaseUnavailable
+from coordinator.errors import DatabaseUnavailable
+from coordinator.jobs.claims import Callback, Claim, Fate
 from coordinator.jobs.connections import translated
+from coordinator.jobs.engine_log import Held, quieten_engine_log
+from coordinator.jobs.envelope import decode, encode
+from coordinator.jobs.slots import Slots
 from coordinator.model.jobs import NewJob, Priority, Queue, Route
 from coordinator.statements import load_statements
 
 SQL = load_statements("coordinator.jobs", "engine.sql")
-MAX_PAYLOAD_BYTES = 1024
-# How soon an idle worker looks by itself, should a notification be lost; and how often a busy one.
-_IDLE_POLL_S = 5.0
-_BUSY_POLL_S = 0.25
 _BATCH = 1000
 _CHANNEL = "ch_pgqueuer"
 
@@ -49,14 +46,6 @@ _ENGINE_PRIORITY = {
     Priority.NORMAL: 10,
     Priority.LOW: 1,
 }
-
-
-class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What travels as the engine's payload."""
-
-    key: str
-    data: dict[str, str | int | float | bool | None]
-    tier: str = ""
 
 
 def entrypoint_of(route: Route) -> str:
@@ -92,26 +81,33 @@ class PgQueuerQueue:
         self, connection: asyncpg.Connection, jobs: Sequence[NewJob], *, are_new: bool = False
     ) -> int:
         """As `enqueue`; returns how many were not there yet."""
-        wanted = {job.key: job for job in jobs}
-        if not wanted:
-            return 0
-        ended = [] if are_new else await connection.fetch(SQL["settled"], list(wanted))
-        settled = {row["key"] for row in ended}
-        fresh = [job for key, job in wanted.items() if key not in settled]
-        queries = Queries(AsyncpgDriver(connection))
+        wanted: dict[str, NewJob] = {}
+        for job in jobs:
+            wanted.setdefault(job.key, job)
         num_put = 0
+        fresh = list(wanted.values())
         for start in range(0, len(fresh), _BATCH):
             part = fresh[start : start + _BATCH]
-            ids = await queries.enqueue(
-                [entrypoint_of(job.route) for job in part],
-                [_encode(job) for job in part],
+            rows = await connection.fetch(
+                SQL["put"],
                 [_ENGINE_PRIORITY[job.priority] for job in part],
-                execute_after=[timedelta(seconds=job.delay_s) if job.delay_s > 0 else None for job in part],
-                dedupe_key=[job.key for job in part],
-                on_conflict="skip",
+                [entrypoint_of(job.route) for job in part],
+                [encode(job) for job in part],
+                [max(0.0, job.delay_s) for job in part],
+                [job.key for job in part],
+                are_new,
             )
-            num_put += sum(job_id is not None for job_id in ids)
+            num_put += len(rows)
         return num_put
+
+    async def acknowledge(self, connection: asyncpg.Connection, claims: Sequence[Claim]) -> None:
+        """Let go of jobs that have ended, with what they wrote in one commit; those taken over stay."""
+        by_holder: dict[uuid.UUID, list[int]] = {}
+        for claim in claims:
+            if claim.holder is not None:
+                by_holder.setdefault(claim.holder, []).append(claim.job_id)
+        for holder, job_ids in by_holder.items():
+            await connection.execute(SQL["acknowledge"], job_ids, holder)
 
     async def replay(self, connection: asyncpg.Connection, jobs: Sequence[NewJob]) -> int:
         """Run again what failed for good, with all its attempts; returns how many."""
@@ -137,60 +133,37 @@ async def prune_history(connection: asyncpg.Connection) -> None:
         await connection.execute(SQL[name])
 
 
-class Fate(enum.Enum):
-    """What becomes of a claimed job."""
-
-    ENDED = enum.auto()  # acknowledged: the row goes
-    AGAIN = enum.auto()  # back into the queue, after a delay
-    HELD = enum.auto()  # parked: it failed for good
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What a callback says of a job."""
-
-    fate: Fate
-    delay_s: float = 0.0
-    reason: str = ""
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """A job that this process holds, before anything was written of it."""
-
-    job_id: int
-    queue: Queue
-    key: str
-    payload: dict[str, str | int | float | bool | None]
-    tier: str = ""
-    version: int = 1
-
-
-Callback: TypeAlias = Callable[[Claim], Awaitable[Verdict]]
-
 _LISTENER_TRIES = 4
-
-
-class _Held(Exception):
-    """Tells the engine to park the job. Its reason is in job_runs, and logged, already."""
 
 
 class Consumer:
     """Claims jobs of some queues until `stop` and awaits `callback` for each, many at once. One loop, used once."""
 
     def __init__(
-        self, pool: asyncpg.Pool, callback: Callback, *, slots: Mapping[Queue, int], lease_s: float
+        self,
+        pool: asyncpg.Pool,
+        callback: Callback,
+        *,
+        slots: Mapping[Queue, int],
+        lease_s: float,
+        routes: Mapping[Queue, Sequence[Sequence[Route]]] | None = None,
     ) -> None:
-        """Args: slots: how many jobs of each queue may be held at once."""
-        self._slots = dict(slots)
+        """Make it ready.
+
+        Args:
+            slots: how many jobs of each queue may be held at once.
+            routes: what is taken of each queue, the first group before the second; else what has no version and no
+                place of its own.
+        """
+        self._num_largest = max(slots.values())
         self._lease_s = lease_s
         self._callback = callback
-        self._queries = _FencedQueries(AsyncpgPoolDriver(pool), self._slots)
+        taken = {queue: (routes or {}).get(queue) or [[Route(queue=queue)]] for queue in slots}
+        self._queries = _OurQueries(_TellingDriver(pool, self._on_news), slots, taken)
         self._manager = _PatientManager(self._queries)
-        self._manager.min_dequeue_poll_interval = timedelta(seconds=_BUSY_POLL_S)
-        for queue in slots:
-            self._manager.entrypoint(queue.value, on_failure="hold")(self._run_one)
-        _quieten_engine_log()
+        for entrypoint in self._queries.entrypoints:
+            self._manager.entrypoint(entrypoint, on_failure="hold")(self._run_one)
+        quieten_engine_log()
 
     async def run(self) -> None:
         """Claim and run until `stop`, then wait for what runs.
@@ -198,16 +171,16 @@ class Consumer:
         Raises:
             DatabaseUnavailable: PostgreSQL went away, or never had our tables.
         """
-        largest = max(self._slots.values())
         try:
             with translated("claiming jobs"):
                 await self._manager.run(
-                    dequeue_timeout=timedelta(seconds=_IDLE_POLL_S),
-                    batch_size=largest,
-                    # The engine wants room for two batches; `_FencedQueries` holds the true bound.
-                    max_concurrent_tasks=2 * largest,
+                    batch_size=self._num_largest,
+                    # The engine wants room for two batches; `Slots` holds the true bound.
+                    max_concurrent_tasks=2 * self._num_largest,
                     shutdown_on_listener_failure=True,
                     heartbeat_timeout=timedelta(seconds=self._lease_s),
+                    # Nothing reads its statistics, and its log holds failures only.
+                    log_aggregation_interval=timedelta(0),
                 )
         except pgq_errors.FailingListenerError as exc:
             raise DatabaseUnavailable(
@@ -219,33 +192,46 @@ class Consumer:
     def stop(self) -> None:
         """Claim nothing more."""
         self._manager.shutdown.set()
+        self._queries.slots.stop()
 
     def pause(self, queue: Queue, seconds: float) -> None:
         """Claim nothing from `queue` for so long."""
-        self._queries.resumes_at[queue.value] = time.monotonic() + seconds
+        self._queries.slots.pause(queue, seconds)
 
     def rest(self, queues: Collection[Queue]) -> None:
         """Claim nothing from these until the next call, whatever the version or place of a job."""
-        self._queries.resting = frozenset(queues)
+        self._queries.slots.rest(queues)
 
     @property
     def holder(self) -> uuid.UUID:
         """What its claims are signed with, in the engine's table."""
         return self._manager.queue_manager_id
 
+    def _on_news(self) -> None:
+        self._queries.slots.look_again()
+
     async def _run_one(self, job: pgq_models.Job) -> None:
         verdict = await self._callback(_decode(job))
+        if verdict.is_acknowledged:
+            self._queries.let_go_of(job.id)
         if verdict.fate is Fate.AGAIN:
             raise pgq_errors.RetryRequested(delay=timedelta(seconds=verdict.delay_s), reason=verdict.reason)
         if verdict.fate is Fate.HELD:
-            raise _Held(verdict.reason)
+            raise Held(verdict.reason)
 
 
 class _PatientManager(QueueManager):
-    """The engine's loop, which asks more than once whether notifications arrive.
+    """The engine's loop, which waits as our slots say, and asks more than once whether notifications arrive.
 
     Its first question races its own LISTEN, and on a busy machine loses: one lost answer is no lost connection.
     """
+
+    queries: _OurQueries
+
+    async def _effective_dequeue_timeout(self, dequeue_timeout: timedelta) -> timedelta:
+        # Waited already; the engine's own wait would ask three times, and be woken by each job's end.
+        await self.queries.slots.wait()
+        return timedelta(0)
 
     async def listener_healthy(
         self, timeout: timedelta = timedelta(seconds=10)
@@ -258,14 +244,46 @@ class _PatientManager(QueueManager):
         return await super().listener_healthy(timeout / _LISTENER_TRIES)
 
 
-class _FencedQueries(Queries):
-    """The engine's statements, with what it lacks (see the module)."""
+class _TellingDriver(AsyncpgPoolDriver):
+    """The engine's driver, which tells us of what is new; the engine itself hears of the rest."""
 
-    def __init__(self, driver: AsyncpgPoolDriver, slots: Mapping[Queue, int]) -> None:
+    def __init__(self, pool: asyncpg.Pool, on_news: Callable[[], None]) -> None:
+        super().__init__(pool)
+        self._on_news = on_news
+
+    async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
+        def hear(payload: str | bytes | bytearray) -> None:
+            text = payload if isinstance(payload, str) else payload.decode()
+            if "table_changed_event" not in text:
+                callback(payload)
+            elif '"delete"' not in text:  # a job's end makes no work
+                self._on_news()
+
+        await super().add_listener(channel, hear)
+
+
+class _OurQueries(Queries):
+    """The engine's statements; those that every job costs are ours (see the module)."""
+
+    def __init__(
+        self,
+        driver: AsyncpgPoolDriver,
+        slots: Mapping[Queue, int],
+        routes: Mapping[Queue, Sequence[Sequence[Route]]],
+    ) -> None:
         super().__init__(driver)
-        self._slots = {queue.value: number for queue, number in slots.items()}
-        self.resumes_at: dict[str, float] = {}
-        self.resting: frozenset[Queue] = frozenset()
+        self.slots = Slots(slots, self._next_due_s)
+        self._acknowledged: set[int] = set()
+        self._ranked = {
+            queue: [(entrypoint_of(route), rank) for rank, group in enumerate(groups) for route in group]
+            for queue, groups in routes.items()
+        }
+        self.entrypoints = [name for ranked in self._ranked.values() for name, _ in ranked]
+
+    def let_go_of(self, job_id: int) -> None:
+        """This job's row is gone already."""
+        self._acknowledged.add(job_id)
+        self.slots.free(job_id)
 
     async def dequeue(
         self,
@@ -275,19 +293,21 @@ class _FencedQueries(Queries):
         global_concurrency_limit: int | None,
         heartbeat_timeout: timedelta,
     ) -> list[pgq_models.Job]:
-        now = time.monotonic()
         claimed: list[pgq_models.Job] = []
-        for name, parameter in entrypoints.items():
-            if self.resumes_at.get(name, 0.0) > now or route_of(name).queue in self.resting:
+        for queue, ranked in self._ranked.items():
+            if (room := self.slots.room(queue)) == 0:
                 continue
-            # Counted over the rows we hold, so that a claim that is not yet dispatched counts too.
-            claimed += await super().dequeue(
-                batch_size=self._slots[name],
-                entrypoints={name: parameter},
-                queue_manager_id=queue_manager_id,
-                global_concurrency_limit=self._slots[name],
-                heartbeat_timeout=heartbeat_timeout,
+            rows = await self.driver.fetch(
+                SQL["claim"],
+                [name for name, _ in ranked],
+                [rank for _, rank in ranked],
+                room,
+                queue_manager_id,
+                heartbeat_timeout.total_seconds(),
             )
+            jobs = [_claimed(row, queue_manager_id) for row in rows]
+            self.slots.take(queue, [job.id for job in jobs], room)
+            claimed += jobs
         return claimed
 
     async def log_jobs(
@@ -295,17 +315,26 @@ class _FencedQueries(Queries):
         job_status: list[tuple[pgq_models.Job, pgq_types.JOB_STATUS, pgq_models.TracebackRecord | None]],
     ) -> None:
         # A job that is cancelled with its process was not worked: its lease runs out and another takes it.
-        ended = [entry for entry in job_status if entry[1] != "canceled"]
-        mine = await self._still_ours([entry[0] for entry in ended])
-        if ours := [entry for entry in ended if entry[0].id in mine]:
+        ended = [
+            entry for entry in job_status if entry[1] != "canceled" and entry[0].id not in self._acknowledged
+        ]
+        if done := [job for job, status, _ in ended if status == "successful"]:
+            await self.driver.execute(SQL["acknowledge"], [job.id for job in done], done[0].queue_manager_id)
+        failed = [entry for entry in ended if entry[1] != "successful"]
+        mine = await self._still_ours([job for job, _, _ in failed])
+        if ours := [entry for entry in failed if entry[0].id in mine]:
             await super().log_jobs(ours)
+        for job, _, _ in job_status:
+            self._acknowledged.discard(job.id)
+            self.slots.free(job.id)
 
     async def retry_job(
         self, job: pgq_models.Job, delay: timedelta, traceback_record: pgq_models.TracebackRecord | None
     ) -> None:
-        if job.id in await self._still_ours([job]):
-            await super().retry_job(job, delay, traceback_record)
-            await self.driver.execute(SQL["wake"], self.qbe.settings.channel)
+        await self.driver.execute(
+            SQL["put_back"], job.id, job.queue_manager_id, delay.total_seconds(), _CHANNEL
+        )
+        self.slots.free(job.id)
 
     async def _still_ours(self, jobs: Sequence[pgq_models.Job]) -> set[int]:
         if not jobs:
@@ -313,18 +342,19 @@ class _FencedQueries(Queries):
         rows = await self.driver.fetch(SQL["owned"], [job.id for job in jobs], jobs[0].queue_manager_id)
         return {int(str(row["id"])) for row in rows}
 
+    async def _next_due_s(self) -> float | None:
+        (row,) = await self.driver.fetch(SQL["next_due"], self.entrypoints)
+        return None if (due_s := row["due_s"]) is None else float(str(due_s))
 
-def _encode(job: NewJob) -> bytes:
-    payload = msgspec.json.encode(Envelope(key=job.key, data=job.payload, tier=job.tier))
-    if len(payload) > MAX_PAYLOAD_BYTES:
-        raise Bug(
-            f"job {job.key}: a payload of {len(payload)} bytes is over {MAX_PAYLOAD_BYTES}; pass ids only"
-        )
-    return payload
+
+def _claimed(row: Mapping[str, object], holder: pgq_types.QueueManagerId) -> pgq_models.Job:
+    # Not validated: it is our own statement's, and the engine looks at no other field.
+    fields: dict[str, Any] = dict(row)
+    return pgq_models.Job.model_construct(queue_manager_id=holder, **fields)
 
 
 def _decode(job: pgq_models.Job) -> Claim:
-    envelope = msgspec.json.decode(job.payload or b"{}", type=Envelope)
+    envelope = decode(job.payload)
     route = route_of(job.entrypoint)
     return Claim(
         job_id=job.id,
@@ -333,16 +363,5 @@ def _decode(job: pgq_models.Job) -> Claim:
         payload=envelope.data,
         tier=envelope.tier,
         version=route.version,
+        holder=job.queue_manager_id,
     )
-
-
-def _quieten_engine_log() -> None:
-    """What we hold on purpose is no error of the engine's, and we have logged it in our own words."""
-    logger = logging.getLogger("pgqueuer")
-    if not any(isinstance(present, _WithoutHeld) for present in logger.filters):
-        logger.addFilter(_WithoutHeld())
-
-
-class _WithoutHeld(logging.Filter):
-    def filter(self, record: logging.LogRecord) -> bool:
-        return not (record.exc_info and isinstance(record.exc_info[1], _Held))

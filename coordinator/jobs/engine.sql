@@ -1,8 +1,65 @@
 -- What we do to the engine's own tables beside its own statements.
 
--- name: settled
--- Keys that have ended: done, failed for good, or called off.
-select key from job_runs where key = any($1::text[]) and state in ('done', 'failed', 'cancelled')
+-- name: put
+-- Queue jobs, but for keys that are queued or picked, and those that have ended ($6: the caller knows that none has).
+-- As the engine does it, without a row of its log a job, which nothing here reads and which costs as much again.
+insert into pgqueuer (priority, entrypoint, payload, execute_after, dedupe_key, status)
+select priority, entrypoint, payload, now() + make_interval(secs => delay_s), key, 'queued'
+from unnest($1::integer[], $2::text[], $3::bytea[], $4::double precision[], $5::text[])
+    with ordinality as wanted(priority, entrypoint, payload, delay_s, key, place)
+where $6::boolean or not exists (
+    select from job_runs where job_runs.key = wanted.key and job_runs.state in ('done', 'failed', 'cancelled'))
+order by place
+on conflict (dedupe_key) where status in ('queued', 'picked') and dedupe_key is not null do nothing
+returning id
+
+-- name: claim
+-- Take up to $3 jobs of these entry points, the lower rank first, then by priority; those too whose worker ($4: we) has
+-- not been heard of for $5 seconds.
+with wanted as (
+    select entrypoint, rank from unnest($1::text[], $2::integer[]) as wanted(entrypoint, rank)),
+fresh as (
+    select job.id, job.priority, wanted.rank
+    from wanted cross join lateral (
+        select id, priority from pgqueuer
+        where pgqueuer.entrypoint = wanted.entrypoint and status = 'queued' and execute_after <= now()
+        order by priority desc, id limit $3 for update skip locked) as job),
+stale as (
+    select pgqueuer.id, pgqueuer.priority, wanted.rank
+    from pgqueuer join wanted using (entrypoint)
+    where status = 'picked' and heartbeat < now() - make_interval(secs => $5)
+    order by pgqueuer.priority desc, pgqueuer.id limit $3 for update of pgqueuer skip locked),
+best as (
+    select id, rank from (select * from fresh union all select * from stale) as found
+    order by rank, priority desc, id limit $3),
+claimed as (
+    update pgqueuer as job set status = 'picked', updated = now(), heartbeat = now(), queue_manager_id = $4
+    from best where job.id = best.id
+    returning job.id, job.priority, job.entrypoint, job.payload, job.attempts, best.rank)
+select id, priority, entrypoint, payload, attempts from claimed order by rank, priority desc, id
+
+-- name: next_due
+-- Seconds until the next of these entry points' jobs may start; negative: one may now.
+select extract(epoch from min(job.execute_after) - now())::double precision as due_s
+from unnest($1::text[]) as wanted(entrypoint) cross join lateral (
+    select execute_after from pgqueuer
+    where pgqueuer.entrypoint = wanted.entrypoint and status = 'queued'
+    order by execute_after limit 1) as job
+
+-- name: acknowledge
+-- These ended; a job that was taken over has another holder, and stays.
+delete from pgqueuer where id = any($1::bigint[]) and queue_manager_id = $2
+
+-- name: put_back
+-- A job waits again, unless another worker has taken it over. The engine's trigger is silent about updates, so the
+-- waiting ones are told here.
+with back as (
+    update pgqueuer set status = 'queued', execute_after = now() + make_interval(secs => $3), attempts = attempts + 1,
+        updated = now(), queue_manager_id = null
+    where id = $1 and queue_manager_id = $2 returning id)
+select pg_notify($4, json_build_object(
+    'channel', $4::text, 'operation', 'update', 'sent_at', now(), 'table', 'pgqueuer',
+    'type', 'table_changed_event')::text) from back
 
 -- name: owned
 -- Which of these jobs this worker still holds; a job that was taken over has another holder.
@@ -14,8 +71,8 @@ update pgqueuer set priority = $1
 where status = 'queued' and priority < $1 and execute_after < now() - make_interval(secs => $2)
 
 -- name: prune_log
--- The engine's log of a day ago has been folded into its statistics.
-delete from pgqueuer_log where aggregated and created < now() - interval '1 day'
+-- The engine's log holds failures only (see put), and a day of them is enough.
+delete from pgqueuer_log where created < now() - interval '1 day'
 
 -- name: prune_statistics
 -- A month of statistics is enough for every page that reads them.
@@ -34,7 +91,7 @@ delete from pgqueuer where status in ('failed', 'canceled') and dedupe_key = any
 delete from job_runs where key = any($1::text[]) and state in ('failed', 'cancelled') returning key
 
 -- name: wake
--- The engine's trigger is silent about updates, so a job that goes back with a delay would wait for the idle poll.
+-- The engine's trigger is silent about updates, and about queues that rest no longer.
 select pg_notify($1, json_build_object(
     'channel', $1::text, 'operation', 'update', 'sent_at', now(), 'table', 'pgqueuer',
     'type', 'table_changed_event')::text)
@@ -46,7 +103,7 @@ select pg_notify($1, json_build_object(
 with waiting as (
     select split_part(dedupe_key, ':', 2) as session_id, count(*) as num_waiting
     from pgqueuer
-    where entrypoint = 'transcription' and status = 'queued' and execute_after <= now()
+    where split_part(split_part(entrypoint, '@', 1), '.v', 1) = 'transcription' and status = 'queued' and execute_after <= now()
     group by 1)
 select s.user_id, sum(w.num_waiting)::bigint as num_waiting,
        count(*) filter (where s.is_live) as num_live_sessions

@@ -13,9 +13,10 @@ from collections.abc import Callable, Collection, Sequence
 import structlog
 
 from coordinator.errors import Bug, DatabaseUnavailable
+from coordinator.jobs.claims import Claim, Fate, Verdict
 from coordinator.jobs.dispositions import Disposition, Problem, problem_of
-from coordinator.jobs.engine import Claim, Fate, Verdict
-from coordinator.jobs.ledger import Ledger, Started
+from coordinator.jobs.ledger import End, Ledger, Started
+from coordinator.jobs.progress import ProgressBook
 from coordinator.jobs.work import Work
 from coordinator.model.jobs import Job, Queue
 from coordinator.policy.retry import (
@@ -32,6 +33,7 @@ log = structlog.get_logger(__name__)
 
 _STOPPING = Problem(disposition=Disposition.PAUSE, stage="", reason="the worker stopped", code="stopping")
 _ENDED = Verdict(fate=Fate.ENDED)
+_DONE = Verdict(fate=Fate.ENDED, is_acknowledged=True)
 _LOST_DELAY_S = 1.0
 
 
@@ -46,6 +48,7 @@ class Lane:
         *,
         on_pause: Callable[[Queue, str, float], None],
         on_resume: Callable[[Queue], None],
+        progress: ProgressBook | None = None,
     ) -> None:
         """Args: on_pause: told (queue, reason, seconds) when what the jobs depend on is down; on_resume: it is back."""
         self.queue = queue
@@ -53,6 +56,7 @@ class Lane:
         self._ledger = ledger
         self._on_pause = on_pause
         self._on_resume = on_resume
+        self._progress = progress
         self._num_pauses = 0
         self._paused_until = 0.0
         # Bounded by the claims: the engine holds no more of this queue than `work.slots`.
@@ -133,10 +137,22 @@ class Lane:
                 healthy.append(entry)
         if healthy:
             began = time.monotonic()
-            results = await self._call([entry.job for entry in healthy])
-            for entry, result in zip(healthy, results, strict=True):
-                verdicts[entry.job.key] = await self._settle(entry, result, time.monotonic() - began)
+            results = await self._call_telling([entry.job for entry in healthy])
+            elapsed_s = time.monotonic() - began
+            outcomes = await self._complete(healthy, results, elapsed_s)
+            for entry, outcome in zip(healthy, outcomes, strict=True):
+                verdicts[entry.job.key] = await self._settle(entry, outcome)
         return verdicts
+
+    async def _call_telling(self, jobs: Sequence[Job]) -> Sequence[Effect | BaseException | None]:
+        """As `_call`, while how far each is gets written."""
+        if self._progress is None:
+            return await self._call(jobs)
+        try:
+            return await self._call([self._progress.open(job) for job in jobs])
+        finally:
+            for job in jobs:
+                self._progress.close(job)
 
     async def _call(self, jobs: Sequence[Job]) -> Sequence[Effect | BaseException | None]:
         """What the handler returns or raises, for each job; None: it was aborted."""
@@ -166,29 +182,34 @@ class Lane:
             call.cancel()
             del self._calls[call]
 
-    async def _settle(
-        self, entry: Started, result: Effect | BaseException | None, elapsed_s: float
-    ) -> Verdict:
-        job = entry.job
-        if result is None:
-            await self._ledger.take_back(job, _STOPPING)
-            return _again(0.0, _STOPPING.reason)
-        if not isinstance(result, BaseException):
-            try:
-                was_first = await self._ledger.complete(job, result)
-            except DatabaseUnavailable:
-                raise
-            except Exception as exc:  # noqa: BLE001 - a job's outermost frame: its effect failed
-                result = exc
-            else:
+    async def _complete(
+        self, entries: Sequence[Started], results: Sequence[Effect | BaseException | None], elapsed_s: float
+    ) -> Sequence[bool | BaseException | None]:
+        """Write the effects; for each job whether it is done, what it raised or its effect, or None: aborted."""
+        ends = [
+            End(started=entry, effect=result)
+            for entry, result in zip(entries, results, strict=True)
+            if result is not None and not isinstance(result, BaseException)
+        ]
+        written = await self._ledger.complete_many(ends) if ends else ()
+        outcomes = {end.key: outcome for end, outcome in zip(ends, written, strict=True)}
+        for end in ends:
+            if isinstance(outcome := outcomes[end.key], bool):
                 self._resume()
-                log.info(
-                    "job_done" if was_first else "job_was_done_before",
-                    **_names(job),
-                    elapsed_ms=round(1000 * elapsed_s),
-                )
-                return _ENDED
-        return await self._put_right(entry, result)
+                name = "job_done" if outcome else "job_was_done_before"
+                log.info(name, **_names(end.started.job), elapsed_ms=round(1000 * elapsed_s))
+        return [
+            result if result is None or isinstance(result, BaseException) else outcomes[entry.job.key]
+            for entry, result in zip(entries, results, strict=True)
+        ]
+
+    async def _settle(self, entry: Started, outcome: bool | BaseException | None) -> Verdict:
+        if outcome is None:
+            await self._ledger.take_back(entry.job, _STOPPING)
+            return _again(0.0, _STOPPING.reason)
+        if isinstance(outcome, bool):
+            return _DONE
+        return await self._put_right(entry, outcome)
 
     async def _put_right(self, entry: Started, error: BaseException) -> Verdict:
         job, problem = entry.job, problem_of(error, self.queue.value)
@@ -200,7 +221,7 @@ class Lane:
             is_ours = await self._ledger.take_back(job, problem)
             log.info("job_put_off", **_names(job), delay_s=PUT_OFF_S, code=problem.code)
             return _again(PUT_OFF_S, problem.reason) if is_ours else _ENDED
-        if problem.disposition is Disposition.RETRY and entry.attempts < max_attempts(self.queue):
+        if problem.disposition is Disposition.RETRY and entry.attempts < max_attempts(self.queue, job.tier):
             delay_s = next_delay_s(entry.attempts, random.random())
             is_ours = await self._ledger.try_again(job, problem)
             log.info(

@@ -1,6 +1,8 @@
 """The ledger of job keys (`job_runs`): who started, what ended, and one commit for an effect and all that follows.
 
 Every write names the start it belongs to, so that a worker that lost its job (a zombie) changes nothing.
+Starts that come in the same moment share a commit, and so do ends: where one effect of such a commit fails, all of it
+is undone and each is written alone, so that the bad one fails and no other.
 """
 
 from __future__ import annotations
@@ -9,17 +11,28 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from coordinator.jobs.connections import transaction
+import structlog
+
+from coordinator.errors import DatabaseUnavailable
+from coordinator.jobs.claims import Claim
+from coordinator.jobs.connections import connection, transaction
 from coordinator.jobs.dispositions import Problem
-from coordinator.jobs.engine import Claim, PgQueuerQueue
-from coordinator.model.jobs import Job
+from coordinator.jobs.engine import PgQueuerQueue
+from coordinator.jobs.group import Group
+from coordinator.model.jobs import Job, NewJob
 from coordinator.ports import Effect
 from coordinator.statements import load_statements
 
 if TYPE_CHECKING:
     import asyncpg
 
+log = structlog.get_logger(__name__)
+
 SQL = load_statements("coordinator.jobs", "ledger.sql")
+# Of one commit: beyond that the saving is small, and all of them wait for the slowest.
+_MAX_GROUP = 128
+# How long an effect waits for somebody else's lock while others' effects wait for its commit.
+_SHARED_LOCK_TIMEOUT = "2s"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +41,20 @@ class Started:
 
     job: Job
     attempts: int
+    claim: Claim
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """A job that was worked well, and what it wants written."""
+
+    started: Started
+    effect: Effect
+
+    @property
+    def key(self) -> str:
+        """The job's."""
+        return self.started.job.key
 
 
 class Ledger:
@@ -36,47 +63,76 @@ class Ledger:
     def __init__(self, pool: asyncpg.Pool, queue: PgQueuerQueue) -> None:
         self._pool = pool
         self._queue = queue
+        self._starts = Group(self._start_many, max_items=_MAX_GROUP)
+        self._ends = Group(self._end_many, max_items=_MAX_GROUP)
 
     async def begin(self, claims: Sequence[Claim]) -> dict[str, Started]:
         """Count a start of each; keys that have ended already are not among the result."""
+        started = await self._starts.do(claims)
+        return {entry.job.key: entry for entry in started if entry is not None}
+
+    async def complete(self, started: Started, effect: Effect) -> bool:
+        """As `complete_many`, for one; what its effect raises is raised."""
+        (outcome,) = await self.complete_many([End(started=started, effect=effect)])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def complete_many(self, ends: Sequence[End]) -> Sequence[bool | Exception]:
+        """Mark each done, run its effect, enqueue what follows and let go of it: one commit for all, or nothing.
+
+        Returns for each True; False, having written nothing for it, when another worker completed it first; or what
+        failed for it alone. An effect that shared a commit with one that failed is run once more, from the start.
+        """
+        return await self._ends.do(ends)
+
+    async def _start_many(self, claims: Sequence[Claim]) -> Sequence[Started | None]:
         # In one order everywhere, so that two workers cannot wait for one another.
         ordered = sorted({claim.key: claim for claim in claims}.values(), key=lambda claim: claim.key)
-        async with transaction(self._pool, "starting jobs") as connection:
-            rows = await connection.fetch(
+        async with connection(self._pool, "starting jobs") as own:
+            rows = await own.fetch(
                 SQL["begin"],
                 [claim.key for claim in ordered],
                 [claim.queue.value for claim in ordered],
                 [_session_of(claim) for claim in ordered],
             )
         runs = {row["key"]: row for row in rows}
-        return {
-            claim.key: Started(
-                job=Job(
-                    job_id=claim.job_id,
-                    queue=claim.queue,
-                    key=claim.key,
-                    payload=claim.payload,
-                    tier=claim.tier,
-                    version=claim.version,
-                    runs=runs[claim.key]["runs"],
-                ),
-                attempts=runs[claim.key]["attempts"],
-            )
-            for claim in ordered
-            if claim.key in runs
-        }
+        return [_started(claim, runs.get(claim.key)) for claim in claims]
 
-    async def complete(self, job: Job, effect: Effect) -> bool:
-        """Mark it done, run its effect and enqueue what follows: one commit, or nothing.
+    async def _end_many(self, ends: Sequence[End]) -> Sequence[bool | Exception]:
+        try:
+            return await self._commit(ends)
+        except DatabaseUnavailable:
+            raise
+        except Exception as exc:  # noqa: BLE001 - an effect's outermost frame
+            if len(ends) == 1:
+                return [exc]
+            log.info("commit_split", count=len(ends), error=type(exc).__name__)
+        return [await self._commit_alone(end) for end in ends]
 
-        Returns False, having written nothing, when another worker completed it first.
-        """
-        async with transaction(self._pool, f"completing {job.queue}") as connection:
-            # First, because it locks the row: a second completion waits here, and then finds it done.
-            if await connection.fetchval(SQL["complete"], job.key) is None:
-                return False
-            await self._queue.enqueue(connection, await effect(connection))
-        return True
+    async def _commit_alone(self, end: End) -> bool | Exception:
+        try:
+            (was_first,) = await self._commit([end])
+        except Exception as exc:  # noqa: BLE001 - an effect's outermost frame
+            return exc
+        return was_first
+
+    async def _commit(self, ends: Sequence[End]) -> Sequence[bool]:
+        lock_timeout = _SHARED_LOCK_TIMEOUT if len(ends) > 1 else "0"
+        was_first: dict[int, bool] = {}
+        following: list[NewJob] = []
+        async with transaction(self._pool, "completing jobs") as own:
+            # First, because it locks the rows: a second completion waits here, and then finds them done.
+            rows = await own.fetch(SQL["complete"], [end.key for end in ends], lock_timeout)
+            won = {row["key"] for row in rows}
+            for index, end in sorted(enumerate(ends), key=lambda entry: entry[1].key):
+                was_first[index] = end.key in won
+                if was_first[index]:
+                    won.discard(end.key)
+                    following += await end.effect(own)
+            await self._queue.enqueue(own, following)
+            await self._queue.acknowledge(own, [end.started.claim for end in ends])
+        return [was_first[index] for index in range(len(ends))]
 
     async def try_again(self, job: Job, problem: Problem) -> bool:
         """Count an attempt. False: the job is no longer this worker's."""
@@ -88,18 +144,33 @@ class Ledger:
 
     async def fail(self, job: Job, problem: Problem, effect: Effect | None) -> bool:
         """Mark it failed for good, with `effect` in the same commit. False: it is no longer this worker's."""
-        async with transaction(self._pool, f"failing {job.queue}") as connection:
+        async with transaction(self._pool, f"failing {job.queue}") as own:
             values = (job.key, job.runs, problem.stage, problem.reason, problem.code)
-            if await connection.fetchval(SQL["fail"], *values) is None:
+            if await own.fetchval(SQL["fail"], *values) is None:
                 return False
             if effect is not None:
-                await self._queue.enqueue(connection, await effect(connection))
+                await self._queue.enqueue(own, await effect(own))
         return True
 
     async def _write(self, name: str, job: Job, problem: Problem) -> bool:
-        async with transaction(self._pool, name) as connection:
+        async with connection(self._pool, name) as own:
             values = (job.key, job.runs, problem.stage, problem.reason, problem.code)
-            return await connection.fetchval(SQL[name], *values) is not None
+            return await own.fetchval(SQL[name], *values) is not None
+
+
+def _started(claim: Claim, row: asyncpg.Record | None) -> Started | None:
+    if row is None:
+        return None
+    job = Job(
+        job_id=claim.job_id,
+        queue=claim.queue,
+        key=claim.key,
+        payload=claim.payload,
+        tier=claim.tier,
+        version=claim.version,
+        runs=row["runs"],
+    )
+    return Started(job=job, attempts=row["attempts"], claim=claim)
 
 
 def _session_of(claim: Claim) -> str | None:

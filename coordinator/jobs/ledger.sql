@@ -13,9 +13,16 @@ on conflict (key) do update
 returning key, runs, attempts
 
 -- name: complete
--- The first to complete wins, whoever holds the job; no row: it had ended already, and nothing may be written.
-update job_runs set state = 'done', stage = '', reason = '', code = '', finished_at = now()
-where key = $1 and state not in ('done', 'failed', 'cancelled') returning key
+-- The first to complete wins, whoever holds the job; a key that does not come back had ended already, and nothing may be
+-- written for it. In one order everywhere, so that two workers cannot wait for one another. $2: how long each effect
+-- after it may wait for a lock, 0 for ever.
+with open as (
+    select key from job_runs where key = any($1::text[]) and state not in ('done', 'failed', 'cancelled')
+    order by key for update),
+ended as (
+    update job_runs as present set state = 'done', stage = '', reason = '', code = '', finished_at = now()
+    from open where present.key = open.key returning present.key)
+select key, set_config('lock_timeout', $2, true) from ended
 
 -- name: try_again
 -- An orderly failure that is worth another attempt; no row: another worker has started the job since.
@@ -35,6 +42,12 @@ where key = $1 and runs = $2 and state = 'running' returning runs
 update job_runs set state = 'failed', stage = $3, reason = $4, code = $5, finished_at = now(),
     tried = with_try(tried, $3, $5, $4)
 where key = $1 and runs = $2 and state = 'running' returning key
+
+-- name: progress
+-- How far running jobs are; of a start that is over nothing is written.
+update job_runs as present set progress = told.share, progress_words = told.words
+from unnest($1::text[], $2::integer[], $3::real[], $4::text[]) as told(key, runs, share, words)
+where present.key = told.key and present.runs = told.runs and present.state = 'running'
 
 -- name: say
 -- What a worker says of itself.

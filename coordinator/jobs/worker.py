@@ -12,17 +12,20 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from coordinator.errors import DatabaseUnavailable
+from coordinator.jobs.claims import Claim, Verdict
 from coordinator.jobs.connections import ACQUIRE_TIMEOUT_S, translated
-from coordinator.jobs.engine import Claim, Consumer, PgQueuerQueue, Verdict
+from coordinator.jobs.engine import Consumer, PgQueuerQueue
 from coordinator.jobs.lane import Lane
 from coordinator.jobs.ledger import SQL, Ledger
+from coordinator.jobs.memory import stop_over
 from coordinator.jobs.pauses import Orders
+from coordinator.jobs.progress import ProgressBook
 from coordinator.jobs.work import Work
 from coordinator.model.jobs import Queue
 
@@ -129,6 +132,7 @@ async def run_worker(
     grace_s: float = 20.0,
     node: str = "local",
     presence: Presence | None = None,
+    max_rss_mib: int = 0,
 ) -> None:
     """Work the queues of `work` until `stop` is set.
 
@@ -138,45 +142,64 @@ async def run_worker(
             half of it.
         grace_s: how long what runs may finish after `stop`.
         presence: made by the caller to tell details; else made here.
+        max_rss_mib: over so much resident memory of its own it sets `stop` by itself; 0: never.
 
     Raises:
         DatabaseUnavailable: PostgreSQL went away; end the process with its exit code.
     """
     presence = presence or Presence(pool, worker_id=f"{node}-{stage}-{os.getpid()}", stage=stage)
     ledger = Ledger(pool, PgQueuerQueue())
+    progress = ProgressBook(pool)
     lanes: dict[Queue, Lane] = {}
 
     async def on_claim(claim: Claim) -> Verdict:
         return await lanes[claim.queue].submit(claim)
 
-    slots = {queue: entry.slots for queue, entry in work.items()}
-    consumer = Consumer(pool, on_claim, slots=slots, lease_s=lease_s)
+    consumer = Consumer(
+        pool,
+        on_claim,
+        slots={queue: entry.slots for queue, entry in work.items()},
+        routes={queue: entry.routes(queue) for queue, entry in work.items()},
+        lease_s=lease_s,
+    )
     on_pause = _pausing(consumer, presence)
     for queue, entry in work.items():
-        lanes[queue] = Lane(queue, entry, ledger, on_pause=on_pause, on_resume=presence.set_resumed)
+        lanes[queue] = Lane(
+            queue, entry, ledger, on_pause=on_pause, on_resume=presence.set_resumed, progress=progress
+        )
     orders = Orders(pool, consumer, list(lanes.values()))
     # Before the first claim: what rests is not claimed from, not even by a worker that starts just now.
     await orders.look()
-    presence.set_serving(
-        list(lanes),
-        num_slots=sum(entry.batch * entry.concurrency for entry in work.values()),
-        num_busy=lambda: sum(len(lane.running_keys) for lane in lanes.values()),
-        holder=consumer.holder,
-    )
+    num_slots = sum(entry.batch * entry.concurrency for entry in work.values())
+    presence.set_serving(list(lanes), num_slots=num_slots, num_busy=_busy_in(lanes), holder=consumer.holder)
     presence.set_ready()
-    helpers = [asyncio.create_task(presence.run(), name="presence")]
-    helpers.append(asyncio.create_task(orders.run(), name="orders"))
-    helpers += [asyncio.create_task(lane.run(), name=f"lane {queue}") for queue, lane in lanes.items()]
+    queues = sorted(queue.value for queue in lanes)
+    log.info("worker_started", stage=stage, queues=queues, worker_id=presence.worker_id)
+    tasks = {"presence": presence.run(), "orders": orders.run(), "progress": progress.run()}
+    tasks |= {"memory": stop_over(max_rss_mib, stop)}
+    tasks |= {f"lane {queue}": lane.run() for queue, lane in lanes.items()}
     try:
-        queues = sorted(queue.value for queue in lanes)
-        log.info("worker_started", stage=stage, queues=queues, worker_id=presence.worker_id)
-        await _consume(consumer, list(lanes.values()), stop, presence.lost, grace_s=grace_s)
+        async with _running(tasks):
+            await _consume(consumer, list(lanes.values()), stop, presence.lost, grace_s=grace_s)
     finally:
-        for helper in helpers:
-            helper.cancel()
-        await asyncio.gather(*helpers, return_exceptions=True)
         await presence.leave()
     log.info("worker_stopped", stage=stage)
+
+
+@contextlib.asynccontextmanager
+async def _running(tasks: Mapping[str, Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Run these beside the block, by name, and cancel them when it is left."""
+    started = [asyncio.create_task(task, name=name) for name, task in tasks.items()]
+    try:
+        yield
+    finally:
+        for task in started:
+            task.cancel()
+        await asyncio.gather(*started, return_exceptions=True)
+
+
+def _busy_in(lanes: Mapping[Queue, Lane]) -> Callable[[], int]:
+    return lambda: sum(len(lane.running_keys) for lane in lanes.values())
 
 
 def _pausing(consumer: Consumer, presence: Presence) -> Callable[[Queue, str, float], None]:

@@ -33,6 +33,7 @@ BENCHES = {
     "clip": "from the press to a closed file, and how exact it is, beside OBS and ffmpeg -c copy",
     "ring": "what the buffer costs, and what a kill -9 loses, beside a buffer in memory",
     "ingest": "ten thousand agents on one server, a herd of them, and faults, beside a WebSocket server",
+    "jobs": "what job keeping costs beside bare PgQueuer, and how soon a job starts, with a backlog too",
     "sync": "six hours with a sound device whose clock runs off",
 }
 

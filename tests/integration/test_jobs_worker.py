@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import shutil
 import sys
 import tempfile
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import pytest
@@ -19,18 +16,20 @@ from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.adapters.persistence.queries import Queries
 
 from coordinator.errors import AudioUnusable, BytesAway, DatabaseUnavailable, JobFailed, ModelUnavailable
+from coordinator.jobs.claims import Claim
 from coordinator.jobs.dispositions import problem_of
-from coordinator.jobs.engine import Claim, PgQueuerQueue
+from coordinator.jobs.engine import PgQueuerQueue
 from coordinator.jobs.ledger import Ledger
 from coordinator.jobs.reconciler import Want, reconcile_once
 from coordinator.jobs.schedule import Scheduled, run_schedule, tidy
-from coordinator.jobs.work import Work, in_batches, nothing, one_by_one
+from coordinator.jobs.work import in_batches, nothing, one_by_one
 from coordinator.jobs.worker import run_worker
 from coordinator.model.jobs import Job, NewJob, Priority, Queue
 from coordinator.ports import Effect
 from coordinator.store.connect import connect
 from coordinator.store.embedded import EmbeddedPostgres
 from coordinator.store.migrate import migrate
+from tests.fakes.worker_here import RESULTS, export, keys, put, until, until_ended, working, write, writing
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -38,62 +37,8 @@ pytestmark = pytest.mark.filterwarnings("error")
 @pytest.fixture
 async def pool(pool: asyncpg.Pool) -> asyncpg.Pool:
     """A table that effects write to."""
-    await pool.execute("create table results (id bigserial primary key, key text not null, note text)")
+    await pool.execute(RESULTS)
     return pool
-
-
-def export(name: str, **more: Any) -> NewJob:
-    return NewJob(queue=Queue.EXPORT, key=f"exp:{name}", payload={"name": name}, **more)
-
-
-def writing(job: Job, *following: NewJob) -> Effect:
-    async def effect(connection: asyncpg.Connection) -> Sequence[NewJob]:
-        await connection.execute("insert into results (key) values ($1)", job.key)
-        return following
-
-    return effect
-
-
-async def write(job: Job) -> Effect:
-    return writing(job)
-
-
-async def put(pool: asyncpg.Pool, *jobs: NewJob) -> int:
-    async with pool.acquire() as connection, connection.transaction():
-        return await PgQueuerQueue().put(connection, jobs)
-
-
-@contextlib.asynccontextmanager
-async def working(
-    pool: asyncpg.Pool, work: Mapping[Queue, Work], **options: Any
-) -> AsyncIterator[asyncio.Event]:
-    stop = asyncio.Event()
-    task = asyncio.create_task(
-        run_worker(pool, stage="test", work=work, stop=stop, **{"lease_s": 3, **options})
-    )
-    try:
-        yield stop
-    finally:
-        stop.set()
-        await asyncio.wait_for(task, 20)
-
-
-async def until(check: Callable[[], Awaitable[Any]], what: str, deadline_s: float = 30.0) -> None:
-    deadline = time.monotonic() + deadline_s
-    while not await check():
-        assert time.monotonic() < deadline, f"not in time: {what}"
-        await asyncio.sleep(0.02)
-
-
-async def until_ended(pool: asyncpg.Pool, count: int, state: str = "done") -> None:
-    async def ended() -> bool:
-        return await pool.fetchval("select count(*) from job_runs where state = $1", state) >= count
-
-    await until(ended, f"{count} jobs {state}")
-
-
-async def keys(pool: asyncpg.Pool) -> list[str]:
-    return [row["key"] for row in await pool.fetch("select key from results order by id")]
 
 
 async def test_the_frozen_schema_is_the_one_the_installed_engine_wants(pool: asyncpg.Pool):
@@ -328,11 +273,11 @@ async def test_a_job_that_killed_its_worker_five_times_is_not_started_again(pool
 async def test_a_zombies_second_completion_writes_nothing(pool: asyncpg.Pool):
     ledger = Ledger(pool, PgQueuerQueue())
     claim = Claim(job_id=1, queue=Queue.EXPORT, key="exp:a", payload={})
-    zombie = (await ledger.begin([claim]))["exp:a"].job
-    successor = (await ledger.begin([claim]))["exp:a"].job
+    zombie = (await ledger.begin([claim]))["exp:a"]
+    successor = (await ledger.begin([claim]))["exp:a"]
 
     first, second = await asyncio.gather(
-        ledger.complete(successor, writing(successor)), ledger.complete(zombie, writing(zombie))
+        *(Ledger(pool, PgQueuerQueue()).complete(one, writing(one.job)) for one in (successor, zombie))
     )
 
     assert sorted([first, second]) == [False, True]
@@ -342,11 +287,11 @@ async def test_a_zombies_second_completion_writes_nothing(pool: asyncpg.Pool):
 async def test_a_zombies_failure_does_not_fail_its_successor(pool: asyncpg.Pool):
     ledger = Ledger(pool, PgQueuerQueue())
     claim = Claim(job_id=1, queue=Queue.EXPORT, key="exp:a", payload={})
-    zombie = (await ledger.begin([claim]))["exp:a"].job
-    successor = (await ledger.begin([claim]))["exp:a"].job
+    zombie = (await ledger.begin([claim]))["exp:a"]
+    successor = (await ledger.begin([claim]))["exp:a"]
 
-    assert not await ledger.fail(zombie, problem_of(AudioUnusable("x"), "export"), None)
-    assert await ledger.complete(successor, writing(successor))
+    assert not await ledger.fail(zombie.job, problem_of(AudioUnusable("x"), "export"), None)
+    assert await ledger.complete(successor, writing(successor.job))
 
 
 async def test_a_job_that_another_worker_took_over_is_not_acknowledged_by_the_first(pool: asyncpg.Pool):
@@ -535,7 +480,7 @@ async def test_tidying_keeps_what_pages_read(pool: asyncpg.Pool):
 
 
 async def test_the_backlog_view_tells_ready_delayed_and_age(pool: asyncpg.Pool):
-    await put(pool, export("a"), export("b", delay_s=60.0))
+    await put(pool, export("a", version=2, place="small"), export("b", delay_s=60.0))
 
     row = await pool.fetchrow("select * from job_backlog")
 

@@ -1,0 +1,135 @@
+"""Which queues a worker has room to claim from, and whether it is worth asking.
+
+A queue whose last claim brought less than there was room for is dry: nobody asks again before a notification says that
+something is new, a delay runs out, or the poll's time has come. Owned by the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import math
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+
+from coordinator.model.jobs import Queue
+
+# How soon an idle worker looks by itself, should a notification be lost; and how often one that may have missed some.
+_IDLE_POLL_S = 5.0
+_BUSY_POLL_S = 0.25
+# Notifications name no queue: a worker that was woken for others' jobs rests as long before it asks again.
+_REST_S = 0.02
+
+
+@dataclasses.dataclass(slots=True)
+class _Room:
+    num_slots: int
+    held: set[int] = dataclasses.field(default_factory=set)
+    is_dry: bool = False
+    resumes_at: float = 0.0
+    is_resting: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Could it take more?"""
+        return len(self.held) < self.num_slots and not self.is_resting
+
+
+class Slots:
+    """The slots of each queue, and the jobs in them."""
+
+    def __init__(self, slots: Mapping[Queue, int], next_due_s: Callable[[], Awaitable[float | None]]) -> None:
+        """Args: next_due_s: asks how long until a queued job may start; negative: one may now; None: there is none."""
+        self._rooms = {queue: _Room(num_slots) for queue, num_slots in slots.items()}
+        self._next_due_s = next_due_s
+        self._wake = asyncio.Event()
+        self._has_stopped = False
+        self._rests_until = 0.0
+        self._asks_at = 0.0
+        self._due_at = math.inf
+        self._is_due_known = False
+
+    def room(self, queue: Queue) -> int:
+        """How many jobs of `queue` to ask for now. Whoever asks hands what came to `take`."""
+        room = self._rooms[queue]
+        if room.is_dry or room.is_resting or time.monotonic() < room.resumes_at:
+            return 0
+        num_free = room.num_slots - len(room.held)
+        # Before the question: what comes while it is answered makes the queue worth asking again.
+        room.is_dry = num_free > 0
+        return max(0, num_free)
+
+    def take(self, queue: Queue, job_ids: Sequence[int], num_asked: int) -> None:
+        """These are held now."""
+        room = self._rooms[queue]
+        room.held.update(job_ids)
+        if len(job_ids) >= num_asked:
+            room.is_dry = False
+        if not job_ids:
+            self._rests_until = time.monotonic() + _REST_S
+
+    def free(self, job_id: int) -> None:
+        """This one is held no longer. Twice is once."""
+        for room in self._rooms.values():
+            if job_id in room.held:
+                room.held.discard(job_id)
+                self._wake.set()
+
+    def pause(self, queue: Queue, seconds: float) -> None:
+        """Ask for nothing of `queue` for so long."""
+        room = self._rooms[queue]
+        room.resumes_at, room.is_dry = time.monotonic() + seconds, False
+
+    def rest(self, queues: Collection[Queue]) -> None:
+        """Ask for nothing of these until the next call."""
+        for queue, room in self._rooms.items():
+            room.is_resting = queue in queues
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Something may be new."""
+        for room in self._rooms.values():
+            room.is_dry = False
+        self._due_at, self._is_due_known = math.inf, False
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Let `wait` return from now on."""
+        self._has_stopped = True
+        self._wake.set()
+
+    async def wait(self) -> None:
+        """Wait until a claim is worth while, for 5 s at most."""
+        ends_at = time.monotonic() + _IDLE_POLL_S
+        while not self._has_stopped:
+            self._wake.clear()
+            now = time.monotonic()
+            open_rooms = [room for room in self._rooms.values() if room.is_open]
+            awake = [room for room in open_rooms if now >= room.resumes_at]
+            if any(not room.is_dry for room in awake):
+                if now >= self._rests_until:
+                    return
+                until = self._rests_until
+            elif awake and not self._is_due_known and now >= self._asks_at:
+                await self._ask_due()
+                continue
+            elif now >= ends_at or (awake and now >= self._due_at):
+                self.look_again()
+                return
+            else:
+                until = min([ends_at, *(room.resumes_at for room in open_rooms if room not in awake)])
+                if awake:
+                    until = min(until, self._due_at if self._is_due_known else self._asks_at)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), max(0.001, until - now))
+
+    async def _ask_due(self) -> None:
+        # Known before it is asked: what comes while it is answered makes it unknown again.
+        self._is_due_known = True
+        due_s = await self._next_due_s()
+        now = time.monotonic()
+        self._asks_at = now + _BUSY_POLL_S
+        if due_s is not None and self._is_due_known:
+            # What may start now and was not claimed is locked by another worker, or one has just taken it.
+            self._due_at = now + (due_s if due_s > 0 else _BUSY_POLL_S)

@@ -148,8 +148,7 @@ async def run_worker(
         DatabaseUnavailable: PostgreSQL went away; end the process with its exit code.
     """
     presence = presence or Presence(pool, worker_id=f"{node}-{stage}-{os.getpid()}", stage=stage)
-    ledger = Ledger(pool, PgQueuerQueue())
-    progress = ProgressBook(pool)
+    ledger, progress = Ledger(pool, PgQueuerQueue()), ProgressBook(pool)
     lanes: dict[Queue, Lane] = {}
 
     async def on_claim(claim: Claim) -> Verdict:
@@ -175,8 +174,8 @@ async def run_worker(
     presence.set_ready()
     queues = sorted(queue.value for queue in lanes)
     log.info("worker_started", stage=stage, queues=queues, worker_id=presence.worker_id)
-    tasks = {"presence": presence.run(), "orders": orders.run(), "progress": progress.run()}
-    tasks |= {"memory": stop_over(max_rss_mib, stop)}
+    memory = stop_over(max_rss_mib, stop)
+    tasks = {"presence": presence.run(), "orders": orders.run(), "progress": progress.run(), "memory": memory}
     tasks |= {f"lane {queue}": lane.run() for queue, lane in lanes.items()}
     try:
         async with _running(tasks):

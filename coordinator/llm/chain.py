@@ -25,7 +25,7 @@ from coordinator.llm.failures import (
     Refused,
     TooLong,
 )
-from coordinator.llm.ledger import Decline, Declined, Ledger, Taken
+from coordinator.llm.ledger import Decline, Declined, Ledger, Rest, Taken
 from coordinator.llm.presets import Provider
 from coordinator.llm.question import Question
 from coordinator.model.llm import Unjudged
@@ -126,13 +126,13 @@ class Chain:
                         return taken
                     return Answered(provider=provider, completion=await self._call(taken, question))
         except RateLimited as exc:
-            await self._ledger.rest(provider, seconds=exc.retry_after_s, reason="it asked us to wait (429)")
+            await self._ledger.rest(provider, seconds=exc.retry_after_s, reason=Rest.RATE_LIMITED)
             log.info("llm_rate_limited", provider=provider.name, retry_after_s=exc.retry_after_s)
             return Declined(why=Decline.RESTING, wait_s=exc.retry_after_s)
         except Refused as exc:
-            await self._ledger.rest(provider, seconds=REFUSED_REST_S, reason=str(exc))
+            await self._ledger.rest(provider, seconds=REFUSED_REST_S, reason=Rest.REFUSED)
             log.warning("llm_refused", provider=provider.name, reason=str(exc))
-            return Declined(why=Decline.RESTING, wait_s=REFUSED_REST_S)
+            return Declined(why=Decline.REFUSED, wait_s=REFUSED_REST_S)
         except (Overloaded, ProviderFailed) as exc:
             log.info("llm_failed", provider=provider.name, reason=str(exc))
         return Declined(why=Decline.OPEN, wait_s=1.0)

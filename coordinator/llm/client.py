@@ -85,7 +85,7 @@ def lease_s(provider: Provider) -> float:
 
 
 class Client:
-    """Calls providers over one pool of connections. Owned by one loop; close it."""
+    """Calls providers over one pool of connections. Owned by one loop."""
 
     def __init__(self) -> None:
         limits = httpx.Limits(max_connections=32, max_keepalive_connections=8)
@@ -94,7 +94,7 @@ class Client:
         # No redirect: a key goes to the address that was configured, and nowhere else.
         self._http = httpx.AsyncClient(limits=limits, follow_redirects=False, mounts=direct)
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """Let go of the connections."""
         await self._http.aclose()
 

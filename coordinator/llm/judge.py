@@ -93,7 +93,7 @@ class ChainJudge:
                 asked.append(window)
         until = time.monotonic() + self._deadline_s
         groups = _groups(asked, size=self._settings.windows_per_call, max_tokens=self._max_tokens())
-        answered = await asyncio.gather(*(self._ask(group, until, retries) for group in groups))
+        answered = await asyncio.gather(*(self._ask_safely(group, until, retries) for group in groups))
         for part in answered:
             outcomes |= part
         judged = [(window, outcomes[window.window_id]) for window in asked]
@@ -107,6 +107,16 @@ class ChainJudge:
             return Unjudged.NO_CANDIDATES
         best = max(candidate.score for candidate in window.candidates)
         return None if self._gate.is_open(window.tier, best) else Unjudged.GATE
+
+    async def _ask_safely(
+        self, group: Sequence[JudgedWindow], until: float, retries: list[float]
+    ) -> _Outcomes:
+        """What cannot be counted is not asked, and what others were answered stays."""
+        try:
+            return await self._ask(group, until, retries)
+        except DatabaseUnavailable as exc:
+            log.info("llm_not_counted", reason=str(exc))
+            return dict.fromkeys((window.window_id for window in group), Unjudged.UNAVAILABLE)
 
     async def _ask(self, group: Sequence[JudgedWindow], until: float, retries: list[float]) -> _Outcomes:
         """One question; the halves of it where it cannot be answered as a whole."""
@@ -159,7 +169,7 @@ class ChainJudge:
         passing = {Unjudged.LIMITS, Unjudged.UNAVAILABLE, Unjudged.BUDGET, Unjudged.NO_PROVIDER}
         if whys <= passing:
             raise LlmUnavailable(
-                f"no language model can be asked now ({', '.join(sorted(whys))}); see clippy-coordinator doctor",
+                f"no language model can be asked now ({', '.join(sorted(whys))}); see the providers in [llm]",
                 retry_after_s=min(retries, default=_RETRY_S),
             )
 

@@ -32,10 +32,18 @@ class Decline(enum.Enum):
     """Why a call may not be made now."""
 
     RESTING = enum.auto()  # the provider asked for it
+    REFUSED = enum.auto()  # it refused us, and will until somebody mends it
     OPEN = enum.auto()  # it fails
     LIMIT = enum.auto()  # a limit of a minute
     DAY_LIMIT = enum.auto()
     BUDGET = enum.auto()
+
+
+class Rest(enum.StrEnum):
+    """Why a provider is left alone, as its row says it."""
+
+    RATE_LIMITED = "rate_limited"
+    REFUSED = "refused"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,13 +164,13 @@ class Ledger:
             await self._asking.fetch_in(connection, "spend", ended[0]["day"], ended[0]["tier"], cost)
             await self._count(connection, state, taken, health)
 
-    async def rest(self, provider: Provider, *, seconds: float, reason: str) -> None:
+    async def rest(self, provider: Provider, *, seconds: float, reason: Rest) -> None:
         """Nobody in the fleet asks this provider for so long.
 
         Raises:
             DatabaseUnavailable: Others will hear the same answer themselves.
         """
-        await self._asking.fetch(self._pool, "rest", provider.name, seconds, reason)
+        await self._asking.fetch(self._pool, "rest", provider.name, seconds, reason.value)
 
     async def states(self, names: Sequence[str]) -> Mapping[str, ProviderState]:
         """How these providers stand; one that was never asked stands well."""
@@ -226,7 +234,8 @@ class Ledger:
 
 def _state_declines(state: asyncpg.Record, way: Passage) -> Declined | None:
     if state["rest_s"] > 0:
-        return Declined(why=Decline.RESTING, wait_s=state["rest_s"])
+        why = Decline.REFUSED if state["rest_reason"] == Rest.REFUSED else Decline.RESTING
+        return Declined(why=why, wait_s=state["rest_s"])
     if way is Passage.SHUT:
         return Declined(why=Decline.OPEN, wait_s=max(state["open_s"], state["probe_s"], 0.0))
     return None

@@ -58,7 +58,7 @@ async def _run(settings: dict[str, Any]) -> dict[str, int]:
             outcomes["answered" if isinstance(answered, Answered) else answered.why.value] += 1
 
     await asyncio.gather(*(ask_on() for _ in range(settings["num_at_once"])))
-    await client.close()
+    await client.aclose()
     await pool.close()
     return dict(outcomes)
 

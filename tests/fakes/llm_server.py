@@ -33,7 +33,9 @@ class LlmServer:
     Attributes:
         rpm: requests in any `window_s`; 0 is no limit.
         latency_s: before each answer.
-        always: the behaviour of every request for which `following` has none: a name of `Handler.behaviours`.
+        always: the behaviour of every request for which `following` has none: a name in `_TEXTS` or `_STATUSES`, or
+            429-seconds, 429-date, hang, drop, drip, huge.
+        models_status: of the list of models.
         num_over: requests that the window refused.
         seen: behaviour, Authorization and body of each request, in order.
     """
@@ -42,6 +44,7 @@ class LlmServer:
     window_s: float = 60.0
     latency_s: float = 0.0
     always: str = "ok"
+    models_status: int = 200
     url: str = ""
     following: collections.deque[str] = dataclasses.field(default_factory=collections.deque)
     seen: list[tuple[str, str, dict[str, Any]]] = dataclasses.field(default_factory=list)
@@ -148,7 +151,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         state = self.server_state
         if self.path == "/v1/models":
-            return self._send(200, {"object": "list", "data": [{"id": MODEL, "object": "model"}]})
+            listed = {"object": "list", "data": [{"id": MODEL, "object": "model"}]}
+            return self._send(state.models_status, listed)
         if self.path == "/seen":
             counts = {"num_taken": state.num_taken, "num_over": state.num_over}
             return self._send(200, counts | {"behaviours": [behaviour for behaviour, _, _ in state.seen]})

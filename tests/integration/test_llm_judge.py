@@ -59,7 +59,7 @@ async def made(pool: asyncpg.Pool) -> AsyncIterator[Made]:
         return ChainJudge(Chain(providers, ledger, client), ledger, cache, judge or Llm())
 
     yield make
-    await client.close()
+    await client.aclose()
 
 
 def window(name: str, *said: str, user: str = "u", tier: str = "free", score: float = 0.6) -> JudgedWindow:
@@ -206,7 +206,7 @@ async def test_a_wrong_key_or_model_is_told_once_and_not_asked_all_day(
     told = [await reasons(judge, window(f"a{number}")) for number in range(3)]
 
     assert len(first.seen) == 1
-    assert told[2] == {"a2": Unjudged.LIMITS}
+    assert told[2] == {"a2": Unjudged.UNAVAILABLE}
 
 
 @pytest.mark.parametrize("behaviour", ["single-only", "too-long-for-many"])

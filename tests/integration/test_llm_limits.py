@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from coordinator.llm.breaker import Health
-from coordinator.llm.ledger import Decline, Declined, Ledger, Taken
+from coordinator.llm.ledger import Decline, Declined, Ledger, Rest, Taken
 from coordinator.llm.presets import Provider, complete
 from coordinator.settings import LlmProvider
 from tests.fakes.llm_server import running_llm_server
@@ -196,8 +196,8 @@ async def test_what_a_429_says_holds_for_the_whole_fleet_and_opens_nothing(pool:
     for _ in range(12):
         await ledger.settle(await taken(ledger, limited), Health.NOTHING, tokens=0, cost_micros=0)
     still = await take(ledger, limited)
-    await ledger.rest(limited, seconds=20, reason="429")
-    await ledger.rest(limited, seconds=1, reason="429")
+    await ledger.rest(limited, seconds=20, reason=Rest.RATE_LIMITED)
+    await ledger.rest(limited, seconds=1, reason=Rest.RATE_LIMITED)
     rested = await take(elsewhere, limited)
 
     assert isinstance(still, Taken)

@@ -85,7 +85,7 @@ class Chain:
 
         Raises:
             BadAnswer: It answered, and not what was asked for; half of the question may do.
-            TooLong: No provider takes so much.
+            TooLong: A provider that could have answered does not take so much.
             DatabaseUnavailable: Nothing can be counted.
         """
         reasons: list[Declined] = []
@@ -103,7 +103,8 @@ class Chain:
             if isinstance(outcome, Answered):
                 return outcome
             reasons.append(outcome)
-        if num_long and not reasons:
+        # Halved, it may also fit one that is free.
+        if num_long:
             raise TooLong(f"{question.tokens_in} tokens are more than any provider takes")
         return _why(reasons)
 

@@ -134,7 +134,10 @@ class Client:
 
     async def _send(self, provider: Provider, method: str, path: str, body: object) -> bytes:
         name = provider.name
-        headers = {"Authorization": f"Bearer {provider.api_key}"} if provider.api_key else {}
+        # Not compressed: a small answer must not become a large one in our memory.
+        headers = {"Accept-Encoding": "identity"}
+        if provider.api_key:
+            headers["Authorization"] = f"Bearer {provider.api_key}"
         request = self._http.build_request(
             method,
             f"{provider.base_url.rstrip('/')}{path}",
@@ -157,8 +160,9 @@ class Client:
         except httpx.TimeoutException as exc:
             raise ProviderFailed(f"{name}: {type(exc).__name__}", is_quick=False) from exc
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as exc:
-            # Its text may hold the address, never the key.
-            raise ProviderFailed(f"{name}: {type(exc).__name__}: {exc}", is_quick=True) from exc
+            # A text that quotes a header would quote the key.
+            detail = f": {exc}" if isinstance(exc, httpx.ConnectError) else ""
+            raise ProviderFailed(f"{name}: {type(exc).__name__}{detail}", is_quick=True) from exc
         if response.status_code != httpx.codes.OK:
             raise _failure(name, response.status_code, response.headers, content)
         return content
@@ -166,7 +170,7 @@ class Client:
 
 async def _read(response: httpx.Response, name: str) -> bytes:
     content = bytearray()
-    async for part in response.aiter_bytes():
+    async for part in response.aiter_raw():
         content += part
         if len(content) > MAX_ANSWER_BYTES:
             raise BadAnswer(f"{name}: an answer of more than {MAX_ANSWER_BYTES} bytes")

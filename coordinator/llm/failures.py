@@ -2,7 +2,7 @@
 
 CallFailed
 ├── RateLimited      429: it rests until it said, for the whole fleet; no failure of the breaker
-├── Overloaded       498, or 503 with Retry-After: the next provider at once; no failure of the breaker
+├── Overloaded       498: it has no capacity; the next provider at once; no failure of the breaker
 ├── ProviderFailed   5xx, no connection, no answer in time: counts for the breaker
 ├── Refused          401, 403, 404: a key or a model that is wrong; rests, so that it is not asked all day
 ├── TooLong          the question and the answer do not fit: half of it may

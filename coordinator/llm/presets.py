@@ -105,7 +105,7 @@ def key_variable(name: str) -> str:
 
 def _key(settings: LlmProvider, environment: Mapping[str, str]) -> str:
     if settings.api_key:
-        return settings.api_key
+        return settings.api_key.strip()
     if key := environment.get(key_variable(settings.name), ""):
         return key.strip()
     if not settings.api_key_file:

@@ -12,6 +12,7 @@ import collections
 import contextlib
 import dataclasses
 import email.utils
+import gzip
 import json
 import sys
 import threading
@@ -34,7 +35,7 @@ class LlmServer:
         rpm: requests in any `window_s`; 0 is no limit.
         latency_s: before each answer.
         always: the behaviour of every request for which `following` has none: a name in `_TEXTS` or `_STATUSES`, or
-            429-seconds, 429-date, hang, drop, drip, huge.
+            429-seconds, 429-date, hang, drop, drip, huge, bomb.
         models_status: of the list of models.
         num_over: requests that the window refused.
         seen: behaviour, Authorization and body of each request, in order.
@@ -199,6 +200,8 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         if behaviour == "drip":
             return self._drip()
+        if behaviour == "bomb":
+            return self._send_bytes(200, gzip.compress(b" " * 64 * 1024**2), {"Content-Encoding": "gzip"})
         if behaviour == "huge":
             return self._flood()
         data = data_of(body)
@@ -237,7 +240,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def _send(self, status: int, content: object, headers: dict[str, str] | None = None) -> None:
-        body = json.dumps(content).encode()
+        self._send_bytes(status, json.dumps(content).encode(), headers)
+
+    def _send_bytes(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))

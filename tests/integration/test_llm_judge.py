@@ -223,8 +223,10 @@ async def test_a_question_that_is_too_much_is_halved_down_to_single_windows(
 
 
 async def test_what_cannot_be_used_is_none_with_its_reason(made: Made, first: LlmServer):
-    bad = "broken truncated no-json wrong-ids wrong-index missing-ids nan deep no-choices not-json huge negative-usage"
-    expected = dict.fromkeys(bad.split(), (Unjudged.BAD_ANSWER, Unjudged.BAD_ANSWER, 3))
+    bad = "broken truncated no-json wrong-ids wrong-index missing-ids nan deep no-choices not-json"
+    expected = dict.fromkeys(
+        [*bad.split(), "huge", "bomb", "negative-usage"], (Unjudged.BAD_ANSWER, Unjudged.BAD_ANSWER, 3)
+    )
     # Both, then each alone.
     expected |= dict.fromkeys(["too-long", "413"], (Unjudged.TOO_LONG, Unjudged.TOO_LONG, 3))
     judge, found = made(first), {}
@@ -236,6 +238,22 @@ async def test_what_cannot_be_used_is_none_with_its_reason(made: Made, first: Ll
         found[behaviour] = (told["a"], told["b"], len(first.seen))
 
     assert found == expected
+
+
+async def test_a_question_too_long_for_the_one_that_is_free_is_halved_for_it(
+    made: Made, first: LlmServer, second: LlmServer
+):
+    first.always = "500"
+    windows = [window(f"w{number}", "so much was said " * 60) for number in range(8)]
+    # More than the second provider's 8,000 tokens together.
+    question_for_all = made(first, second, max_context_tokens=32_000, judge=Llm(windows_per_call=50))
+    more = [window(f"v{number}", "so much was said " * 60) for number in range(12)]
+
+    judged = await question_for_all.judge([*windows, *more])
+
+    assert None not in judged
+    assert {found.model for found in judged if found} == {"p1/fake-model"}
+    assert len(second.seen) >= 2
 
 
 async def test_an_answer_in_a_fence_is_read(made: Made, first: LlmServer):

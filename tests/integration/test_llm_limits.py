@@ -36,7 +36,7 @@ async def taken(ledger: Ledger, of: Provider, **wanted: Any) -> Taken:
 
 
 async def ask_from_processes(number: int, settings: dict[str, Any]) -> dict[str, int]:
-    """What became of the questions of so many processes together."""
+    """What became of the questions of so many processes together; each says it in its last line."""
     processes = [
         await asyncio.create_subprocess_exec(
             sys.executable, str(CALLER), json.dumps(settings), stdout=asyncio.subprocess.PIPE
@@ -47,7 +47,7 @@ async def ask_from_processes(number: int, settings: dict[str, Any]) -> dict[str,
     for process in processes:
         out, _ = await process.communicate()
         assert process.returncode == 0
-        for name, count in json.loads(out).items():
+        for name, count in json.loads(out.splitlines()[-1]).items():
             total[name] = total.get(name, 0) + count
     return total
 
@@ -77,19 +77,16 @@ async def test_four_processes_hold_a_hundred_requests_a_minute(pool: asyncpg.Poo
     assert told["answered"] == server.num_taken >= 190
 
 
-async def test_what_four_processes_spend_passes_a_days_money_by_less_than_a_call(
-    pool: asyncpg.Pool, database_url: str
-):
-    limit_micros = 20_000
+async def test_four_processes_never_spend_more_than_a_days_money(pool: asyncpg.Pool, database_url: str):
+    limit_micros = 8_000
     with running_llm_server() as server:
         settings = {"database_url": database_url, "base_url": server.url, "rpm": 0, "window_s": 60.0}
         money = {"usd_per_million": 1.0, "limit_micros": limit_micros, "duration_s": 3.0, "num_at_once": 3}
         told = await ask_from_processes(4, settings | money)
     spent = await pool.fetchval("select spent_micros from llm_spend where tier = 'free'")
-    worst = await pool.fetchval("select max(cost_micros) from llm_calls")
 
     assert told["budget"] > 0
-    assert limit_micros - 3_000 < spent <= limit_micros + worst
+    assert limit_micros / 2 < spent <= limit_micros
 
 
 async def test_a_process_that_died_in_a_call_returns_its_money_and_its_place(pool: asyncpg.Pool):

@@ -14,6 +14,8 @@ from coordinator.llm.answer import read_answer
 from coordinator.llm.breaker import Health, Move, Passage, move, passage
 from coordinator.llm.cleaning import hashtags, title
 from coordinator.llm.failures import BadAnswer
+from coordinator.llm.judge import used_share
+from coordinator.llm.ledger import ProviderState
 from coordinator.llm.presets import complete, key_variable
 from coordinator.llm.question import Question, ask_about, is_suspicious
 from coordinator.llm.retry_after import DEFAULT_REST_S, MAX_REST_S, rest_s
@@ -273,6 +275,24 @@ def test_the_gate_shuts_the_free_tier_first_and_business_last():
         assert gate.threshold("free") >= gate.threshold("pro") >= gate.threshold("business")
 
     assert order == ["free", "pro", "business"]
+
+
+@pytest.mark.parametrize(
+    ("num_calls", "num_tokens", "expected"),
+    [(0, 0, 0.0), (95, 0, 1.0), (19, 475, 0.5), (38, 95, 0.4)],
+)
+def test_the_fuller_of_two_limits_is_what_is_used(num_calls: int, num_tokens: int, expected: float):
+    limited = complete(LlmProvider(name="local", rpm=100, tpm=1_000), {})
+    state = ProviderState(num_calls=num_calls, num_tokens=num_tokens)
+
+    assert used_share([limited], {"local": state}) == pytest.approx(expected)
+
+
+def test_a_provider_without_limits_presses_on_no_gate():
+    unlimited = complete(LlmProvider(name="local"), {})
+
+    assert used_share([unlimited], {"local": ProviderState(num_calls=10_000)}) == 0.0
+    assert used_share([], {}) == 0.0
 
 
 def test_the_gate_holds_calls_under_the_target_and_opens_again():

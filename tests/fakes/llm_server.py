@@ -12,6 +12,7 @@ import collections
 import contextlib
 import dataclasses
 import email.utils
+import functools
 import gzip
 import json
 import sys
@@ -37,6 +38,7 @@ class LlmServer:
         always: the behaviour of every request for which `following` has none: a name in `_TEXTS` or `_STATUSES`, or
             429-seconds, 429-date, hang, drop, drip, huge, bomb.
         models_status: of the list of models.
+        retry_after_s: what a 429 asks for.
         num_over: requests that the window refused.
         seen: behaviour, Authorization and body of each request, in order.
     """
@@ -46,6 +48,7 @@ class LlmServer:
     latency_s: float = 0.0
     always: str = "ok"
     models_status: int = 200
+    retry_after_s: int = 2
     url: str = ""
     following: collections.deque[str] = dataclasses.field(default_factory=collections.deque)
     seen: list[tuple[str, str, dict[str, Any]]] = dataclasses.field(default_factory=list)
@@ -184,12 +187,18 @@ class _Handler(BaseHTTPRequestHandler):
             status, headers, content = _STATUSES[behaviour]
             return self._send(status, content, headers)
         if behaviour == "429-seconds":
-            return self._send(429, _error("rate limit"), {"Retry-After": "2"})
+            return self._send(
+                429, _error("rate limit"), {"Retry-After": str(self.server_state.retry_after_s)}
+            )
         if behaviour == "429-date":
             return self._send(
                 429,
                 _error("rate limit"),
-                {"Retry-After": email.utils.formatdate(time.time() + 2, usegmt=True)},
+                {
+                    "Retry-After": email.utils.formatdate(
+                        time.time() + self.server_state.retry_after_s, usegmt=True
+                    )
+                },
             )
         if behaviour == "hang":
             self.server_state.release.wait(_HANG_S)
@@ -201,7 +210,7 @@ class _Handler(BaseHTTPRequestHandler):
         if behaviour == "drip":
             return self._drip()
         if behaviour == "bomb":
-            return self._send_bytes(200, gzip.compress(b" " * 64 * 1024**2), {"Content-Encoding": "gzip"})
+            return self._send_bytes(200, _bomb(), {"Content-Encoding": "gzip"})
         if behaviour == "huge":
             return self._flood()
         data = data_of(body)
@@ -251,6 +260,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         with contextlib.suppress(OSError):
             self.wfile.write(body)
+
+
+@functools.cache
+def _bomb() -> bytes:
+    return gzip.compress(b" " * 16 * 1024**2)
 
 
 def _error(message: str) -> dict[str, Any]:

@@ -35,6 +35,12 @@ async def taken(ledger: Ledger, of: Provider, **wanted: Any) -> Taken:
     return got
 
 
+async def later(pool: asyncpg.Pool, table: str, *columns: str, by_s: int) -> None:
+    """Let so much time pass for these columns."""
+    moved = ", ".join(f"{column} = {column} - interval '{by_s} seconds'" for column in columns)
+    await pool.execute(f"update {table} set {moved}")
+
+
 async def ask_from_processes(number: int, settings: dict[str, Any]) -> dict[str, int]:
     """What became of the questions of so many processes together; each says it in its last line."""
     processes = [
@@ -90,16 +96,19 @@ async def test_four_processes_never_spend_more_than_a_days_money(pool: asyncpg.P
 
 
 async def test_a_process_that_died_in_a_call_returns_its_money_and_its_place(pool: asyncpg.Pool):
-    ledger, one_a_minute = Ledger(pool, window_s=0.0), provider(rpm=1)
-    wanted = {"cost_micros": 80, "limit_micros": 100, "lease_s": 0.5}
+    ledger, one_a_minute = Ledger(pool), provider(rpm=1)
+    wanted = {"cost_micros": 80, "limit_micros": 100, "lease_s": 10.0}
 
     await taken(ledger, one_a_minute, **wanted)
-    second = await take(ledger, one_a_minute, **wanted)
-    async with asyncio.timeout(20):
-        while not isinstance(await take(ledger, one_a_minute, **wanted), Taken):  # noqa: ASYNC110 - no event
-            await asyncio.sleep(0.05)
+    await later(pool, "llm_calls", "expires_at", "counts_until", by_s=11)
+    while_in_its_minute = await take(ledger, one_a_minute, **wanted)
+    without_a_limit = await take(ledger, provider(), **wanted)
+    await later(pool, "llm_calls", "expires_at", "counts_until", by_s=75)
 
-    assert isinstance(second, Declined)
+    assert isinstance(while_in_its_minute, Declined)
+    assert while_in_its_minute.why is Decline.LIMIT
+    assert isinstance(without_a_limit, Taken)
+    assert isinstance(await take(ledger, one_a_minute, **wanted), Taken)
 
 
 async def test_money_that_is_reserved_cannot_be_promised_twice(pool: asyncpg.Pool):
@@ -153,37 +162,40 @@ async def test_a_question_larger_than_a_whole_minute_goes_alone(pool: asyncpg.Po
 
 
 async def test_every_process_leaves_alone_a_provider_that_fails_and_one_call_tries_it(pool: asyncpg.Pool):
-    ledger, elsewhere, failing = Ledger(pool, open_s=0.3), Ledger(pool, open_s=0.3), provider()
+    ledger, elsewhere, failing = Ledger(pool), Ledger(pool), provider()
 
     for _ in range(10):
         await ledger.settle(await taken(ledger, failing), Health.ILL, tokens=0, cost_micros=0)
     shut = await take(elsewhere, failing)
-    await asyncio.sleep(0.35)
+    await later(pool, "llm_providers_state", "open_until", by_s=31)
     got = await asyncio.gather(*(take(one, failing) for one in [ledger, elsewhere] * 4))
     [probe] = [one for one in got if isinstance(one, Taken)]
     await elsewhere.settle(probe, Health.WELL, tokens=0, cost_micros=0)
 
     assert isinstance(shut, Declined)
     assert shut.why is Decline.OPEN
+    assert 20 < shut.wait_s <= 30
     assert probe.is_probe
     assert isinstance(await take(ledger, failing), Taken)
 
 
 async def test_a_probe_that_fails_opens_it_again_and_one_that_is_lost_makes_room(pool: asyncpg.Pool):
-    ledger, failing = Ledger(pool, open_s=0.2), provider()
+    ledger, failing = Ledger(pool), provider()
     for _ in range(10):
         await ledger.settle(await taken(ledger, failing), Health.ILL, tokens=0, cost_micros=0)
 
-    await asyncio.sleep(0.25)
-    probe = await taken(ledger, failing, lease_s=0.2)
+    await later(pool, "llm_providers_state", "open_until", by_s=31)
+    probe = await taken(ledger, failing)
     await ledger.settle(probe, Health.ILL, tokens=0, cost_micros=0)
     shut = await take(ledger, failing)
-    await asyncio.sleep(0.25)
-    lost = await taken(ledger, failing, lease_s=0.2)
-    await asyncio.sleep(0.25)
+    await later(pool, "llm_providers_state", "open_until", by_s=31)
+    lost = await taken(ledger, failing, lease_s=30.0)
+    while_it_may_come = await take(ledger, failing)
+    await later(pool, "llm_providers_state", "probe_until", by_s=31)
 
     assert isinstance(shut, Declined)
     assert lost.is_probe
+    assert isinstance(while_it_may_come, Declined)
     assert (await taken(ledger, failing)).is_probe
 
 

@@ -26,7 +26,7 @@ async def open_judge(
     """A judge until the block ends; without a provider it judges nothing, and asks nobody.
 
     Args:
-        pool: three connections of it are used at once, each for milliseconds; never while a model is waited for.
+        pool: at most four connections of it are used at once, for milliseconds; none while a model is waited for.
 
     Raises:
         InputUnusable: A provider's settings, or its key's file, cannot be used.

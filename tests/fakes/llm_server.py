@@ -23,7 +23,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 MODEL = "fake-model"
-_HANG_S = 60.0
+# Longer than a test may take: whoever waits for it fails.
+_HANG_S = 300.0
 # What an obedient model takes for an order, anywhere in what people said: `!all TITLE`.
 _ORDER = "!all "
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -150,18 +149,6 @@ async def test_the_next_provider_answers_where_the_first_does_not(
     assert len(first.seen) == (2 if behaviour in ("500", "503", "drop") else 1)
 
 
-async def test_a_hang_costs_no_more_than_its_time(made: Made, first: LlmServer, second: LlmServer):
-    first.always = "hang"
-    judge = made(first, second, timeout_s=1.0)
-    began_s = time.monotonic()
-
-    [found] = await judge.judge([window("a")])
-
-    assert found is not None
-    # Far under a hang's length of 60 s; what the second needs is in it, and a busy machine.
-    assert time.monotonic() - began_s < 15
-
-
 @pytest.mark.parametrize("behaviour", ["429-seconds", "429-date"])
 async def test_a_provider_that_asked_us_to_wait_is_left_alone_until_then(
     made: Made, first: LlmServer, second: LlmServer, pool: asyncpg.Pool, behaviour: str
@@ -248,22 +235,15 @@ async def test_a_question_too_long_for_the_one_that_is_free_is_halved_for_it(
     made: Made, first: LlmServer, second: LlmServer
 ):
     first.always = "500"
-    windows = [window(f"w{number}", "so much was said " * 60) for number in range(8)]
+    windows = [window(f"w{number}", "so much was said " * 60) for number in range(20)]
     # More than the second provider's 8,000 tokens together.
-    question_for_all = made(first, second, max_context_tokens=32_000, judge=Llm(windows_per_call=50))
-    more = [window(f"v{number}", "so much was said " * 60) for number in range(12)]
+    judge = made(first, second, max_context_tokens=32_000, judge=Llm(windows_per_call=50))
 
-    judged = await question_for_all.judge([*windows, *more])
+    judged = await judge.judge(windows)
 
     assert None not in judged
     assert {found.model for found in judged if found} == {"p1/fake-model"}
     assert len(second.seen) >= 2
-
-
-async def test_an_answer_in_a_fence_is_read(made: Made, first: LlmServer):
-    first.always = "fenced"
-
-    assert None not in await made(first, schema_mode="none").judge([window("a")])
 
 
 async def test_hostile_titles_and_numbers_are_made_harmless(made: Made, first: LlmServer):
@@ -304,7 +284,6 @@ async def test_a_model_that_obeys_a_poisoned_window_moves_no_other(made: Made, f
     assert set(hit.adjustments) == {0, 1}
     assert set(hit.adjustments.values()) == {-1.0}
     assert all(len(text) <= 80 for text in hit.titles.values())
-    # Without what keeps it, the model does obey.
     assert any(behaviour == "obeys" for behaviour, _, _ in first.seen)
 
 
@@ -414,12 +393,8 @@ async def test_a_call_that_is_cancelled_gives_its_place_back_by_itself(
 async def test_no_answer_of_the_database_is_no_question_to_a_model(
     made: Made, first: LlmServer, pool: asyncpg.Pool
 ):
-    await pool.execute("alter table llm_calls rename to llm_calls_away")
     judge = made(first)
-    try:
-        with pytest.raises(asyncpg.UndefinedTableError):
-            await judge.judge([window("a")])
-    finally:
-        await pool.execute("alter table llm_calls_away rename to llm_calls")
+    await pool.close()
 
+    assert await reasons(judge, window("a")) == {"a": Unjudged.UNAVAILABLE}
     assert first.seen == []

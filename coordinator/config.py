@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from coordinator.errors import InputUnusable
-from coordinator.settings import STAGES, Config, Workers
+from coordinator.settings import STAGES, Config, Llm, Workers
 
 ENV_PREFIX = "CLIPPY_COORDINATOR_"
 # Read before there is a configuration, to find it; and the pipe of a supervisor (ops/lifeline.py).
@@ -72,6 +72,9 @@ def describe(config: Config) -> dict[str, Any]:
         section, name = secret.split(".")
         if plain[section][name]:
             plain[section][name] = "(set)"
+    for provider in plain["llm"]["providers"]:
+        if provider["api_key"]:
+            provider["api_key"] = "(set)"
     return plain
 
 
@@ -130,7 +133,11 @@ _Rule = tuple[bool, str, object, str]
 
 
 def _check(config: Config) -> None:
-    for is_kept, name, value, allowed in (*_rules(config), *_worker_rules(config.workers)):
+    for is_kept, name, value, allowed in (
+        *_rules(config),
+        *_worker_rules(config.workers),
+        *_llm_rules(config.llm),
+    ):
         if not is_kept:
             raise InputUnusable(f"{name} = {value!r} is not {allowed}")
     # All are parsed here so that a wrong address is told before anything starts.
@@ -197,4 +204,18 @@ def _worker_rules(workers: Workers) -> list[_Rule]:
             (1 <= workers.concurrency(stage) <= 64, f"workers.{stage}", workers.concurrency(stage), "1..64")
             for stage in STAGES
         ),
+    ]
+
+
+def _llm_rules(llm: Llm) -> list[_Rule]:
+    names = [provider.name for provider in llm.providers]
+    per_call, gate = llm.windows_per_call, llm.gate_min_score
+    money = {
+        name: getattr(llm, name) for name in ("free_usd_per_day", "pro_usd_per_day", "business_usd_per_day")
+    }
+    return [
+        (len(set(names)) == len(names), "llm.providers", names, "a list of different names"),
+        (1 <= per_call <= 50, "llm.windows_per_call", per_call, "1..50"),
+        (0 <= gate <= 1, "llm.gate_min_score", gate, "0..1"),
+        *((value >= 0, f"llm.{name}", value, "at least 0") for name, value in money.items()),
     ]

@@ -66,6 +66,17 @@ class ModelUnavailable(EnvironmentProblem):
     code = "model_unavailable"
 
 
+class LlmUnavailable(EnvironmentProblem):
+    """No language model answers now, and the caller insisted on one. `retry_after_s`: when to ask again."""
+
+    code = "llm_unavailable"
+    retryable = True
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class PortBusy(EnvironmentProblem):
     """An address we must listen on is already in use."""
 

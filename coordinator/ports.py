@@ -13,6 +13,7 @@ from coordinator.model.accounts import Principal
 from coordinator.model.chunks import ChunkRow
 from coordinator.model.forgetting import DoomedObject, HeldChunk, Receipt
 from coordinator.model.jobs import NewJob
+from coordinator.model.llm import JudgedWindow, Judgement, Unjudged
 from coordinator.model.media import ExportResult, MediaFile
 from coordinator.model.sessions import (
     ClipRow,
@@ -62,6 +63,31 @@ class Speech(Protocol):
 
     async def transcribe(self, windows: Sequence[Pcm16k]) -> list[Transcript]:
         """As `Transcriber.transcribe`; several callers' windows may share a batch, results never mix."""
+        ...
+
+
+class Judge(Protocol):
+    """A language model's second opinion of what the detector found. It ranks and names; it can make no clip."""
+
+    async def judge(
+        self,
+        windows: Sequence[JudgedWindow],
+        *,
+        on_unjudged: Callable[[JudgedWindow, Unjudged], None] | None = None,
+        is_insisting: bool = False,
+    ) -> Sequence[Judgement | None]:
+        """Return a judgement for each window, in the same order; None where no model was asked or none answered well.
+
+        What is said of one window uses its own candidates alone. A call never holds windows of two accounts.
+
+        Args:
+            windows: with different `window_id`s.
+            on_unjudged: told once for each None, with the reason.
+            is_insisting: raise instead of answering None to all because no provider can be asked now.
+
+        Raises:
+            LlmUnavailable: Only to who insists; says when to ask again.
+        """
         ...
 
 

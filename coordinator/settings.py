@@ -154,6 +154,55 @@ class Asr(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     model_dir: str = ""
 
 
+class LlmProvider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A language model behind an OpenAI-compatible address.
+
+    What is left out (empty, or -1) is taken from the preset of that name: groq, openai or local.
+
+    Attributes:
+        api_key: else `CLIPPY_LLM_<NAME>_KEY`, else the first line of `api_key_file`.
+        rpm, tpm, rpd: the account's quota of requests and tokens a minute and requests a day; 0 is no limit. We stay
+            5 % below it.
+        usd_per_million_in, usd_per_million_out: price of tokens.
+        schema_mode: how it is told the form of its answer; the form is checked here in any case.
+        timeout_s: an answer has to begin within it.
+        max_context_tokens: question and answer together.
+    """
+
+    name: str
+    base_url: str = ""
+    api_key: str = ""
+    api_key_file: str = ""
+    model: str = ""
+    rpm: int = -1
+    tpm: int = -1
+    rpd: int = -1
+    usd_per_million_in: float = -1
+    usd_per_million_out: float = -1
+    schema_mode: Literal["", "json_schema", "json_object", "none"] = ""
+    timeout_s: float = -1
+    max_context_tokens: int = -1
+
+
+class Llm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Language models that rank moments and write titles: asked in this order; none is needed.
+
+    Attributes:
+        free_usd_per_day, ...: what all accounts of a tier may cost together on one day (UTC); 0: only providers whose
+            price is 0 are asked.
+        windows_per_call: at most so many windows of one account in one question.
+        gate_min_score: windows whose best candidate scores less are never asked about; near the limits it rises, for
+            the free tier first.
+    """
+
+    providers: tuple[LlmProvider, ...] = ()
+    free_usd_per_day: float = 1.0
+    pro_usd_per_day: float = 5.0
+    business_usd_per_day: float = 20.0
+    windows_per_call: int = 10
+    gate_min_score: float = 0.0
+
+
 class AutoExport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which moments become posts by themselves: from `min_score` on, at most `per_hour` a session.
 
@@ -222,6 +271,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     database: Database = Database()
     objects: Objects = Objects()
     asr: Asr = Asr()
+    llm: Llm = Llm()
     auto_export: AutoExport = AutoExport()
     workers: Workers = Workers()
     retention: Retention = Retention()

@@ -96,6 +96,9 @@ def test_a_wrong_variable_is_told_by_its_name(tmp_path: Path, environment: dict[
         ("asr = 3\n", "asr"),
         ("roll_up_s = \n", "cannot read"),
         ("[database]\nurl = 3\n", "database.url"),
+        ("[[llm.providers]]\nname = 'groq'\nkey = 'x'\n", "key"),
+        ("[[llm.providers]]\nname = 'groq'\n[[llm.providers]]\nname = 'groq'\n", "different names"),
+        ("[llm]\nwindows_per_call = 0\n", "llm.windows_per_call = 0"),
     ],
 )
 def test_a_wrong_file_is_told_by_what_is_wrong(tmp_path: Path, text: str, said: str):
@@ -105,6 +108,19 @@ def test_a_wrong_file_is_told_by_what_is_wrong(tmp_path: Path, text: str, said: 
         load_config(tmp_path, environment={})
 
     assert said in str(caught.value)
+
+
+def test_a_chain_of_language_models_is_read_and_its_keys_are_not_told(tmp_path: Path):
+    (tmp_path / "coordinator.toml").write_text(
+        "[[llm.providers]]\nname = 'groq'\napi_key = 'gsk_secret'\n[[llm.providers]]\nname = 'local'\n"
+    )
+
+    config = load_config(tmp_path, environment={"CLIPPY_COORDINATOR_LLM__FREE_USD_PER_DAY": "2.5"})
+    told = describe(config)["llm"]
+
+    assert [provider.name for provider in config.llm.providers] == ["groq", "local"]
+    assert config.llm.free_usd_per_day == 2.5
+    assert [provider["api_key"] for provider in told["providers"]] == ["(set)", ""]
 
 
 def test_what_config_check_prints_holds_no_secret(tmp_path: Path):

@@ -1,0 +1,90 @@
+"""What a model answered, checked against what it was asked. Pure.
+
+The form is checked here whatever a provider promises: it may be a stranger's server, and a model that obeys a stranger.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import msgspec
+
+from coordinator.llm.cleaning import hashtags, title
+from coordinator.llm.failures import BadAnswer
+from coordinator.llm.question import Question
+from coordinator.model.llm import JudgedWindow, Judgement
+
+# What a control may be moved by a model that rounds or drifts.
+_CONTROL_ADJUSTMENT = 0.1
+
+
+class _Candidate(msgspec.Struct, frozen=True):
+    index: int
+    adjustment: float
+    title: str = ""
+
+
+class _Window(msgspec.Struct, frozen=True):
+    id: str
+    candidates: list[_Candidate]
+    hashtags: list[str] = []
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    windows: list[_Window]
+
+
+def read_answer(text: str, question: Question, *, model: str) -> Mapping[str, Judgement]:
+    """The judgements by the windows' names in the question.
+
+    Raises:
+        BadAnswer: Not JSON, not the form, a window missing, twice or made up, an index that is not the window's, or a
+            control that moved.
+    """
+    try:
+        answer = msgspec.json.decode(_object_in(text), type=_Answer)
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as exc:
+        raise BadAnswer(f"not the JSON that was asked for: {exc}") from exc
+    given = {window.id: window for window in answer.windows}
+    wanted = set(question.windows) | ({question.control} if question.control else set())
+    if len(given) != len(answer.windows) or set(given) != wanted:
+        raise BadAnswer(
+            f"{len(answer.windows)} windows, {len(set(given) & wanted)} of the {len(wanted)} asked for"
+        )
+    if question.control:
+        _check_control(given[question.control])
+    return {name: _judgement(window, given[name], model=model) for name, window in question.windows.items()}
+
+
+def _judgement(window: JudgedWindow, given: _Window, *, model: str) -> Judgement:
+    indices = {candidate.index for candidate in window.candidates}
+    seen = [candidate.index for candidate in given.candidates]
+    if len(set(seen)) != len(seen) or not set(seen) <= indices:
+        raise BadAnswer("a candidate twice, or one that the window does not have")
+    adjustments = dict.fromkeys(sorted(indices), 0.0)
+    titles = {}
+    for candidate in given.candidates:
+        if not math.isfinite(candidate.adjustment):
+            raise BadAnswer("an adjustment that is no number")
+        adjustments[candidate.index] = min(max(candidate.adjustment, -1.0), 1.0)
+        if text := title(candidate.title):
+            titles[candidate.index] = text
+    return Judgement(adjustments=adjustments, titles=titles, hashtags=hashtags(given.hashtags), model=model)
+
+
+def _check_control(given: _Window) -> None:
+    moved = any(
+        abs(candidate.adjustment) > _CONTROL_ADJUSTMENT or title(candidate.title) or candidate.index != 0
+        for candidate in given.candidates
+    )
+    if moved or hashtags(given.hashtags):
+        raise BadAnswer("the control window was moved: something in the data gives orders")
+
+
+def _object_in(text: str) -> str:
+    """Models without a JSON mode like to wrap the object in a fence; what is around it is dropped."""
+    start, end = text.find("{"), text.rfind("}")
+    if start < 0 or end <= start:
+        raise BadAnswer("no JSON object in the answer")
+    return text[start : end + 1]

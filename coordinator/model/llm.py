@@ -1,0 +1,74 @@
+"""What a language model is asked to judge, and what it may say. It ranks and names; it makes nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+
+MAX_TITLE_CHARACTERS = 80
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A span that the detector found, with what was heard in it.
+
+    Attributes:
+        index: its place in its own window's list; the only name that an answer may use.
+        said: the transcript of the span; untrusted, as everything that people say or write.
+        notes: the detector's evidence in words.
+    """
+
+    index: int
+    start_s: float
+    end_s: float
+    score: float
+    kind: str
+    said: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedWindow:
+    """A part of a session whose candidates are to be ranked against each other.
+
+    Attributes:
+        window_id: the caller's own; it never reaches a model.
+        language: ISO 639-1, empty where it is not known.
+    """
+
+    window_id: str
+    user_id: str
+    tier: str
+    language: str
+    candidates: tuple[Candidate, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What a model said of one window; indices are of that window's own candidates.
+
+    Attributes:
+        adjustments: -1..1 for each candidate, 0 where the model said nothing.
+        titles: plain text of at most 80 characters, for some candidates.
+        hashtags: without `#`, letters and digits, at most five.
+        model: provider and model that answered.
+    """
+
+    adjustments: Mapping[int, float]
+    titles: Mapping[int, str]
+    hashtags: tuple[str, ...] = ()
+    model: str = ""
+
+
+class Unjudged(enum.StrEnum):
+    """Why a window has no judgement."""
+
+    NO_PROVIDER = "no_provider"  # none is configured
+    NO_CANDIDATES = "no_candidates"  # there was nothing to rank
+    GATE = "gate"  # its best score is under what the limits leave room for
+    BUDGET = "budget"  # its tier's money for today is spent
+    LIMITS = "limits"  # every provider is at its limit, or rests as it asked us to
+    UNAVAILABLE = "unavailable"  # no provider answered
+    BAD_ANSWER = "bad_answer"  # what was answered breaks the rules, also when it was asked alone
+    TOO_LONG = "too_long"  # the window alone is more than the model takes

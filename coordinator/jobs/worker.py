@@ -172,8 +172,7 @@ async def run_worker(
     num_slots = sum(entry.batch * entry.concurrency for entry in work.values())
     presence.set_serving(list(lanes), num_slots=num_slots, num_busy=_busy_in(lanes), holder=consumer.holder)
     presence.set_ready()
-    queues = sorted(queue.value for queue in lanes)
-    log.info("worker_started", stage=stage, queues=queues, worker_id=presence.worker_id)
+    log.info("worker_started", stage=stage, queues=sorted(lanes), worker_id=presence.worker_id)
     memory = stop_over(max_rss_mib, stop)
     tasks = {"presence": presence.run(), "orders": orders.run(), "progress": progress.run(), "memory": memory}
     tasks |= {f"lane {queue}": lane.run() for queue, lane in lanes.items()}

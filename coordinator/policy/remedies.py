@@ -12,6 +12,7 @@ REMEDIES: Mapping[str, str] = {
     "database_unavailable": f"see that PostgreSQL runs and has room; then {_RETRY}",
     "store_unavailable": f"see that the object store answers and takes our credentials; then {_RETRY}",
     "model_unavailable": "run `clippy-coordinator models fetch`, or set asr.model; the queue goes on by itself",
+    "llm_unavailable": "see `llm` in the configuration: its providers, keys and quotas; the queue goes on by itself",
     "port_busy": "end the program that has the port, or set another one",
     "disk_full": f"make room on that machine's disk; then {_RETRY}",
     "already_running": "end the other supervisor of this data directory",

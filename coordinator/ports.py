@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 # What a stage wants written: runs inside the transaction that also marks the job done and enqueues the jobs it
-# returns, so that a job's result and what follows from it can never be torn apart.
+# returns, so that a job's result and what follows from it can never be torn apart. It shares that transaction with
+# other jobs' effects, and is called again, from the start, where it was undone for one of them.
 Effect: TypeAlias = "Callable[[asyncpg.Connection], Awaitable[Sequence[NewJob]]]"
 
 

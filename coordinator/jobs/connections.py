@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     import asyncpg
 
 ACQUIRE_TIMEOUT_S = 5.0
+_KEEP_S = 1.0
 
 
 @contextlib.contextmanager
@@ -58,3 +60,45 @@ async def transaction(pool: asyncpg.Pool, action: str) -> AsyncIterator[asyncpg.
     with translated(action):
         async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
             yield connection
+
+
+class KeptConnection:
+    """A connection that one user after the other uses, kept for a second after the last.
+
+    A pool resets a connection at each return, which costs as much as a statement. Owned by the loop.
+    """
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+        self._kept: asyncpg.pool.PoolConnectionProxy | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._giving_back: asyncio.Task[None] | None = None
+
+    @contextlib.asynccontextmanager
+    async def use(self, action: str) -> AsyncIterator[asyncpg.Connection]:
+        """The connection, for one user at a time; after an error it is not used again.
+
+        Raises:
+            DatabaseUnavailable: None is free within 5 s, or the server went away.
+        """
+        if self._timer is not None:
+            self._timer.cancel()
+        with translated(action):
+            own = self._kept or await self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
+            self._kept = None
+            try:
+                yield own
+            except BaseException:
+                await self._pool.release(own)
+                raise
+            self._kept = own
+        self._timer = asyncio.get_running_loop().call_later(_KEEP_S, self._let_go)
+
+    def _let_go(self) -> None:
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            self._giving_back = asyncio.create_task(self._give_back(kept))
+
+    async def _give_back(self, kept: asyncpg.pool.PoolConnectionProxy) -> None:
+        with contextlib.suppress(DatabaseUnavailable), translated("giving a connection back"):
+            await self._pool.release(kept)

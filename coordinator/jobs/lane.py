@@ -193,15 +193,25 @@ class Lane:
         ]
         written = await self._ledger.complete_many(ends) if ends else ()
         outcomes = {end.key: outcome for end, outcome in zip(ends, written, strict=True)}
-        for end in ends:
-            if isinstance(outcome := outcomes[end.key], bool):
-                self._resume()
-                name = "job_done" if outcome else "job_was_done_before"
-                log.info(name, **_names(end.started.job), elapsed_ms=round(1000 * elapsed_s))
+        self._say_done([end for end in ends if outcomes[end.key] is True], "done", elapsed_s)
+        self._say_done([end for end in ends if outcomes[end.key] is False], "was_done_before", elapsed_s)
         return [
             result if result is None or isinstance(result, BaseException) else outcomes[entry.job.key]
             for entry, result in zip(entries, results, strict=True)
         ]
+
+    def _say_done(self, ends: Sequence[End], what: str, elapsed_s: float) -> None:
+        if not ends:
+            return
+        self._resume()
+        elapsed_ms = round(1000 * elapsed_s)
+        if len(ends) == 1:
+            log.info(f"job_{what}", **_names(ends[0].started.job), elapsed_ms=elapsed_ms)
+        else:
+            # A line a job is a tenth of what job keeping costs a worker.
+            log.info(
+                f"jobs_{what}", queue=self.queue.value, keys=[end.key for end in ends], elapsed_ms=elapsed_ms
+            )
 
     async def _settle(self, entry: Started, outcome: bool | BaseException | None) -> Verdict:
         if outcome is None:

@@ -15,7 +15,7 @@ import structlog
 
 from coordinator.errors import DatabaseUnavailable
 from coordinator.jobs.claims import Claim
-from coordinator.jobs.connections import connection, transaction
+from coordinator.jobs.connections import KeptConnection, connection, transaction
 from coordinator.jobs.dispositions import Problem
 from coordinator.jobs.engine import PgQueuerQueue
 from coordinator.jobs.group import Group
@@ -63,6 +63,8 @@ class Ledger:
     def __init__(self, pool: asyncpg.Pool, queue: PgQueuerQueue) -> None:
         self._pool = pool
         self._queue = queue
+        # One group of starts and one of ends at a time.
+        self._for_starts, self._for_ends = KeptConnection(pool), KeptConnection(pool)
         self._starts = Group(self._start_many, max_items=_MAX_GROUP)
         self._ends = Group(self._end_many, max_items=_MAX_GROUP)
 
@@ -89,7 +91,7 @@ class Ledger:
     async def _start_many(self, claims: Sequence[Claim]) -> Sequence[Started | None]:
         # In one order everywhere, so that two workers cannot wait for one another.
         ordered = sorted({claim.key: claim for claim in claims}.values(), key=lambda claim: claim.key)
-        async with connection(self._pool, "starting jobs") as own:
+        async with self._for_starts.use("starting jobs") as own:
             rows = await own.fetch(
                 SQL["begin"],
                 [claim.key for claim in ordered],
@@ -121,7 +123,7 @@ class Ledger:
         lock_timeout = _SHARED_LOCK_TIMEOUT if len(ends) > 1 else "0"
         was_first: dict[int, bool] = {}
         following: list[NewJob] = []
-        async with transaction(self._pool, "completing jobs") as own:
+        async with self._for_ends.use("completing jobs") as own, own.transaction():
             # First, because it locks the rows: a second completion waits here, and then finds them done.
             rows = await own.fetch(SQL["complete"], [end.key for end in ends], lock_timeout)
             won = {row["key"] for row in rows}

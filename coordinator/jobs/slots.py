@@ -39,8 +39,16 @@ class _Room:
 class Slots:
     """The slots of each queue, and the jobs in them."""
 
-    def __init__(self, slots: Mapping[Queue, int], next_due_s: Callable[[], Awaitable[float | None]]) -> None:
-        """Args: next_due_s: asks how long until a queued job may start; negative: one may now; None: there is none."""
+    def __init__(
+        self, slots: Mapping[Queue, int], next_due_s: Callable[[], Awaitable[float | None]], *, lease_s: float
+    ) -> None:
+        """Make them, all free.
+
+        Args:
+            next_due_s: asks how long until a queued job may start; negative: one may now; None: there is none.
+            lease_s: an idle worker finds jobs of one that was killed within half as long again.
+        """
+        self._poll_s = min(_IDLE_POLL_S, lease_s / 2)
         self._rooms = {queue: _Room(num_slots) for queue, num_slots in slots.items()}
         self._next_due_s = next_due_s
         self._wake = asyncio.Event()
@@ -100,8 +108,8 @@ class Slots:
         self._wake.set()
 
     async def wait(self) -> None:
-        """Wait until a claim is worth while, for 5 s at most."""
-        ends_at = time.monotonic() + _IDLE_POLL_S
+        """Wait until a claim is worth while, or the poll's time has come."""
+        ends_at = time.monotonic() + self._poll_s
         while not self._has_stopped:
             self._wake.clear()
             now = time.monotonic()

@@ -137,7 +137,7 @@ async def run_worker(
     """Work the queues of `work` until `stop` is set.
 
     Args:
-        pool: of at least 4 connections, one of which listens for as long as this runs.
+        pool: of at least 5 connections: one listens for as long as this runs, two are kept while jobs come.
         lease_s: a job of a worker that was not heard of for so long is taken by another; never block the loop for
             half of it.
         grace_s: how long what runs may finish after `stop`.

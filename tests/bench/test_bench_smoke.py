@@ -43,6 +43,26 @@ PROMISED = {
         *("herd_streams", "herd_s", "herd_retries", "herd_restart_s", "herd_kill_restart_s"),
         *("herd_term_restart_s", "herd_unacked", "herd_refused"),
     },
+    ("jobs", "overhead"): {
+        *("cpu_ratio_bare", "cpu_ratio_bare_batch_stage", "cpu_s_per_1000", "bare_cpu_s_per_1000"),
+        *("batch_stage_cpu_s_per_1000", "bare_batch_stage_cpu_s_per_1000"),
+        *("bulk_jobs_per_s", "bare_bulk_jobs_per_s"),
+    },
+    ("jobs", "steady"): {
+        *("p50_start_ms_200", "p99_start_ms_200", "steady_jobs_per_s", "steady_cpu_s_per_1000"),
+    },
+    ("jobs", "backlog"): {"critical_start_ms_100k", "critical_start_ms_0", "backlog_jobs_per_s"},
+    ("jobs", "ceiling"): {"jobs_per_s_sustained", "jobs_per_s_per_core", "p99_start_ms_sustained"},
+    ("jobs", "soak"): {
+        *("soak_jobs_per_s", "soak_p99_start_ms", "soak_p99_start_ms_reader", "soak_p99_start_ms_after"),
+        *(
+            "soak_dead_tuples_max",
+            "soak_dead_tuples_end",
+            "soak_queue_mib_max",
+            "soak_queue_mib_end",
+            "soak_left",
+        ),
+    },
     ("sync", "slow"): {"drift_ms_6h", "rss_growth_mib_6h"},
     ("sync", "fast"): {"drift_ms_6h_fast", "rss_growth_mib_6h_fast"},
 }

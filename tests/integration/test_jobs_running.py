@@ -83,7 +83,7 @@ async def test_an_idle_worker_starts_what_comes_at_once_and_what_is_delayed_in_i
     async def is_ready() -> bool:
         return await pool.fetchval("select state from workers") == "ready"
 
-    async with working(pool, {Queue.EXPORT: one_by_one(write)}):
+    async with working(pool, {Queue.EXPORT: one_by_one(write)}, lease_s=600):
         await until(is_ready, "the worker is there")
         await put(pool, export("first"))
         await until_ended(pool, 1)

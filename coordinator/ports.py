@@ -15,10 +15,11 @@ from coordinator.model.forgetting import DoomedObject, HeldChunk, Receipt
 from coordinator.model.jobs import NewJob
 from coordinator.model.media import ExportResult, MediaFile
 from coordinator.model.sessions import (
+    AnalysisRow,
     ClipRow,
     FeatureRow,
-    HeardLane,
     LeftoverUpload,
+    LookState,
     MarkerRow,
     MomentRow,
     RequestRow,
@@ -200,10 +201,6 @@ class Rows(Protocol):
         """One session. Raises NotFound."""
         ...
 
-    async def heard(self, session_id: str) -> list[HeardLane]:
-        """How much of each lane was heard."""
-        ...
-
     async def features(self, session_id: str, *, since_ns: int) -> list[FeatureRow]:
         """Signals from a time on, by lane and number."""
         ...
@@ -308,6 +305,38 @@ class Rows(Protocol):
 
     async def notify_link(self, connection: asyncpg.Connection, session_id: str) -> None:
         """Tell the process that holds the agent's stream, once the transaction commits."""
+        ...
+
+
+class Looks(Protocol):
+    """How far sessions were heard, and which windows were looked at. Writes are made under `Rows.lock_session`."""
+
+    async def state(self, session_id: str, connection: asyncpg.Connection | None = None) -> LookState:
+        """Where a session stands; within the transaction of `connection`, if there is one. Raises NotFound."""
+        ...
+
+    async def features_before(self, session_id: str, lane: int, seq: int) -> list[FeatureRow]:
+        """Signals of a lane's few chunks before one, in order."""
+        ...
+
+    async def hear_lane(self, connection: asyncpg.Connection, session_id: str, lane: int) -> None:
+        """A chunk of the lane was heard, or failed: move on."""
+        ...
+
+    async def save(self, connection: asyncpg.Connection, state: LookState) -> None:
+        """Write where the looks stand; no number goes back."""
+        ...
+
+    async def add_analysis(self, connection: asyncpg.Connection, row: AnalysisRow) -> bool:
+        """Write what a look found; False, and nothing, when its window was looked at before."""
+        ...
+
+    async def end_session(self, connection: asyncpg.Connection, session_id: str) -> None:
+        """Nothing of a session is waited for any more."""
+        ...
+
+    async def give_up_sessions(self, connection: asyncpg.Connection) -> None:
+        """Nothing is waited for any more of sessions that fell silent long ago."""
         ...
 
 

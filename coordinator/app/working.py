@@ -13,13 +13,17 @@ from coordinator.app.installation import Installation
 from coordinator.model.jobs import Queue
 from coordinator.ops import lifeline
 from coordinator.settings import Config
+from protos.timebase import SECOND_NS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import asyncpg
 
     from coordinator.jobs.work import Work
     from coordinator.jobs.worker import Presence
     from coordinator.model.highlight import SessionSignals
+    from coordinator.model.sessions import SpokenWord
     from coordinator.pipeline.detect import Found, RequestPolicy
     from coordinator.ports import ChunkBytes
 
@@ -73,10 +77,20 @@ async def _work_of(
     if stage == "transcribe":
         return await _transcribe_work(installation, pool, rows, presence, stack)
     if stage == "ai":
+        from coordinator import __version__
         from coordinator.pipeline.detect import Detection
+        from coordinator.pipeline.quiet import session_of, unless_forgotten
+        from coordinator.store.looks import PostgresLooks
 
-        detection = Detection(rows=rows, detect=look_for_moments, policy=_policy(installation.config))
-        return {Queue.AI_ANALYSIS: one_by_one(detection.handle, concurrency=concurrency)}
+        detection = Detection(
+            rows=rows,
+            looks=PostgresLooks(pool),
+            detect=look_for_moments,
+            policy=_policy(installation.config),
+            engine=f"highlight {__version__}",
+        )
+        handle = unless_forgotten(detection.handle, rows, session_of)
+        return {Queue.AI_ANALYSIS: one_by_one(handle, concurrency=concurrency, on_failed=detection.give_up)}
     if stage == "maintenance":
         return _maintenance_work(installation, pool, stop, stack)
     from coordinator.media.child import LimitedMedia
@@ -134,6 +148,7 @@ async def _transcribe_work(
     from coordinator.pipeline.hear import Hearing
     from coordinator.pipeline.quiet import chunk_of, unless_forgotten
     from coordinator.speech.child import SpeechProcess
+    from coordinator.store.looks import PostgresLooks
 
     speech = SpeechProcess(installation.speech_spec())
     stack.push_async_callback(speech.aclose)
@@ -145,17 +160,19 @@ async def _transcribe_work(
     presence.set_detail(engine=speech.engine, model=speech.model, engine_reason=speech.reason or "")
     hearing = Hearing(
         rows=rows,
+        looks=PostgresLooks(pool),
         chunk_bytes=chunk_bytes(installation, pool, stack),
         media=await stack.enter_async_context(LimitedMedia()),
         speech=speech,
         extract=lambda samples, lane: lane_tracks(samples, lane=lane),
+        is_telling=is_telling,
     )
     # Each chunk keeps its own result and retry; those that run at once share a batch in the speech process.
     slots = max(
         installation.config.workers.concurrency("transcribe"), installation.config.workers.transcription_batch
     )
     handle = unless_forgotten(hearing.handle, rows, chunk_of)
-    return {Queue.TRANSCRIPTION: one_by_one(handle, concurrency=slots)}
+    return {Queue.TRANSCRIPTION: one_by_one(handle, concurrency=slots, on_failed=hearing.give_up)}
 
 
 def chunk_bytes(
@@ -183,8 +200,15 @@ def _maintenance_work(
     from coordinator.pipeline.cleanup import Cleanup
     from coordinator.pipeline.forget import Forgetting
     from coordinator.statements import load_statements
+    from coordinator.store.looks import PostgresLooks
     from coordinator.store.rows import PostgresRows
     from coordinator.store.tombstones import PostgresTombstones
+
+    looks = PostgresLooks(pool)
+
+    async def tidy_all(connection: asyncpg.Connection) -> None:
+        await tidy(connection)
+        await looks.give_up_sessions(connection)
 
     wants = [
         Want(name=name, sql=sql) for name, sql in load_statements("coordinator.store", "wants.sql").items()
@@ -212,9 +236,26 @@ def _maintenance_work(
         tombstones=tombstones,
         objects=objects,
         forgetting=Forgetting(tombstones=tombstones, objects=objects, find_backups=installation.backups),
-        tidy=tidy,
+        tidy=tidy_all,
     )
     return {Queue.CLEANUP: one_by_one(cleanup.handle)}
+
+
+def is_telling(words: Sequence[SpokenWord]) -> bool:
+    """Do these words sound like a moment? Cheap: only the lexicon is asked."""
+    from coordinator.highlight.text import read_cues
+    from coordinator.model.highlight import Utterance
+    from coordinator.pipeline.detect import group_words
+
+    said = [
+        Utterance(
+            start_s=group[0].start_ns / SECOND_NS,
+            end_s=group[-1].end_ns / SECOND_NS,
+            text=" ".join(word.text for word in group),
+        )
+        for group in group_words(words)
+    ]
+    return any(cue.strength > 0 for cue in read_cues(said))
 
 
 def look_for_moments(signals: SessionSignals, is_final: bool) -> Found:

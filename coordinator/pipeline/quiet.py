@@ -54,6 +54,11 @@ async def chunk_of(rows: Rows, job: Job) -> object:
     return await rows.chunk(str(payload["session_id"]), int(payload["lane"] or 0), int(payload["seq"] or 0))
 
 
+async def session_of(rows: Rows, job: Job) -> object:
+    """The session that a job looks at."""
+    return await rows.session(str(job.payload["session_id"]))
+
+
 async def request_of(rows: Rows, job: Job) -> object:
     """The source request that a job prepares or cuts."""
     return await rows.request(str(job.payload["request_id"]))

@@ -16,7 +16,6 @@ from coordinator.model.media import ExportResult
 from coordinator.model.sessions import (
     ClipRow,
     FeatureRow,
-    HeardLane,
     LeftoverUpload,
     MarkerRow,
     MomentRow,
@@ -75,12 +74,6 @@ class PostgresRows:
             duration_ns=row["duration_ns"],
             lane_counts=counts,
         )
-
-    async def heard(self, session_id: str) -> list[HeardLane]:
-        return [
-            HeardLane(lane=row["lane"], end_ns=row["end_ns"], num_chunks=row["num_heard"])
-            for row in await self._fetch("heard_until", session_id)
-        ]
 
     async def features(self, session_id: str, *, since_ns: int) -> list[FeatureRow]:
         return [
@@ -146,6 +139,7 @@ class PostgresRows:
             row.start_ns,
             row.step_ns,
             json.dumps(row.tracks, allow_nan=False),
+            row.reason,
         )
 
     async def lock_session(self, connection: asyncpg.Connection, session_id: str) -> None:

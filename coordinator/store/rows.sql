@@ -14,12 +14,14 @@ for key share of c
 on conflict do nothing
 
 -- name: save_features
--- Signals of one chunk, unless that was forgotten meanwhile; the first to commit wins.
-insert into features (session_id, lane, seq, start_ns, step_ns, tracks)
-select c.session_id, c.lane, c.seq, $4, $5, $6::jsonb
+-- Signals of one chunk, unless that was forgotten meanwhile, or why there are none; the first that were heard win.
+insert into features (session_id, lane, seq, start_ns, step_ns, tracks, reason)
+select c.session_id, c.lane, c.seq, $4, $5, $6::jsonb, $7
 from chunks c where c.session_id = $1 and c.lane = $2 and c.seq = $3
 for key share of c
-on conflict do nothing
+on conflict (session_id, lane, seq) do update set
+    start_ns = excluded.start_ns, step_ns = excluded.step_ns, tracks = excluded.tracks, reason = excluded.reason
+    where features.reason <> ''
 
 -- name: session
 -- One session, with how many chunks of each lane will never come: {"1": 3, ...}.
@@ -30,12 +32,6 @@ select session_id, user_id, started_at, is_live, duration_ns, lane_counts, momen
                     from gaps where session_id = $1 group by lane) as spans
               group by lane) as missing) as missing
 from sessions where session_id = $1
-
--- name: heard_until
--- The end of what was heard of each lane.
-select c.lane, max(c.end_ns) as end_ns, count(*) as num_heard
-from features f join chunks c using (session_id, lane, seq)
-where f.session_id = $1 group by c.lane
 
 -- name: features_of
 -- Signals from a time on, in order.

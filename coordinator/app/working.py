@@ -79,7 +79,7 @@ async def _work_of(
     if stage == "ai":
         from coordinator import __version__
         from coordinator.pipeline.detect import Detection
-        from coordinator.pipeline.quiet import session_of, unless_forgotten
+        from coordinator.pipeline.quiet import in_time, session_of, unless_forgotten
         from coordinator.store.looks import PostgresLooks
 
         detection = Detection(
@@ -89,13 +89,13 @@ async def _work_of(
             policy=_policy(installation.config),
             engine=f"highlight {__version__}",
         )
-        handle = unless_forgotten(detection.handle, rows, session_of)
+        handle = in_time(unless_forgotten(detection.handle, rows, session_of))
         return {Queue.AI_ANALYSIS: one_by_one(handle, concurrency=concurrency, on_failed=detection.give_up)}
     if stage == "maintenance":
         return _maintenance_work(installation, pool, stop, stack)
     from coordinator.media.child import LimitedMedia
     from coordinator.pipeline.export import Export
-    from coordinator.pipeline.quiet import clip_of, request_of, unless_forgotten
+    from coordinator.pipeline.quiet import clip_of, in_time, request_of, unless_forgotten
     from coordinator.pipeline.source import Cutting, Preparation, give_up
 
     media = await stack.enter_async_context(LimitedMedia())
@@ -106,20 +106,22 @@ async def _work_of(
         "scratch": installation.scratch_of(stage),
     }
     if stage == "media":
-        handle = unless_forgotten(Preparation(**parts).handle, rows, request_of)
+        handle = in_time(unless_forgotten(Preparation(**parts).handle, rows, request_of))
         work = one_by_one(handle, concurrency=concurrency, on_failed=give_up(rows))
         return {Queue.VIDEO_PROCESSING: work}
     if stage == "clip":
         cutting = Cutting(**parts, presets=[installation.config.auto_export.preset])
         work = one_by_one(
-            unless_forgotten(cutting.handle, rows, request_of),
+            in_time(unless_forgotten(cutting.handle, rows, request_of)),
             concurrency=concurrency,
             on_failed=give_up(rows),
         )
         return {Queue.CLIP_GENERATION: work}
     export = Export(**parts)
     work = one_by_one(
-        unless_forgotten(export.handle, rows, clip_of), concurrency=concurrency, on_failed=export.give_up
+        in_time(unless_forgotten(export.handle, rows, clip_of)),
+        concurrency=concurrency,
+        on_failed=export.give_up,
     )
     return {Queue.EXPORT: work}
 
@@ -146,7 +148,7 @@ async def _transcribe_work(
     from coordinator.jobs.work import one_by_one
     from coordinator.media.child import LimitedMedia
     from coordinator.pipeline.hear import Hearing
-    from coordinator.pipeline.quiet import chunk_of, unless_forgotten
+    from coordinator.pipeline.quiet import chunk_of, in_time, unless_forgotten
     from coordinator.speech.child import SpeechProcess
     from coordinator.store.looks import PostgresLooks
 
@@ -171,7 +173,7 @@ async def _transcribe_work(
     slots = max(
         installation.config.workers.concurrency("transcribe"), installation.config.workers.transcription_batch
     )
-    handle = unless_forgotten(hearing.handle, rows, chunk_of)
+    handle = in_time(unless_forgotten(hearing.handle, rows, chunk_of))
     return {Queue.TRANSCRIPTION: one_by_one(handle, concurrency=slots, on_failed=hearing.give_up)}
 
 

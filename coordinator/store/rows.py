@@ -24,7 +24,7 @@ from coordinator.model.sessions import (
     SpokenWord,
     TranscriptRow,
 )
-from coordinator.policy.source_uploads import FIRST_RETRY_S, MAX_RETRIES
+from coordinator.policy.source_uploads import FIRST_RETRY_S, MAX_RETRIES, UNPINNED_EXPIRES_S
 from coordinator.statements import load_statements
 from protos.clippy.v1 import media_pb2
 from protos.segment import LANE_NAMES
@@ -248,7 +248,7 @@ class PostgresRows:
         await connection.execute(SQL["mark_swept"], list(request_ids))
 
     async def expire_requests(self, connection: asyncpg.Connection) -> None:
-        await connection.execute(SQL["expire_requests"])
+        await connection.execute(SQL["expire_requests"], UNPINNED_EXPIRES_S)
 
     async def notify_link(self, connection: asyncpg.Connection, session_id: str) -> None:
         await connection.execute(SQL["notify_link"], session_id)

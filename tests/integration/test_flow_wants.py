@@ -82,7 +82,7 @@ async def test_no_want_reads_all_chunks_and_a_missing_job_is_found(
 
     assert [row["key"] for row in await pool.fetch(wants["unheard_chunks"])] == [f"stt:{session_id}:4:33"]
     looks, began_s = PostgresLooks(pool), time.monotonic()
-    async with pool.acquire() as connection:
+    async with pool.acquire() as connection, connection.transaction():
         for _ in range(_DECISIONS):
             await looks.hear_lane(connection, session_id, 4)
             await looks.save(connection, await looks.state(session_id, connection))

@@ -15,6 +15,7 @@ from coordinator.store.looks import PostgresLooks
 from coordinator.store.rows import PostgresRows
 from protos.timebase import SECOND_NS
 from tests.fakes.flow_parts import DESKTOP, LOUD, MIC, SESSION, SIGNALS, Flow, flow_on, hearing_job, look_job
+from tests.fakes.link_parts import eventually
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -114,16 +115,23 @@ async def test_a_chunk_that_is_passed_over_holds_the_window_until_it_is_heard(fl
     assert (await looks.state(SESSION)).until_ns == 30 * SECOND_NS
 
 
-async def test_the_last_chunks_heard_at_the_same_time_queue_one_look(flow: Flow):
-    for seq in range(6):
-        await flow.receive(seq)
-    effects = [await flow.effect_of_hearing(seq) for seq in range(6)]
-    await flow.end(signals=6)
+async def test_of_the_last_two_chunks_heard_at_once_the_second_sees_the_first(flow: Flow):
+    await flow.receive(0, lane=MIC)
+    await flow.receive(0)
+    first = flow.hearing.give_up(hearing_job(SESSION, MIC, 0), "not heard here")
+    second = await flow.effect_of_hearing(0)
+    await flow.end(mic=1, signals=1)
 
-    await asyncio.gather(*(flow.commit(effect) for effect in effects))
+    async with flow.pool.acquire() as connection, connection.transaction():
+        assert await first(connection) == []
+        task = asyncio.create_task(flow.commit(second))
+        await eventually(
+            lambda: flow.pool.fetchval("select exists (select from pg_locks where not granted)"),
+            what="the second waits for the first",
+            deadline_s=30,
+        )
 
-    assert flow.enqueued.count(f"ai:{SESSION}:final") == 1
-    assert len(flow.enqueued) <= 2
+    assert await asyncio.wait_for(task, 20) == [f"ai:{SESSION}:final"]
 
 
 async def test_hearing_twice_is_written_once(flow: Flow):
@@ -141,7 +149,8 @@ async def test_a_look_made_twice_is_written_once(pool: asyncpg.Pool):
         start_s=1.0, end_s=9.0, peak_s=5.0, score=0.9, kind="goal",
         evidence=(Evidence(lane="crowd", weight=1.0, note="loud"),),
     )  # fmt: skip
-    flow = flow_on(pool, find=lambda _signals: [moment])
+    finds = iter([[moment], []])
+    flow = flow_on(pool, find=lambda _signals: next(finds))
     await flow.begin()
     await flow.hear(0)
     effects = [await flow.detection.handle(look_job(SESSION, "ai")) for _ in range(2)]

@@ -77,20 +77,7 @@ async def _work_of(
     if stage == "transcribe":
         return await _transcribe_work(installation, pool, rows, presence, stack)
     if stage == "ai":
-        from coordinator import __version__
-        from coordinator.pipeline.detect import Detection
-        from coordinator.pipeline.quiet import in_time, session_of, unless_forgotten
-        from coordinator.store.looks import PostgresLooks
-
-        detection = Detection(
-            rows=rows,
-            looks=PostgresLooks(pool),
-            detect=look_for_moments,
-            policy=_policy(installation.config),
-            engine=f"highlight {__version__}",
-        )
-        handle = in_time(unless_forgotten(detection.handle, rows, session_of))
-        return {Queue.AI_ANALYSIS: one_by_one(handle, concurrency=concurrency, on_failed=detection.give_up)}
+        return _ai_work(installation, pool)
     if stage == "maintenance":
         return _maintenance_work(installation, pool, stop, stack)
     from coordinator.media.child import LimitedMedia
@@ -124,6 +111,26 @@ async def _work_of(
         on_failed=export.give_up,
     )
     return {Queue.EXPORT: work}
+
+
+def _ai_work(installation: Installation, pool: asyncpg.Pool) -> dict[Queue, Work]:
+    from coordinator import __version__
+    from coordinator.jobs.work import one_by_one
+    from coordinator.pipeline.detect import Detection
+    from coordinator.pipeline.quiet import in_time, session_of, unless_forgotten
+    from coordinator.store.looks import PostgresLooks
+    from coordinator.store.rows import PostgresRows
+
+    rows, concurrency = PostgresRows(pool), installation.config.workers.concurrency("ai")
+    detection = Detection(
+        rows=rows,
+        looks=PostgresLooks(pool),
+        detect=look_for_moments,
+        policy=_policy(installation.config),
+        engine=f"highlight {__version__}",
+    )
+    handle = in_time(unless_forgotten(detection.handle, rows, session_of))
+    return {Queue.AI_ANALYSIS: one_by_one(handle, concurrency=concurrency, on_failed=detection.give_up)}
 
 
 def _policy(config: Config) -> RequestPolicy:

@@ -16,6 +16,7 @@ CoordinatorError
 │   ├── DeviceRefused             a device that is unknown, revoked, or of a closed account
 │   └── AgentTaken                an agent that belongs to another account
 ├── JobFailed                     a stage gave up, with its stage and reason
+│   └── JobExpired                what it was for is past; it was not run
 ├── BytesAway                     a chunk's bytes cannot be read now; its node comes back, or its agent sends them again
 ├── NotFound                      the row or object that was asked for is not there
 ├── PairingPending                nobody has approved this agent yet
@@ -148,6 +149,12 @@ class JobFailed(CoordinatorError):
         self.stage = stage
         self.reason = reason
         self.retryable = retryable
+
+
+class JobExpired(JobFailed):
+    """A job's deadline has passed: its result would be of no use any more."""
+
+    code = "job_expired"
 
 
 class BytesAway(CoordinatorError):

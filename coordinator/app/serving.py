@@ -128,7 +128,7 @@ def _link(installation: Installation, pool: asyncpg.Pool, node: Node, *, is_port
                 steps.preparation(request_id, is_press=is_press, num_attempts=num_attempts)
             ],
             after_press=_after_press(pool, is_exported=config.auto_export.are_presses_exported),
-            after_end=lambda session_id: [steps.final_analysis(session_id)],
+            after_end=lambda session_id: [steps.analysis_at_end(session_id)],
             after_forget=lambda forget_id: [steps.forgetting(forget_id)],
             after_sweep=steps.after_sweep,
         ),

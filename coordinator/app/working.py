@@ -13,13 +13,17 @@ from coordinator.app.installation import Installation
 from coordinator.model.jobs import Queue
 from coordinator.ops import lifeline
 from coordinator.settings import Config
+from protos.timebase import SECOND_NS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import asyncpg
 
     from coordinator.jobs.work import Work
     from coordinator.jobs.worker import Presence
     from coordinator.model.highlight import SessionSignals
+    from coordinator.model.sessions import SpokenWord
     from coordinator.pipeline.detect import Found, RequestPolicy
     from coordinator.ports import ChunkBytes
 
@@ -74,15 +78,12 @@ async def _work_of(
     if stage == "transcribe":
         return await _transcribe_work(installation, pool, rows, presence, stack)
     if stage == "ai":
-        from coordinator.pipeline.detect import Detection
-
-        detection = Detection(rows=rows, detect=look_for_moments, policy=_policy(installation.config))
-        return {Queue.AI_ANALYSIS: one_by_one(detection.handle, concurrency=concurrency)}
+        return _ai_work(installation, pool)
     if stage == "maintenance":
         return _maintenance_work(installation, pool, stop, stack)
     from coordinator.media.child import LimitedMedia
     from coordinator.pipeline.export import Export
-    from coordinator.pipeline.quiet import clip_of, request_of, unless_forgotten
+    from coordinator.pipeline.quiet import clip_of, in_time, request_of, unless_forgotten
     from coordinator.pipeline.source import Cutting, Preparation, give_up
 
     media = await stack.enter_async_context(LimitedMedia())
@@ -93,22 +94,44 @@ async def _work_of(
         "scratch": installation.scratch_of(stage),
     }
     if stage == "media":
-        handle = unless_forgotten(Preparation(**parts).handle, rows, request_of)
+        handle = in_time(unless_forgotten(Preparation(**parts).handle, rows, request_of))
         work = one_by_one(handle, concurrency=concurrency, on_failed=give_up(rows))
         return {Queue.VIDEO_PROCESSING: work}
     if stage == "clip":
         cutting = Cutting(**parts, presets=[installation.config.auto_export.preset])
         work = one_by_one(
-            unless_forgotten(cutting.handle, rows, request_of),
+            in_time(unless_forgotten(cutting.handle, rows, request_of)),
             concurrency=concurrency,
             on_failed=give_up(rows),
         )
         return {Queue.CLIP_GENERATION: work}
     export = Export(**parts)
     work = one_by_one(
-        unless_forgotten(export.handle, rows, clip_of), concurrency=concurrency, on_failed=export.give_up
+        in_time(unless_forgotten(export.handle, rows, clip_of)),
+        concurrency=concurrency,
+        on_failed=export.give_up,
     )
     return {Queue.EXPORT: work}
+
+
+def _ai_work(installation: Installation, pool: asyncpg.Pool) -> dict[Queue, Work]:
+    from coordinator import __version__
+    from coordinator.jobs.work import one_by_one
+    from coordinator.pipeline.detect import Detection
+    from coordinator.pipeline.quiet import in_time, session_of, unless_forgotten
+    from coordinator.store.looks import PostgresLooks
+    from coordinator.store.rows import PostgresRows
+
+    rows, concurrency = PostgresRows(pool), installation.config.workers.concurrency("ai")
+    detection = Detection(
+        rows=rows,
+        looks=PostgresLooks(pool),
+        detect=look_for_moments,
+        policy=_policy(installation.config),
+        engine=f"highlight {__version__}",
+    )
+    handle = in_time(unless_forgotten(detection.handle, rows, session_of))
+    return {Queue.AI_ANALYSIS: one_by_one(handle, concurrency=concurrency, on_failed=detection.give_up)}
 
 
 def _policy(config: Config) -> RequestPolicy:
@@ -133,8 +156,9 @@ async def _transcribe_work(
     from coordinator.jobs.work import one_by_one
     from coordinator.media.child import LimitedMedia
     from coordinator.pipeline.hear import Hearing
-    from coordinator.pipeline.quiet import chunk_of, unless_forgotten
+    from coordinator.pipeline.quiet import chunk_of, in_time, unless_forgotten
     from coordinator.speech.child import SpeechProcess
+    from coordinator.store.looks import PostgresLooks
 
     speech = SpeechProcess(installation.speech_spec())
     stack.push_async_callback(speech.aclose)
@@ -146,17 +170,19 @@ async def _transcribe_work(
     presence.set_detail(engine=speech.engine, model=speech.model, engine_reason=speech.reason or "")
     hearing = Hearing(
         rows=rows,
+        looks=PostgresLooks(pool),
         chunk_bytes=chunk_bytes(installation, pool, stack),
         media=await stack.enter_async_context(LimitedMedia()),
         speech=speech,
         extract=lambda samples, lane: lane_tracks(samples, lane=lane),
+        is_telling=is_telling,
     )
     # Each chunk keeps its own result and retry; those that run at once share a batch in the speech process.
     slots = max(
         installation.config.workers.concurrency("transcribe"), installation.config.workers.transcription_batch
     )
-    handle = unless_forgotten(hearing.handle, rows, chunk_of)
-    return {Queue.TRANSCRIPTION: one_by_one(handle, concurrency=slots)}
+    handle = in_time(unless_forgotten(hearing.handle, rows, chunk_of))
+    return {Queue.TRANSCRIPTION: one_by_one(handle, concurrency=slots, on_failed=hearing.give_up)}
 
 
 def chunk_bytes(
@@ -185,8 +211,15 @@ def _maintenance_work(
     from coordinator.pipeline.cleanup import Cleanup
     from coordinator.pipeline.forget import Forgetting
     from coordinator.statements import load_statements
+    from coordinator.store.looks import PostgresLooks
     from coordinator.store.rows import PostgresRows
     from coordinator.store.tombstones import PostgresTombstones
+
+    looks = PostgresLooks(pool)
+
+    async def tidy_all(connection: asyncpg.Connection) -> None:
+        await tidy(connection)
+        await looks.give_up_sessions(connection)
 
     wants = [
         Want(name=name, sql=sql) for name, sql in load_statements("coordinator.store", "wants.sql").items()
@@ -215,9 +248,26 @@ def _maintenance_work(
         tombstones=tombstones,
         objects=objects,
         forgetting=Forgetting(tombstones=tombstones, objects=objects, find_backups=installation.backups),
-        tidy=tidy,
+        tidy=tidy_all,
     )
     return {Queue.CLEANUP: one_by_one(cleanup.handle)}
+
+
+def is_telling(words: Sequence[SpokenWord]) -> bool:
+    """Do these words sound like a moment? Cheap: only the lexicon is asked."""
+    from coordinator.highlight.text import read_cues
+    from coordinator.model.highlight import Utterance
+    from coordinator.pipeline.detect import group_words
+
+    said = [
+        Utterance(
+            start_s=group[0].start_ns / SECOND_NS,
+            end_s=group[-1].end_ns / SECOND_NS,
+            text=" ".join(word.text for word in group),
+        )
+        for group in group_words(words)
+    ]
+    return any(cue.strength > 0 for cue in read_cues(said))
 
 
 def look_for_moments(signals: SessionSignals, is_final: bool) -> Found:

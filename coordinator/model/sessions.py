@@ -19,23 +19,61 @@ class SessionRow:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class HeardLane:
-    """How much of one lane was heard."""
+class LookState:
+    """How far a session was heard, and where its looks for moments stand.
 
-    lane: int
-    end_ns: int
-    num_chunks: int
+    Attributes:
+        is_over: the last look has ended, or nothing is waited for any more.
+        is_all_heard: it has ended, and every chunk was heard, failed or will never come.
+        until_ns: up to where every lane that lives was heard.
+        front_ns: up to where the one furthest ahead was.
+        pressed_ns: the newest press; -1: none.
+        promising_until_ns: until then every window is worth a look of its own.
+        queued_no, looked_no: the windows of the looks that were queued, and ended, last; 0: none.
+    """
+
+    session_id: str
+    is_live: bool
+    is_over: bool
+    is_all_heard: bool
+    until_ns: int
+    front_ns: int
+    pressed_ns: int
+    promising_until_ns: int
+    queued_no: int
+    looked_no: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysisRow:
+    """What one look found, or why it failed.
+
+    Attributes:
+        num_moments: that it found, known ones included.
+        reason: why there are none.
+        engines: what heard and what judged, with versions.
+    """
+
+    session_id: str
+    window_no: int
+    until_ns: int
+    is_final: bool
+    state: str = "done"
+    num_moments: int = 0
+    reason: str = ""
+    engines: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureRow:
-    """Signals of one chunk; None where a value was not measured."""
+    """Signals of one chunk; None where a value was not measured. With a `reason` it could not be heard."""
 
     lane: int
     seq: int
     start_ns: int
     step_ns: int
     tracks: dict[str, list[float | None]]
+    reason: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

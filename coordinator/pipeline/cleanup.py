@@ -15,7 +15,8 @@ from coordinator.model.jobs import Job, NewJob
 from coordinator.model.sessions import LeftoverUpload
 from coordinator.pipeline.forget import Forgetting
 from coordinator.policy.source_uploads import parts_of
-from coordinator.ports import Effect, ObjectStore, Rows, Tombstones
+from coordinator.ports import Effect, ObjectStore
+from coordinator.row_ports import Rows, Tombstones
 
 if TYPE_CHECKING:
     import asyncpg

@@ -1,6 +1,7 @@
 """Stage `ai-analysis`: what was heard so far becomes moments, and moments become source requests.
 
-Runs again after each chunk. A moment keeps its id and span once it was offered; later runs only re-score it.
+One look a window (`windows.py` says when), each over the minutes before. A moment keeps its id and span once it was
+offered; later looks only re-score it.
 """
 
 from __future__ import annotations
@@ -15,17 +16,17 @@ import numpy as np
 from coordinator.model.highlight import SIGNAL_RATE_HZ, Moment, SessionSignals, Track, Utterance
 from coordinator.model.jobs import Job, NewJob
 from coordinator.model.sessions import (
+    AnalysisRow,
     FeatureRow,
-    HeardLane,
     MarkerRow,
     MomentRow,
     RequestRow,
-    SessionRow,
     SpokenWord,
     TranscriptRow,
 )
-from coordinator.ports import Effect, Rows
-from protos.clippy.v1 import media_pb2
+from coordinator.pipeline.windows import next_look, window_of
+from coordinator.ports import Effect
+from coordinator.row_ports import Looks, Rows
 from protos.timebase import SECOND_NS
 
 if TYPE_CHECKING:
@@ -68,18 +69,22 @@ class RequestPolicy:
 class Detection:
     """Looks for moments. One instance a worker."""
 
-    def __init__(self, *, rows: Rows, detect: Detector, policy: RequestPolicy) -> None:
+    def __init__(
+        self, *, rows: Rows, looks: Looks, detect: Detector, policy: RequestPolicy, engine: str = ""
+    ) -> None:
+        """Args: engine: which detector this is, with its version."""
         self._rows = rows
+        self._looks = looks
+        self._engine = engine
         self._detect = detect
         self._policy = policy
 
     async def handle(self, job: Job) -> Effect:
         """Look at one session."""
         session_id = str(job.payload["session_id"])
-        session = await self._rows.session(session_id)
-        heard = await self._rows.heard(session_id)
-        is_final = is_all_heard(session, heard)
-        until_ns = heard_until_ns(heard, is_final=is_final)
+        state = await self._looks.state(session_id)
+        is_final = state.is_all_heard
+        until_ns = state.front_ns if is_final else state.until_ns
         since_ns = max(0, until_ns - WINDOW_NS)
         since_ns -= since_ns % _GRID_NS
         features = await self._rows.features(session_id, since_ns=since_ns)
@@ -91,13 +96,26 @@ class Detection:
         rows = [_row(session_id, moment, since_ns, words) for moment in found.moments]
         # Until the session is over, nobody knows that nothing will be found.
         pressed = markers if is_final or self._policy.are_presses_exported else []
-        return self._effect(session_id, rows, pressed, found.reason)
+        analysis = AnalysisRow(
+            session_id=session_id,
+            window_no=window_of(until_ns, is_final=is_final),
+            until_ns=until_ns,
+            is_final=is_final,
+            num_moments=len(rows),
+            reason=found.reason,
+            engines=", ".join([self._engine, *sorted({f"{row.engine} {row.model}" for row in transcripts})]),
+        )
+        return self._effect(analysis, rows, pressed)
 
     def _effect(
-        self, session_id: str, found: Sequence[MomentRow], pressed: Sequence[MarkerRow], reason: str
+        self, analysis: AnalysisRow, found: Sequence[MomentRow], pressed: Sequence[MarkerRow]
     ) -> Effect:
+        session_id = analysis.session_id
+
         async def write(connection: asyncpg.Connection) -> list[NewJob]:
             await self._rows.lock_session(connection, session_id)
+            if not await self._looks.add_analysis(connection, analysis):
+                return await self._after(connection, analysis)
             known = await self._rows.moments(connection, session_id)
             budget = self._policy.max_per_hour - await self._rows.num_requests_last_hour(
                 connection, session_id
@@ -114,9 +132,38 @@ class Detection:
                 await self._rows.add_request(
                     connection, request_for_press(session_id, marker), expires_in_s=REQUEST_EXPIRES_S
                 )
-            await self._rows.set_moments_reason(connection, session_id, "" if known else reason)
+            await self._rows.set_moments_reason(connection, session_id, "" if known else analysis.reason)
             await self._rows.notify_link(connection, session_id)
-            return []
+            return await self._after(connection, analysis)
+
+        return write
+
+    async def _after(self, connection: asyncpg.Connection, analysis: AnalysisRow) -> list[NewJob]:
+        """The end of a session, or what was heard meanwhile."""
+        if analysis.is_final:
+            await self._looks.end_session(connection, analysis.session_id)
+        return await next_look(self._looks, connection, analysis.session_id, looked_no=analysis.window_no)
+
+    def give_up(self, job: Job, reason: str) -> Effect:
+        """The look failed for good: its window says so, and so does the page while there is no moment."""
+        session_id = str(job.payload["session_id"])
+
+        async def write(connection: asyncpg.Connection) -> list[NewJob]:
+            await self._rows.lock_session(connection, session_id)
+            state = await self._looks.state(session_id, connection)
+            until_ns = state.front_ns if state.is_all_heard else state.until_ns
+            analysis = AnalysisRow(
+                session_id=session_id,
+                window_no=window_of(until_ns, is_final=state.is_all_heard),
+                until_ns=until_ns,
+                is_final=state.is_all_heard,
+                state="failed",
+                reason=reason,
+            )
+            await self._looks.add_analysis(connection, analysis)
+            if not await self._rows.moments(connection, session_id):
+                await self._rows.set_moments_reason(connection, session_id, f"the look failed: {reason}")
+            return await self._after(connection, analysis)
 
         return write
 
@@ -132,27 +179,6 @@ class Detection:
             dataclasses.replace(moment, moment_id=same.moment_id, start_ns=same.start_ns, end_ns=same.end_ns),
         )
         return False
-
-
-def is_all_heard(session: SessionRow, heard: Sequence[HeardLane]) -> bool:
-    """Has the session ended, and was every chunk of it heard?"""
-    if session.is_live or session.lane_counts is None:
-        return False
-    counts = {lane.lane: lane.num_chunks for lane in heard}
-    wanted = {
-        media_pb2.LANE_MIC: session.lane_counts.get("mic", 0),
-        media_pb2.LANE_DESKTOP: session.lane_counts.get("desktop", 0),
-        media_pb2.LANE_SIGNALS: session.lane_counts.get("signals", 0),
-    }
-    return all(counts.get(lane, 0) >= num for lane, num in wanted.items())
-
-
-def heard_until_ns(heard: Sequence[HeardLane], *, is_final: bool) -> int:
-    """Up to where every lane was heard: a look beyond it would judge by half of what there is."""
-    if not heard:
-        return 0
-    ends = [lane.end_ns for lane in heard]
-    return max(ends) if is_final else min(ends)
 
 
 def build_look(

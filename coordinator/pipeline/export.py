@@ -11,7 +11,8 @@ from coordinator.model.jobs import Job, NewJob
 from coordinator.model.object_keys import export_id_of, export_key
 from coordinator.model.sessions import ClipRow, TranscriptRow
 from coordinator.model.speech import Word
-from coordinator.ports import Effect, Media, ObjectStore, Rows
+from coordinator.ports import Effect, Media, ObjectStore
+from coordinator.row_ports import Rows
 from protos.timebase import SECOND_NS
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ import structlog
 from coordinator.errors import NotFound, StoreUnavailable
 from coordinator.model.forgetting import DoomedObject, HeldChunk
 from coordinator.model.jobs import Job, NewJob
-from coordinator.ports import Effect, ObjectStore, Tombstones
+from coordinator.ports import Effect, ObjectStore
+from coordinator.row_ports import Tombstones
 
 if TYPE_CHECKING:
     import asyncpg

@@ -16,8 +16,9 @@ from coordinator.model.highlight import SIGNAL_RATE_HZ, Track
 from coordinator.model.jobs import Job, NewJob
 from coordinator.model.sessions import FeatureRow, SpokenWord, TranscriptRow
 from coordinator.model.speech import Pcm16k, Transcript
-from coordinator.pipeline import steps
-from coordinator.ports import ChunkBytes, Effect, Media, Rows, Speech
+from coordinator.pipeline.windows import is_rising, next_look
+from coordinator.ports import ChunkBytes, Effect, Media, Speech
+from coordinator.row_ports import Looks, Rows
 from protos.clippy.v1 import media_pb2
 from protos.timebase import SECOND_NS
 
@@ -33,15 +34,27 @@ _MOVES = 4
 _STEP_NS = SECOND_NS // SIGNAL_RATE_HZ
 # Computes a lane's tracks from its sound; pure, some milliseconds for 10 s.
 FeatureExtractor: TypeAlias = "Callable[[Pcm, Literal['mic', 'desktop']], Sequence[Track]]"
+# Do these words sound like a moment? Pure.
+Telling: TypeAlias = "Callable[[Sequence[SpokenWord]], bool]"
 
 
 class Hearing:
     """Hears chunks. One instance a worker."""
 
     def __init__(
-        self, *, rows: Rows, chunk_bytes: ChunkBytes, media: Media, speech: Speech, extract: FeatureExtractor
+        self,
+        *,
+        rows: Rows,
+        looks: Looks,
+        chunk_bytes: ChunkBytes,
+        media: Media,
+        speech: Speech,
+        extract: FeatureExtractor,
+        is_telling: Telling,
     ) -> None:
         self._rows = rows
+        self._looks = looks
+        self._is_telling = is_telling
         self._chunk_bytes = chunk_bytes
         self._media = media
         self._speech = speech
@@ -59,7 +72,7 @@ class Hearing:
         )
         chunk, data = await self._read(chunk)
         if chunk.lane == media_pb2.LANE_SIGNALS:
-            return self._effect(chunk, features=_read_signals(chunk, data), transcript=None)
+            return await self._heard(chunk, features=_read_signals(chunk, data), transcript=None)
         pcm = await self._media.decode_pcm16k(data)
         is_mic = chunk.lane == media_pb2.LANE_MIC
         transcript = None
@@ -73,7 +86,7 @@ class Hearing:
             step_ns=_STEP_NS,
             tracks={track.name: _values(track) for track in tracks},
         )
-        return self._effect(chunk, features=features, transcript=transcript)
+        return await self._heard(chunk, features=features, transcript=transcript)
 
     async def _read(self, chunk: ChunkRow) -> tuple[ChunkRow, bytes]:
         """The bytes, and the row as it was when they were there."""
@@ -90,12 +103,42 @@ class Hearing:
                 chunk = again
         raise BytesAway(f"chunk {chunk.seq} moved {_MOVES} times while it was read")
 
-    def _effect(self, chunk: ChunkRow, *, features: FeatureRow, transcript: Transcript | None) -> Effect:
+    async def _heard(self, chunk: ChunkRow, *, features: FeatureRow, transcript: Transcript | None) -> Effect:
+        said = None if transcript is None else _on_session_line(chunk, transcript)
+        is_promising = said is not None and self._is_telling(said.words)
+        if not is_promising:
+            before = await self._looks.features_before(chunk.session_id, chunk.lane, chunk.seq)
+            is_promising = is_rising(features, before)
+        promised_ns = chunk.end_ns if is_promising else None
+
         async def write(connection: asyncpg.Connection) -> list[NewJob]:
+            # Before any row: an order to forget takes it first, too.
+            await self._rows.lock_session(connection, chunk.session_id)
             await self._rows.save_features(connection, chunk.session_id, features)
-            if transcript is not None:
-                await self._rows.save_transcript(connection, _on_session_line(chunk, transcript))
-            return [steps.analysis(chunk.session_id, chunk.lane, chunk.seq)]
+            if said is not None:
+                await self._rows.save_transcript(connection, said)
+            await self._looks.hear_lane(connection, chunk.session_id, chunk.lane)
+            return await next_look(self._looks, connection, chunk.session_id, promised_ns=promised_ns)
+
+        return write
+
+    def give_up(self, job: Job, reason: str) -> Effect:
+        """The chunk cannot be heard: say so in its place, and let nobody wait for it."""
+        session_id, lane = str(job.payload["session_id"]), int(job.payload["lane"] or 0)
+        features = FeatureRow(
+            lane=lane,
+            seq=int(job.payload["seq"] or 0),
+            start_ns=0,
+            step_ns=_STEP_NS,
+            tracks={},
+            reason=reason or "it failed",
+        )
+
+        async def write(connection: asyncpg.Connection) -> list[NewJob]:
+            await self._rows.lock_session(connection, session_id)
+            await self._rows.save_features(connection, session_id, features)
+            await self._looks.hear_lane(connection, session_id, lane)
+            return await next_look(self._looks, connection, session_id)
 
         return write
 

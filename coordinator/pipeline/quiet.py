@@ -1,15 +1,17 @@
-"""Jobs about what has been forgotten meanwhile end quietly: there is nothing to do, and nothing that failed."""
+"""Jobs that are not run: about what has been forgotten they end quietly, past their deadline they say so."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 import structlog
 
-from coordinator.errors import InputUnusable, NotFound
+from coordinator.errors import InputUnusable, JobExpired, NotFound
 from coordinator.model.jobs import Job, NewJob
-from coordinator.ports import Effect, Rows
+from coordinator.ports import Effect
+from coordinator.row_ports import Rows
 
 if TYPE_CHECKING:
     import asyncpg
@@ -40,6 +42,24 @@ def unless_forgotten(handle: Handler, rows: Rows, subject: Subject) -> Handler:
     return handle_unless_forgotten
 
 
+def in_time(handle: Handler, *, now_s: Callable[[], float] = time.time) -> Handler:
+    """As `handle`, but a job whose payload has a `deadline_unix_s` that has passed is not run.
+
+    Raises:
+        JobExpired: Instead; it says by how much.
+    """
+
+    async def handle_in_time(job: Job) -> Effect:
+        deadline_s = job.payload.get("deadline_unix_s")
+        if deadline_s is not None and (late_s := now_s() - float(deadline_s)) > 0:
+            raise JobExpired(
+                job.queue.value, f"expired: it would have come {late_s:.0f} s after its deadline"
+            )
+        return await handle(job)
+
+    return handle_in_time
+
+
 async def _is_there(rows: Rows, job: Job, subject: Subject) -> bool:
     try:
         await subject(rows, job)
@@ -52,6 +72,11 @@ async def chunk_of(rows: Rows, job: Job) -> object:
     """The chunk that a job hears."""
     payload = job.payload
     return await rows.chunk(str(payload["session_id"]), int(payload["lane"] or 0), int(payload["seq"] or 0))
+
+
+async def session_of(rows: Rows, job: Job) -> object:
+    """The session that a job looks at."""
+    return await rows.session(str(job.payload["session_id"]))
 
 
 async def request_of(rows: Rows, job: Job) -> object:

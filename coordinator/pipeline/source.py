@@ -20,7 +20,8 @@ from coordinator.model.object_keys import clip_id_of, clip_key, export_id_of
 from coordinator.model.sessions import ClipRow, RequestRow
 from coordinator.pipeline import steps
 from coordinator.pipeline.upload import fetch_object, fetch_upload, parts_of_request
-from coordinator.ports import Effect, Media, ObjectStore, Rows
+from coordinator.ports import Effect, Media, ObjectStore
+from coordinator.row_ports import Rows
 from protos.timebase import SECOND_NS
 
 if TYPE_CHECKING:

@@ -30,13 +30,18 @@ def hearing(session_id: str, lane: int, seq: int) -> NewJob:
     )
 
 
-def analysis(session_id: str, lane: int, seq: int) -> NewJob:
-    """Look for moments in everything heard so far; there is one look after each chunk that was heard."""
+def analysis(session_id: str, window_no: int) -> NewJob:
+    """Look for moments in everything heard by then; queued when this window is closed and due."""
     return NewJob(
         queue=Queue.AI_ANALYSIS,
-        key=f"ai:{session_id}:{lane}:{seq}",
+        key=f"ai:{session_id}:{window_no}",
         payload={"session_id": session_id},
     )
+
+
+def analysis_at_end(session_id: str) -> NewJob:
+    """Look when the session ends: the last look, if all of it has been heard by then."""
+    return NewJob(queue=Queue.AI_ANALYSIS, key=f"ai:{session_id}:end", payload={"session_id": session_id})
 
 
 def final_analysis(session_id: str) -> NewJob:

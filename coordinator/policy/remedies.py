@@ -24,6 +24,7 @@ REMEDIES: Mapping[str, str] = {
     "device_refused": "pair that device again with `clippy-coordinator pair`",
     "agent_taken": "pair that agent again, for the account that shall have it",
     "job_failed": f"the reason says what is wrong; when it is mended, {_RETRY}",
+    "job_expired": "nothing to do: it was not worth doing any more; press sooner, or keep the agent connected",
     "bytes_away": f"see that the node that holds the bytes runs, or that the agent is connected; then {_RETRY}",
     "not_found": "nothing to do if it was forgotten or expired on purpose; else report it with the log of its stage",
     "pairing_pending": "approve the agent with `clippy-coordinator pair --approve`",

@@ -11,6 +11,9 @@ import dataclasses
 # How often a request goes out again after what came was no good; then it has failed.
 MAX_RETRIES = 3
 FIRST_RETRY_S = 30.0
+# A ring holds at most half an hour; what the agent itself thought worth keeping lies there a little longer. A moment
+# that was not made safe by then is not there any more; a press's clip has a file, and waits for its own end.
+UNPINNED_EXPIRES_S = 3600.0
 # S3 takes 10,000; more than this would not fit into one message of the link.
 MAX_PARTS = 1000
 

@@ -16,7 +16,6 @@ from coordinator.model.media import ExportResult
 from coordinator.model.sessions import (
     ClipRow,
     FeatureRow,
-    HeardLane,
     LeftoverUpload,
     MarkerRow,
     MomentRow,
@@ -25,7 +24,7 @@ from coordinator.model.sessions import (
     SpokenWord,
     TranscriptRow,
 )
-from coordinator.policy.source_uploads import FIRST_RETRY_S, MAX_RETRIES
+from coordinator.policy.source_uploads import FIRST_RETRY_S, MAX_RETRIES, UNPINNED_EXPIRES_S
 from coordinator.statements import load_statements
 from protos.clippy.v1 import media_pb2
 from protos.segment import LANE_NAMES
@@ -75,12 +74,6 @@ class PostgresRows:
             duration_ns=row["duration_ns"],
             lane_counts=counts,
         )
-
-    async def heard(self, session_id: str) -> list[HeardLane]:
-        return [
-            HeardLane(lane=row["lane"], end_ns=row["end_ns"], num_chunks=row["num_heard"])
-            for row in await self._fetch("heard_until", session_id)
-        ]
 
     async def features(self, session_id: str, *, since_ns: int) -> list[FeatureRow]:
         return [
@@ -146,6 +139,7 @@ class PostgresRows:
             row.start_ns,
             row.step_ns,
             json.dumps(row.tracks, allow_nan=False),
+            row.reason,
         )
 
     async def lock_session(self, connection: asyncpg.Connection, session_id: str) -> None:
@@ -254,7 +248,7 @@ class PostgresRows:
         await connection.execute(SQL["mark_swept"], list(request_ids))
 
     async def expire_requests(self, connection: asyncpg.Connection) -> None:
-        await connection.execute(SQL["expire_requests"])
+        await connection.execute(SQL["expire_requests"], UNPINNED_EXPIRES_S)
 
     async def notify_link(self, connection: asyncpg.Connection, session_id: str) -> None:
         await connection.execute(SQL["notify_link"], session_id)

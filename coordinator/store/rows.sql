@@ -14,12 +14,14 @@ for key share of c
 on conflict do nothing
 
 -- name: save_features
--- Signals of one chunk, unless that was forgotten meanwhile; the first to commit wins.
-insert into features (session_id, lane, seq, start_ns, step_ns, tracks)
-select c.session_id, c.lane, c.seq, $4, $5, $6::jsonb
+-- Signals of one chunk, unless that was forgotten meanwhile, or why there are none; the first that were heard win.
+insert into features (session_id, lane, seq, start_ns, step_ns, tracks, reason)
+select c.session_id, c.lane, c.seq, $4, $5, $6::jsonb, $7
 from chunks c where c.session_id = $1 and c.lane = $2 and c.seq = $3
 for key share of c
-on conflict do nothing
+on conflict (session_id, lane, seq) do update set
+    start_ns = excluded.start_ns, step_ns = excluded.step_ns, tracks = excluded.tracks, reason = excluded.reason
+    where features.reason <> ''
 
 -- name: session
 -- One session, with how many chunks of each lane will never come: {"1": 3, ...}.
@@ -30,12 +32,6 @@ select session_id, user_id, started_at, is_live, duration_ns, lane_counts, momen
                     from gaps where session_id = $1 group by lane) as spans
               group by lane) as missing) as missing
 from sessions where session_id = $1
-
--- name: heard_until
--- The end of what was heard of each lane.
-select c.lane, max(c.end_ns) as end_ns, count(*) as num_heard
-from features f join chunks c using (session_id, lane, seq)
-where f.session_id = $1 group by c.lane
 
 -- name: features_of
 -- Signals from a time on, in order.
@@ -132,10 +128,11 @@ with failed as (
 select pg_notify('clippy_link', c.session_id) from failed join clips c using (clip_id)
 
 -- name: fail_request
--- What was uploaded cannot be used; tell the agent.
+-- What was uploaded cannot be used, and was not cut by another; tell the agent.
 with failed as (
     update source_requests set state = 'failed', reason = $2, updated_at = now()
-    where request_id = $1 and state <> 'forgotten' returning session_id)
+    where request_id = $1 and state <> 'forgotten'
+          and not exists (select from clips where clips.request_id = $1) returning session_id)
 select pg_notify('clippy_link', session_id) from failed
 
 -- name: ask_again
@@ -168,9 +165,25 @@ update source_uploads set swept_at = now()
 where request_id = any ($1::text[]) and expires_at >= now() - interval '1 hour'
 
 -- name: expire_requests
--- Wishes that no agent can fulfil any more.
-update source_requests set state = 'expired', reason = 'the agent did not come back in time', updated_at = now()
-where state in ('wanted', 'sent', 'pinned') and expires_at < now()
+-- Wishes that no agent can fulfil any more: past their own end, or of a moment that the agent did not make safe within
+-- $1 seconds, while its ring went on. What was uploaded before, and was no good, is safe there. They say since when nothing
+-- was heard of the agent.
+with late as (
+    select r.request_id, greatest(a.last_seen_at, (
+        select max(newest.received_at) from unnest('{1,2,4}'::smallint[]) as n (lane)
+        cross join lateral (select c.received_at from chunks c
+                            where c.session_id = r.session_id and c.lane = n.lane order by c.seq desc limit 1)
+            as newest)) as heard_of_at
+    from source_requests r join sessions s using (session_id) join agents a using (agent_id)
+    where r.state in ('wanted', 'sent', 'pinned')
+          and (r.expires_at < now()
+               or r.state <> 'pinned' and r.moment_id is not null and r.num_attempts = 0
+                  and r.requested_at < now() - make_interval(secs => $1::double precision)))
+update source_requests r set state = 'expired', updated_at = now(), reason = case
+    when late.heard_of_at > now() - interval '2 minutes' then 'the agent did not send it in time; it may be gone from its disk'
+    else format('the recording was gone before it could be fetched: nothing was heard of the agent since %s UTC',
+                to_char(late.heard_of_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI')) end
+from late where r.request_id = late.request_id
 
 -- name: notify_link
 -- Tell whichever process holds the agent's stream that there is something new.

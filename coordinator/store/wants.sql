@@ -1,16 +1,53 @@
 -- What rows want and no job does: the reconciler enqueues it. Keys and payloads are those of pipeline/steps.py.
+-- A key that is queued or running is left out here, so that a long queue does not hide what is missing.
 
 -- name: unheard_chunks
--- Chunks that were not heard and did not fail.
+-- Chunks that were not heard and did not fail: of sessions that are not over, beyond where their lane was heard. The
+-- limit keeps the planner at the index, whatever it believes of the numbers.
 select format('stt:%s:%s:%s', c.session_id, c.lane, c.seq) as key,
        jsonb_build_object('session_id', c.session_id, 'lane', c.lane, 'seq', c.seq) as payload,
        'transcription' as queue, 100 as priority
-from chunks c
-where c.lane in (1, 2, 4) and c.received_at < now() - interval '5 seconds'
-  and not exists (select from features f where (f.session_id, f.lane, f.seq) = (c.session_id, c.lane, c.seq))
-  and not exists (
-      select from job_runs j
-      where j.key = format('stt:%s:%s:%s', c.session_id, c.lane, c.seq) and j.state in ('done', 'failed', 'cancelled'))
+from sessions s
+     cross join unnest('{1,2,4}'::smallint[]) as n (lane)
+     cross join lateral (
+         select c.session_id, c.lane, c.seq from chunks c
+         where c.session_id = s.session_id and c.lane = n.lane and c.received_at < now() - interval '5 seconds'
+               and c.seq >= coalesce((select h.next_seq from heard_lanes h
+                                      where h.session_id = s.session_id and h.lane = n.lane), 0)
+               and not exists (select from features f
+                               where (f.session_id, f.lane, f.seq) = (c.session_id, c.lane, c.seq))
+         order by c.seq limit 500) as c
+where not s.is_over
+      and not exists (select from job_keys k where k.key = format('stt:%s:%s:%s', c.session_id, c.lane, c.seq))
+      and not exists (
+          select from job_runs j
+          where j.key = format('stt:%s:%s:%s', c.session_id, c.lane, c.seq) and j.state in ('done', 'failed', 'cancelled'))
+
+-- name: unlooked_windows
+-- Windows that were heard and not looked at, and of whose session no look is queued. One of 10 s more than there is between
+-- two looks: the effect of what was heard last is on its way. `looks` is written with each chunk that was heard.
+select format('ai:%s:%s', k.session_id, k.until_ns / 10000000000) as key,
+       jsonb_build_object('session_id', k.session_id) as payload, 'ai-analysis' as queue, 100 as priority
+from looks k join sessions s using (session_id)
+where not s.is_over
+      and (k.until_ns / 10000000000 - k.looked_no >= 7
+           or k.queued_no > k.looked_no and k.until_ns / 10000000000 >= k.queued_no)
+      and k.session_id not in (select split_part(key, ':', 2) from job_keys where starts_with(key, 'ai:'))
+
+-- name: unlooked_ends
+-- Sessions that have ended, and were heard to the end, without a last look.
+select format('ai:%s:final', s.session_id) as key,
+       jsonb_build_object('session_id', s.session_id, 'is_final', true) as payload,
+       'ai-analysis' as queue, 100 as priority
+from sessions s
+where not s.is_over and not s.is_live and s.lane_counts is not null and s.ended_at < now() - interval '10 seconds'
+      and not exists (
+          select from (values (1, 'mic'), (2, 'desktop'), (4, 'signals')) as w (lane, name)
+          where coalesce((s.lane_counts ->> w.name)::bigint, 0)
+                > (select count(*) from features f where f.session_id = s.session_id and f.lane = w.lane)
+                  + (select coalesce(sum(upper(span) - lower(span)), 0)
+                     from (select unnest(range_agg(int8range(g.first, least(g.last, 4611686018427387903), '[]'))) as span
+                           from gaps g where g.session_id = s.session_id and g.lane = w.lane) as spans))
 
 -- name: unprepared_uploads
 -- Uploads that nobody looked at; one that was asked for again is another job.

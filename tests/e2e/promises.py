@@ -73,6 +73,18 @@ def check_nothing_twice(stack: Stack) -> None:
         " (select count(*) from chunks where lane = 1) as spoken, (select count(*) from transcripts) as transcripts"
     )[0]
     assert (counts["features"], counts["transcripts"]) == (counts["heard"], counts["spoken"])
+    wait_until(
+        lambda: (
+            stack.sql(
+                "select s.session_id from sessions s where s.ended_at is not null and not (s.is_over and 1 = ("
+                " select count(*) from analyses a"
+                " where a.session_id = s.session_id and a.is_final and a.state = 'done'))"
+            )
+            == []
+        ),
+        "each session that ended has one last look",
+        deadline_s=60,
+    )
     wanted = {
         row["object_key"]
         for row in stack.sql("select object_key from source_requests where state = 'uploaded'")

@@ -28,6 +28,7 @@ from coordinator.model.jobs import Job, Queue
 from coordinator.pipeline.hear import Hearing
 from coordinator.ports import ChunkBytes
 from coordinator.store.chunk_bytes import PlacedBytes, SpoolFolders
+from coordinator.store.looks import PostgresLooks
 from coordinator.store.objects import LocalObjects
 from coordinator.store.rows import PostgresRows
 from coordinator.store.signatures import SpoolRange, sign_spool_read
@@ -224,10 +225,12 @@ async def test_a_chunk_that_moves_while_it_is_read_is_read_where_it_went(tmp_pat
     rows = MovingRows(pool)
     hearing = Hearing(
         rows=rows,
+        looks=PostgresLooks(pool),
         chunk_bytes=PlacedBytes(spools=SpoolFolders(tmp_path / "spool"), objects=objects),
         media=None,  # type: ignore[arg-type]
         speech=None,  # type: ignore[arg-type]
         extract=lambda _samples, _lane: (),
+        is_telling=lambda _words: False,
     )
     job = Job(
         job_id=1,

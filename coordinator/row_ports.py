@@ -1,0 +1,214 @@
+"""The roles of whoever keeps the pipeline's rows; the others' are in `ports.py`.
+
+Every method that takes a connection writes in the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from coordinator.model.chunks import ChunkRow
+from coordinator.model.forgetting import DoomedObject, HeldChunk, Receipt
+from coordinator.model.media import ExportResult
+from coordinator.model.sessions import (
+    AnalysisRow,
+    ClipRow,
+    FeatureRow,
+    LeftoverUpload,
+    LookState,
+    MarkerRow,
+    MomentRow,
+    RequestRow,
+    SessionRow,
+    TranscriptRow,
+)
+
+if TYPE_CHECKING:
+    import asyncpg
+
+
+class Rows(Protocol):
+    """The rows that the pipeline reads and writes. Reads take a connection of their own; writes take the effect's."""
+
+    async def chunk(self, session_id: str, lane: int, seq: int) -> ChunkRow:
+        """One chunk. Raises NotFound."""
+        ...
+
+    async def session(self, session_id: str) -> SessionRow:
+        """One session. Raises NotFound."""
+        ...
+
+    async def features(self, session_id: str, *, since_ns: int) -> list[FeatureRow]:
+        """Signals from a time on, by lane and number."""
+        ...
+
+    async def transcripts(self, session_id: str, *, start_ns: int, end_ns: int) -> list[TranscriptRow]:
+        """What was said in chunks that touch a span, in order."""
+        ...
+
+    async def markers(self, session_id: str) -> list[MarkerRow]:
+        """Presses, in order."""
+        ...
+
+    async def request(self, request_id: str) -> RequestRow:
+        """One source request. Raises NotFound."""
+        ...
+
+    async def clip(self, clip_id: str) -> ClipRow:
+        """One cut. Raises NotFound."""
+        ...
+
+    async def save_transcript(self, connection: asyncpg.Connection, row: TranscriptRow) -> None:
+        """Write once; a second copy changes nothing."""
+        ...
+
+    async def save_features(self, connection: asyncpg.Connection, session_id: str, row: FeatureRow) -> None:
+        """Write once; a second copy changes nothing."""
+        ...
+
+    async def lock_session(self, connection: asyncpg.Connection, session_id: str) -> None:
+        """Let one analysis of a session commit at a time."""
+        ...
+
+    async def moments(self, connection: asyncpg.Connection, session_id: str) -> list[MomentRow]:
+        """All moments of a session."""
+        ...
+
+    async def add_moment(self, connection: asyncpg.Connection, row: MomentRow) -> None:
+        """Offer a moment."""
+        ...
+
+    async def rescore_moment(self, connection: asyncpg.Connection, row: MomentRow) -> None:
+        """Change score, kind, title and evidence; the span stays."""
+        ...
+
+    async def set_moments_reason(self, connection: asyncpg.Connection, session_id: str, reason: str) -> None:
+        """Say why there are no moments; empty when there are."""
+        ...
+
+    async def num_requests_last_hour(self, connection: asyncpg.Connection, session_id: str) -> int:
+        """How many moments of a session were asked for in the last hour."""
+        ...
+
+    async def add_request(
+        self, connection: asyncpg.Connection, row: RequestRow, *, expires_in_s: float
+    ) -> None:
+        """Ask for full quality; of one moment, once."""
+        ...
+
+    async def add_clip(self, connection: asyncpg.Connection, row: ClipRow) -> None:
+        """Write once; nothing of a span that is to be forgotten."""
+        ...
+
+    async def add_export(
+        self, connection: asyncpg.Connection, *, export_id: str, clip_id: str, preset: str
+    ) -> None:
+        """Write once."""
+        ...
+
+    async def finish_export(
+        self, connection: asyncpg.Connection, export_id: str, object_key: str, result: ExportResult
+    ) -> None:
+        """Mark it ready."""
+        ...
+
+    async def fail_export(self, connection: asyncpg.Connection, export_id: str, reason: str) -> None:
+        """Mark it failed for good, and tell the agent."""
+        ...
+
+    async def fail_request(self, connection: asyncpg.Connection, request_id: str, reason: str) -> None:
+        """Mark an upload as unusable, and tell the agent."""
+        ...
+
+    async def ask_again(self, connection: asyncpg.Connection, request_id: str, reason: str) -> None:
+        """An upload did not arrive as it was sent: the agent is asked again later, a few times, then it has failed."""
+        ...
+
+    async def mark_joined(self, connection: asyncpg.Connection, request_id: str) -> None:
+        """An upload is one object, and its parts are of no use any more."""
+        ...
+
+    async def leftover_uploads(self) -> list[LeftoverUpload]:
+        """What may lie in the store for requests that are over."""
+        ...
+
+    async def mark_swept(self, connection: asyncpg.Connection, request_ids: Sequence[str]) -> None:
+        """What lay in the store for these is deleted."""
+        ...
+
+    async def expire_requests(self, connection: asyncpg.Connection) -> None:
+        """Close wishes that no agent can fulfil any more."""
+        ...
+
+    async def notify_link(self, connection: asyncpg.Connection, session_id: str) -> None:
+        """Tell the process that holds the agent's stream, once the transaction commits."""
+        ...
+
+
+class Looks(Protocol):
+    """How far sessions were heard, and which windows were looked at. Writes are made under `Rows.lock_session`."""
+
+    async def state(self, session_id: str, connection: asyncpg.Connection | None = None) -> LookState:
+        """Where a session stands; within the transaction of `connection`, if there is one. Raises NotFound."""
+        ...
+
+    async def features_before(self, session_id: str, lane: int, seq: int) -> list[FeatureRow]:
+        """Signals of a lane's few chunks before one, in order."""
+        ...
+
+    async def hear_lane(self, connection: asyncpg.Connection, session_id: str, lane: int) -> None:
+        """A chunk of the lane was heard, or failed: move on."""
+        ...
+
+    async def save(self, connection: asyncpg.Connection, state: LookState) -> None:
+        """Write where the looks stand; no number goes back."""
+        ...
+
+    async def add_analysis(self, connection: asyncpg.Connection, row: AnalysisRow) -> bool:
+        """Write what a look found; False, and nothing, when its window was looked at before."""
+        ...
+
+    async def end_session(self, connection: asyncpg.Connection, session_id: str) -> None:
+        """Nothing of a session is waited for any more."""
+        ...
+
+    async def give_up_sessions(self, connection: asyncpg.Connection) -> None:
+        """Nothing is waited for any more of sessions that fell silent long ago."""
+        ...
+
+
+class Tombstones(Protocol):
+    """How an order to forget is worked off. Each method is a transaction of its own, where it takes no connection."""
+
+    async def doomed(self, forget_id: str) -> list[DoomedObject]:
+        """The objects of an order that are still there."""
+        ...
+
+    async def chunks_in(self, session_id: str, key: str) -> list[HeldChunk]:
+        """The chunks that rows name in an object."""
+        ...
+
+    async def move_chunks(
+        self, session_id: str, old_key: str, new_key: str, moves: Sequence[tuple[HeldChunk, int]]
+    ) -> bool:
+        """Let rows name the new object, each chunk at its offset there; False: not all are where they were read."""
+        ...
+
+    async def settle(self, forget_id: str, key: str) -> None:
+        """An object is gone."""
+        ...
+
+    async def finish(
+        self, connection: asyncpg.Connection, forget_id: str, *, remains: Sequence[str]
+    ) -> Receipt | None:
+        """Write the receipt, and tell the agent; None: an object or a spool that can be reached still holds some."""
+        ...
+
+    async def doomed_again(self) -> list[str]:
+        """Objects that are gone, and that somebody may still put."""
+        ...
+
+    async def end_again(self, connection: asyncpg.Connection) -> None:
+        """Let go of those that nobody can put any more."""
+        ...

@@ -12,9 +12,10 @@ import asyncpg
 import pytest
 
 from coordinator.errors import JobExpired
+from coordinator.jobs.claims import Claim
 from coordinator.jobs.dispositions import Disposition, problem_of
 from coordinator.jobs.engine import PgQueuerQueue
-from coordinator.jobs.ledger import Ledger
+from coordinator.jobs.ledger import Ledger, Started
 from coordinator.jobs.work import nothing
 from coordinator.model.jobs import Job, Queue
 from coordinator.model.media import ExportResult, MediaFile, MediaTrack
@@ -237,4 +238,7 @@ async def test_a_completion_that_comes_second_writes_nothing(flow: Flow, parts: 
     ledger = Ledger(flow.pool, PgQueuerQueue())
     effects = [await Preparation(**parts).handle(claimed) for _ in range(2)]
 
-    assert [await ledger.complete(claimed, effect) for effect in effects] == [True, False]
+    claim = Claim(job_id=claimed.job_id, queue=claimed.queue, key=claimed.key, payload=claimed.payload)
+    started = Started(job=claimed, attempts=1, claim=claim)
+
+    assert [await ledger.complete(started, effect) for effect in effects] == [True, False]

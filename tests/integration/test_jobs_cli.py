@@ -171,12 +171,17 @@ def test_what_cannot_be_done_is_told_by_code(shell: Shell):
 
 
 def test_a_watched_list_comes_again_until_it_is_interrupted(data: Path):
-    command = [sys.executable, "-m", "coordinator", "--data", str(data), "jobs", "list", "--watch", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT) as watching:
+    words = ["--data", str(data), "jobs", "list", "--watch", "--json"]
+    # Whoever was started in the background ignores the signal, and hands that on.
+    heeding = "signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"import signal, sys; from coordinator.cli import main; {heeding}; sys.exit(main(sys.argv[1:]))"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT
+    ) as watching:
         assert watching.stdout is not None
         seen = [json.loads(watching.stdout.readline()) for _ in range(2)]
         watching.send_signal(signal.SIGINT)
-        watching.stdout.read()
+        watching.communicate(timeout=60)
 
     assert [value["jobs"][0]["key"] for value in seen] == ["exp:a", "exp:a"]
     assert watching.returncode == 130

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from coordinator.errors import DatabaseUnavailable, NotFound
+from coordinator.database import Asking
+from coordinator.errors import NotFound
 from coordinator.model.sessions import AnalysisRow, FeatureRow, LookState
 from coordinator.statements import load_statements
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     import asyncpg
 
 SQL = load_statements("coordinator.store", "looks.sql")
-_ACQUIRE_TIMEOUT_S = 10.0
+_ASKING = Asking(SQL, acquire_s=10.0, statement_s=60.0)
 
 
 class PostgresLooks:
@@ -26,7 +27,7 @@ class PostgresLooks:
         if connection is not None:
             rows = await connection.fetch(SQL["look_state"], session_id)
         else:
-            rows = await self._fetch("look_state", session_id)
+            rows = await _ASKING.fetch(self._pool, "look_state", session_id)
         if not rows:
             raise NotFound(f"no session {session_id}; it may have been deleted")
         return LookState(**dict(rows[0]))
@@ -40,7 +41,7 @@ class PostgresLooks:
                 step_ns=row["step_ns"],
                 tracks=json.loads(row["tracks"]),
             )
-            for row in await self._fetch("features_before", session_id, lane, seq)
+            for row in await _ASKING.fetch(self._pool, "features_before", session_id, lane, seq)
         ]
 
     async def hear_lane(self, connection: asyncpg.Connection, session_id: str, lane: int) -> None:
@@ -75,13 +76,3 @@ class PostgresLooks:
 
     async def give_up_sessions(self, connection: asyncpg.Connection) -> None:
         await connection.execute(SQL["give_up_sessions"])
-
-    async def _fetch(self, name: str, *values: Any) -> list[asyncpg.Record]:
-        import asyncpg
-
-        try:
-            async with self._pool.acquire(timeout=_ACQUIRE_TIMEOUT_S) as connection:
-                rows: list[asyncpg.Record] = await connection.fetch(SQL[name], *values)
-                return rows
-        except (TimeoutError, OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as exc:
-            raise DatabaseUnavailable(f"PostgreSQL does not answer ({name}): {exc}") from exc

@@ -24,7 +24,7 @@ USAGE, ENVIRONMENT, INTERRUPTED = 2, 3, 130
 TESTS_FAILED, NO_TESTS = 1, 5  # pytest's exit codes
 # Each test process starts a PostgreSQL, and a desktop where it needs one.
 MAX_TEST_PROCESSES = 4
-# A machine that others use makes one test late at times; more than a few are a fault.
+# More than a few are no race.
 MAX_LOOKED_AT_AGAIN = 3
 
 
@@ -84,9 +84,9 @@ def test(arguments: argparse.Namespace, rest: list[str]) -> int:
 
 
 def suite(options: list[str]) -> int:
-    """A part of the tests. Up to three that failed beside others are run twice more, alone, and told if they pass.
+    """A part of the tests. A few that failed are run twice more, alone: to tell a race from what is simply broken.
 
-    Such a test names a race, in itself or in what it tests: its first failure is printed above, and waits for somebody.
+    Either is a failure: a race in a test may be one in the product, and the second run would have hidden it.
     """
     code = call(in_venv("pytest", "--cache-clear", *options))
     failed = failed_tests() if code == TESTS_FAILED else []
@@ -94,11 +94,10 @@ def suite(options: list[str]) -> int:
         return code
     for _ in range(2):
         say(f"once more, alone: {' '.join(failed)}")
-        code = call(in_venv("pytest", *failed))
-        if code != 0:
+        if call(in_venv("pytest", *failed)) != 0:
             return code
-    say(f"failed beside others, passed twice alone, to be looked at: {' '.join(failed)}")
-    return 0
+    say(f"failed beside others, passed twice alone; a race, to be found: {' '.join(failed)}")
+    return code
 
 
 def failed_tests() -> list[str]:

@@ -29,7 +29,7 @@ PRE_ROLL_S: Final = {
 }
 DEFAULT_PRE_ROLL_S: Final = 5.0
 WORDS_PRE_ROLL_S: Final = (
-    20.0  # the first word that says so comes late; chosen on commentary among 12, 16, 20, 24
+    24.0  # the first word that says so comes late; chosen on commentary among 16, 20, 22, 24, 26
 )
 
 

@@ -2,7 +2,8 @@
 
 Words come late (after the deed) and last long (replays, praise, the new score), so there are two
 curves: `spoken_now` is sharp and is used beside sound and picture, `spoken_after` asks of each second
-how much was said in the three quarters of a minute that follow, and is used where words are all there is.
+how much more was said in the three quarters of a minute that follow than in those before, and is used where words
+are all there is.
 """
 
 from __future__ import annotations
@@ -34,6 +35,11 @@ _AFTER_LAG_S: Final = (-6.0, -2.0, 0.0, 20.0, 42.0, 48.0)
 _AFTER_SHARE: Final = (0.0, 0.6, 1.0, 1.0, 0.6, 0.0)
 _SCORELINE_LAG_S: Final = (-2.0, 2.0, 10.0, 42.0, 48.0)
 _SCORELINE_SHARE: Final = (0.0, 0.6, 1.0, 1.0, 0.0)
+# A talk about goals that has been going on is no goal: what was said before counts against, half as much.
+_BEFORE_LAG_S: Final = (2.0, 4.0, 36.0, 45.0)
+_BEFORE_SHARE: Final = (0.0, -0.5, -0.5, 0.0)
+# Several people, or sentences, that agree say more than one that shouts: strengths are compressed before they add up.
+_TELLING_POWER: Final = 0.7
 _NOW_HOLD_S: Final = 2.0
 _NOW_FADE_S: Final = 5.0
 
@@ -107,18 +113,30 @@ def spoken_now(cues: Sequence[Cue], num_steps: int) -> Curve:
 
 
 def spoken_after(cues: Sequence[Cue], num_steps: int) -> Curve:
-    """How much was said of each step in the 48 s after it; its peak lies at the first words of a burst."""
+    """How much more was said of each step in the 48 s after it than before; its peak lies at the first words of a burst.
+
+    Never negative. Causal but for its own 48 s: what is said later does not change it.
+    """
     level = np.zeros(num_steps)
     for cue in cues:
         if cue.strength <= 0:
             continue
-        lags_s, shares = (
-            (_SCORELINE_LAG_S, _SCORELINE_SHARE) if cue.is_scoreline else (_AFTER_LAG_S, _AFTER_SHARE)
-        )
-        first, last = _steps(cue.start_s - lags_s[-1], cue.start_s - lags_s[0], num_steps)
-        lag_s = cue.start_s - np.arange(first, last) / SIGNAL_RATE_HZ
-        level[first:last] += cue.strength * np.interp(lag_s, lags_s, shares)
-    return level
+        strength = cue.strength**_TELLING_POWER
+        if cue.is_scoreline:
+            _add_lagged(level, cue, strength, _SCORELINE_LAG_S, _SCORELINE_SHARE)
+            continue
+        _add_lagged(level, cue, strength, _AFTER_LAG_S, _AFTER_SHARE)
+        _add_lagged(level, cue, strength, [-lag_s for lag_s in reversed(_BEFORE_LAG_S)], _BEFORE_SHARE[::-1])
+    return np.maximum(level, 0.0)
+
+
+def _add_lagged(
+    level: Curve, cue: Cue, strength: float, lags_s: Sequence[float], shares: Sequence[float]
+) -> None:
+    """Add to each step the share at its lag: how many seconds the cue begins after the step."""
+    first, last = _steps(cue.start_s - lags_s[-1], cue.start_s - lags_s[0], level.shape[0])
+    lag_s = cue.start_s - np.arange(first, last) / SIGNAL_RATE_HZ
+    level[first:last] += strength * np.interp(lag_s, lags_s, shares)
 
 
 def selling(cues: Sequence[Cue], num_steps: int) -> Curve:

@@ -90,6 +90,18 @@ def test_the_words_curve_peaks_at_the_first_word_of_a_burst():
     assert 96.0 <= curve.argmax() / 2 <= 102.0
 
 
+def test_a_burst_out_of_silence_says_more_than_the_same_words_in_a_talk_about_them():
+    burst = [(300, "he scores"), (306, "what a finish")]
+    phrases = ("and he scores", "what a strike", "that was a great goal", "he scores here")
+    talk = [(262 + 8 * index, phrase) for index, phrase in enumerate(phrases)]
+
+    def at_burst(said):
+        cues = read_cues([Utterance(start_s=at, end_s=at + 2, text=text) for at, text in said])
+        return spoken_after(cues, 800)[600]
+
+    assert 0 < at_burst([*talk, *burst]) < 0.8 * at_burst(burst)
+
+
 def test_chunks_measured_apart_equal_the_whole():
     samples = np.random.default_rng(4).normal(0, 0.1, STEP_SAMPLES * 40).astype(np.float32)
     parts = [

@@ -36,18 +36,23 @@ def goals_s(half) -> list[float]:
     return merged
 
 
-@pytest.mark.parametrize("parity", [0, 1])
-def test_more_goals_are_found_in_commentary_than_by_counting_the_word(parity):
-    num_goals = num_found = 0
-    for half in halves(parity):
+def num_found(moments, goals) -> int:
+    return sum(any(one.start_s <= at_s <= one.end_s for one in moments) for at_s in goals)
+
+
+def test_goals_are_found_in_commentary_that_counting_the_word_misses():
+    num_goals, found_by_3, found_by_5 = 0, 0, 0
+    for half in [*halves(0), *halves(1)]:
         said = [Utterance(start_s=start_s, end_s=end_s, text=text) for start_s, end_s, text in half["segs"]]
         moments = detect(SessionSignals(duration_s=half["dur"], utterances=said), top_k=5)
         assert all(0 < moment.end_s - moment.start_s <= 60.0 for moment in moments)
         goals = goals_s(half)
         num_goals += len(goals)
-        num_found += sum(any(one.start_s <= at_s <= one.end_s for one in moments) for at_s in goals)
+        found_by_3 += num_found(moments[:3], goals)
+        found_by_5 += num_found(moments, goals)
 
-    assert num_found / num_goals > 0.48  # counting goal words reaches 0.38 over both
+    assert found_by_3 / num_goals >= 0.42  # counting goal words reaches 0.27
+    assert found_by_5 / num_goals >= 0.52  # and 0.38
 
 
 def streams():

@@ -113,7 +113,7 @@ def spoken_now(cues: Sequence[Cue], num_steps: int) -> Curve:
 
 
 def spoken_after(cues: Sequence[Cue], num_steps: int) -> Curve:
-    """How much more was said of each step in the 48 s after it than before; its peak lies at the first words of a burst.
+    """How much more was said of each step in the 48 s after it than before; it peaks at the first words of a burst.
 
     Never negative. Causal but for its own 48 s: what is said later does not change it.
     """

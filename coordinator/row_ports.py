@@ -20,6 +20,7 @@ from coordinator.model.sessions import (
     MarkerRow,
     MomentRow,
     RequestRow,
+    Said,
     SessionRow,
     TranscriptRow,
 )
@@ -143,6 +144,16 @@ class Rows(Protocol):
 
     async def notify_link(self, connection: asyncpg.Connection, session_id: str) -> None:
         """Tell the process that holds the agent's stream, once the transaction commits."""
+        ...
+
+
+class UtteranceIndex(Protocol):
+    """What was said, to be found by its words."""
+
+    async def add(
+        self, connection: asyncpg.Connection, session_id: str, lane: int, seq: int, said: Sequence[Said]
+    ) -> None:
+        """Add what was said in one chunk, once; nothing of a chunk that was forgotten meanwhile."""
         ...
 
 

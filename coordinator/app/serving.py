@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -204,6 +205,7 @@ def _after_press(pool: asyncpg.Pool, *, is_exported: bool) -> Any:
 
 
 def _site(installation: Installation, pool: asyncpg.Pool) -> Any:
+    from coordinator.search.find import find
     from coordinator.store.signatures import load_secret
     from coordinator.web.site import Site
 
@@ -221,5 +223,6 @@ def _site(installation: Installation, pool: asyncpg.Pool) -> Any:
         verify=verifier(load_secret(installation.data / "objects.secret")),
         check_ready=check_ready,
         scratch=installation.scratch_of("serve"),
+        find=functools.partial(find, pool),
     )
     return site.application()

@@ -157,6 +157,7 @@ async def _transcribe_work(
     from coordinator.media.child import LimitedMedia
     from coordinator.pipeline.hear import Hearing
     from coordinator.pipeline.quiet import chunk_of, in_time, unless_forgotten
+    from coordinator.search.index import PostgresUtterances
     from coordinator.speech.child import SpeechProcess
     from coordinator.store.looks import PostgresLooks
 
@@ -171,6 +172,7 @@ async def _transcribe_work(
     hearing = Hearing(
         rows=rows,
         looks=PostgresLooks(pool),
+        utterances=PostgresUtterances(),
         chunk_bytes=chunk_bytes(installation, pool, stack),
         media=await stack.enter_async_context(LimitedMedia()),
         speech=speech,

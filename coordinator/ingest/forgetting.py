@@ -109,7 +109,10 @@ async def _forget_chunks(
 ) -> Sequence[str]:
     """Delete whole chunks and what was heard in them; returns the nodes whose spools hold some."""
     counts["words"] = await connection.fetchval(SQL["count_words"], *span)
+    words = await connection.fetch(SQL["words_of_span"], *span)
     gone = await connection.fetch(SQL["forget_chunks"], *span)
+    if words:
+        await connection.execute(SQL["forget_words"], words[0]["account_no"], [row["word"] for row in words])
     nodes: set[str] = set()
     for row in gone:
         counts[LANE_NAMES.get(row["lane"], str(row["lane"]))] += 1

@@ -36,6 +36,20 @@ select coalesce(sum(jsonb_array_length(t.words)), 0)::bigint
 from transcripts t join chunks c using (session_id, lane, seq)
 where c.session_id = $1 and c.start_ns < $3 and c.end_ns > $2
 
+-- name: words_of_span
+-- Words that searches know from chunks that are about to go, with the number of their account.
+select distinct i.account_no, substr(one, length(to_hex(i.account_no)) + 2) as word
+from chunks c join utterances u using (session_id, lane, seq) join utterance_index i using (utterance_id)
+     cross join unnest(tsvector_to_array(i.lexemes)) as one
+where c.session_id = $1 and c.start_ns < $3 and c.end_ns > $2
+
+-- name: forget_words
+-- Of these words ($2) those that the account ($1) has said nowhere else.
+delete from search_words w
+where w.account_no = $1 and w.word = any ($2::text[])
+      and not exists (select from utterance_index
+                      where lexemes @@ format('''%s_%s''', to_hex(w.account_no), w.word)::tsquery)
+
 -- name: forget_chunks
 -- Whole chunks, with what was heard in them.
 delete from chunks where session_id = $1 and start_ns < $3 and end_ns > $2 returning lane, seq, place

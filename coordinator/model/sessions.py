@@ -86,6 +86,15 @@ class SpokenWord:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """Words without a pause between them, on the session's line."""
+
+    start_ns: int
+    end_ns: int
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class TranscriptRow:
     """What was said in one chunk."""
 

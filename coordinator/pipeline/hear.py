@@ -14,11 +14,12 @@ from coordinator.errors import AudioUnusable, BytesAway, NotFound
 from coordinator.model.chunks import ChunkRow
 from coordinator.model.highlight import SIGNAL_RATE_HZ, Track
 from coordinator.model.jobs import Job, NewJob
-from coordinator.model.sessions import FeatureRow, SpokenWord, TranscriptRow
+from coordinator.model.sessions import FeatureRow, Said, SpokenWord, TranscriptRow
 from coordinator.model.speech import Pcm16k, Transcript
+from coordinator.pipeline.detect import group_words
 from coordinator.pipeline.windows import is_rising, next_look
 from coordinator.ports import ChunkBytes, Effect, Media, Speech
-from coordinator.row_ports import Looks, Rows
+from coordinator.row_ports import Looks, Rows, UtteranceIndex
 from protos.clippy.v1 import media_pb2
 from protos.timebase import SECOND_NS
 
@@ -46,6 +47,7 @@ class Hearing:
         *,
         rows: Rows,
         looks: Looks,
+        utterances: UtteranceIndex,
         chunk_bytes: ChunkBytes,
         media: Media,
         speech: Speech,
@@ -54,6 +56,7 @@ class Hearing:
     ) -> None:
         self._rows = rows
         self._looks = looks
+        self._utterances = utterances
         self._is_telling = is_telling
         self._chunk_bytes = chunk_bytes
         self._media = media
@@ -117,6 +120,9 @@ class Hearing:
             await self._rows.save_features(connection, chunk.session_id, features)
             if said is not None:
                 await self._rows.save_transcript(connection, said)
+                await self._utterances.add(
+                    connection, chunk.session_id, chunk.lane, chunk.seq, utterances_of(said)
+                )
             await self._looks.hear_lane(connection, chunk.session_id, chunk.lane)
             return await next_look(self._looks, connection, chunk.session_id, promised_ns=promised_ns)
 
@@ -162,6 +168,18 @@ def _on_session_line(chunk: ChunkRow, transcript: Transcript) -> TranscriptRow:
             for word in transcript.words
         ),
     )
+
+
+def utterances_of(row: TranscriptRow) -> list[Said]:
+    """What was said in one chunk, cut at its pauses."""
+    return [
+        Said(
+            start_ns=words[0].start_ns,
+            end_ns=words[-1].end_ns,
+            text=" ".join(word.text.strip() for word in words),
+        )
+        for words in group_words(row.words)
+    ]
 
 
 def _values(track: Track) -> list[float | None]:

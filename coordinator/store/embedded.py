@@ -38,6 +38,8 @@ from coordinator.store.postmaster import FILE_NAME, is_server_of, read_pid, read
 log = structlog.get_logger(__name__)
 
 ROLE = "clippy"
+# Searches are made as this one, which owns nothing: see migration 0014.
+READER = "clippy_reader"
 DATABASE = "clippy"
 _SUPERUSER = "postgres"
 _SOCKET_PORT = 5432
@@ -47,6 +49,7 @@ _MAX_LOG_BYTES = 10 * 1024**2
 _COMMAND_TIMEOUT_S = 120.0
 _ORPHAN_TIMEOUT_S = 30
 _GUARD = Path(__file__).with_name("postgres_guard.py")
+_PROVISION = Path(__file__).with_name("provision.sql")
 
 # 100 connections suffice for one machine; a small cache, because the data is small and the agent may be beside us.
 _SETTINGS = {
@@ -58,15 +61,6 @@ _SETTINGS = {
     "log_min_messages": "warning",
     "log_line_prefix": "%m [%p] ",
 }
-
-_PROVISION = """
-do $$ begin
-    if not exists (select from pg_roles where rolname = '{role}') then create role {role}; end if;
-end $$;
-alter role {role} login nosuperuser nobypassrls nocreatedb nocreaterole noreplication password '{password}';
-select 'create database {database} owner {role}'
-where not exists (select from pg_database where datname = '{database}') \\gexec
-"""
 
 
 class EmbeddedPostgres:
@@ -333,7 +327,9 @@ class EmbeddedPostgres:
             guard.wait(5)
 
     def _provision(self) -> None:
-        script = _PROVISION.format(role=ROLE, database=DATABASE, password=self._passwords["product"])
+        script = _PROVISION.read_text(encoding="utf-8").format(
+            role=ROLE, reader=READER, database=DATABASE, password=self._passwords["product"]
+        )
         login = (_SUPERUSER, "superuser", "postgres")
         self._tool("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", "-", login=login, script=script)
 

@@ -10,6 +10,14 @@ from sessions s order by s.started_at desc limit $1
 -- One session.
 select session_id, started_at, is_live, duration_ns, moments_reason from sessions where session_id = $1
 
+-- name: account_of_session
+-- Whose session it is.
+select user_id from sessions where session_id = $1
+
+-- name: account_by_name
+-- Whom a name, or an id, means.
+select user_id from accounts where user_id = $1 or lower(name) = lower($1) order by user_id <> $1 limit 1
+
 -- name: moments
 -- Moments of a session, the best first, each with the state of its source request.
 select m.moment_id, m.start_ns, m.end_ns, m.peak_ns, m.score, m.kind, m.title, m.evidence,

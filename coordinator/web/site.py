@@ -25,6 +25,7 @@ from coordinator.web import read
 from coordinator.web.answers import HANDLERS
 from coordinator.web.headers import SafeHeaders
 from coordinator.web.reading import reading, translated
+from coordinator.web.search import Find, SearchPages
 from coordinator.web.signed_files import SignedFiles, Verifier
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Site:
     Args:
         objects, local_path, verify, scratch: as `SignedFiles`.
         check_ready: raises CoordinatorError while the process should get no traffic.
+        find: finds what was said.
         media_sources: origins the browser may play from beside our own: the bucket's, where objects lie in one.
     """
 
@@ -52,6 +54,7 @@ class Site:
         verify: Verifier,
         check_ready: Callable[[], Awaitable[None]],
         scratch: Path,
+        find: Find,
         media_sources: Sequence[str] = (),
     ) -> None:
         self._pool = pool
@@ -60,6 +63,7 @@ class Site:
         self._media_sources = media_sources
         self._templates = Jinja2Templates(directory=_FOLDER / "templates")
         self._templates.env.filters["clock"] = clock
+        self._search = SearchPages(pool, find, self._templates)
 
     def application(self) -> Starlette:
         """The ASGI application."""
@@ -72,6 +76,7 @@ class Site:
                 Route("/api/sessions/{session_id}", self.api_session),
                 Route("/api/workers", self.api_workers),
                 Route("/exports/{export_id}.mp4", self.post),
+                *self._search.routes(),
                 *self._files.routes(),
                 Route("/healthz", self.healthz),
                 Route("/readyz", self.readyz),

@@ -34,6 +34,7 @@ BENCHES = {
     "ring": "what the buffer costs, and what a kill -9 loses, beside a buffer in memory",
     "ingest": "ten thousand agents on one server, a herd of them, and faults, beside a WebSocket server",
     "jobs": "what job keeping costs beside bare PgQueuer, and how soon a job starts, with a backlog too",
+    "search": "what was said by its words, of 1,000 accounts and of one, beside ILIKE and SQLite's FTS5",
     "sync": "six hours with a sound device whose clock runs off",
 }
 

@@ -16,6 +16,7 @@ from coordinator.model.jobs import Job, Queue
 from coordinator.pipeline.detect import Detection, Found, RequestPolicy
 from coordinator.pipeline.hear import Hearing
 from coordinator.ports import Effect
+from coordinator.search.index import PostgresUtterances
 from coordinator.statements import load_statements
 from coordinator.store.looks import PostgresLooks
 from coordinator.store.rows import PostgresRows
@@ -155,8 +156,8 @@ def flow_on(
     return Flow(
         pool=pool,
         hearing=Hearing(
-            rows=rows, looks=looks, chunk_bytes=kept, media=never, speech=never, extract=never,  # type: ignore[arg-type]
-            is_telling=lambda _words: False,
+            rows=rows, looks=looks, utterances=PostgresUtterances(), chunk_bytes=kept, media=never,  # type: ignore[arg-type]
+            speech=never, extract=never, is_telling=lambda _words: False,
         ),
         detection=Detection(
             rows=rows,

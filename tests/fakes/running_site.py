@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import asyncpg
 import uvicorn
 
 from coordinator.errors import DatabaseUnavailable, InputUnusable
+from coordinator.search.find import find
 from coordinator.store.objects import LocalObjects
 from coordinator.store.signatures import verify
 from coordinator.web.site import Site
@@ -62,6 +64,7 @@ async def running_site(
         verify=granted,
         check_ready=check_ready,
         scratch=scratch,
+        find=functools.partial(find, pool),
     ).application()
     server = uvicorn.Server(
         uvicorn.Config(application, log_config=None, lifespan="off", timeout_graceful_shutdown=1)

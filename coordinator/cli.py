@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from coordinator import __version__, cli_forget, cli_jobs, cli_users
+from coordinator import __version__, cli_forget, cli_jobs, cli_llm, cli_users
 from coordinator.errors import CoordinatorError, InputUnusable
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_users.add_verbs(verbs, common)
     cli_forget.add_verb(verbs, common)
     cli_jobs.add_verb(verbs, common)
+    cli_llm.add_verb(verbs, common)
     _add_file_verbs(verbs, common)
     return parser
 
@@ -291,6 +292,7 @@ _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "doctor": _doctor,
     "forget": lambda arguments: cli_forget.run(_installation(arguments), arguments),
     "jobs": lambda arguments: cli_jobs.run(_installation(arguments), arguments),
+    "llm": lambda arguments: cli_llm.run(_installation(arguments), arguments),
     "config": _config,
     "users": _users,
     "pair": _pair,

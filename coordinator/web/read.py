@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from coordinator.errors import NotFound
+from coordinator.model.llm import unjudged_words
 from coordinator.statements import load_statements
 from protos.segment import LANE_NAMES
 from protos.timebase import SECOND_NS
@@ -67,6 +68,7 @@ async def read_session(
         "heard_s": None if heard_ns is None else _s(heard_ns),
         "moments": moments,
         "moments_reason": "" if moments else row["moments_reason"],
+        "judge": await _judge(connection, session_id),
         "presses": [
             {
                 "clip_id": press["clip_id"],
@@ -167,6 +169,14 @@ def _export(row: asyncpg.Record, started_unix_s: float) -> dict[str, Any]:
         # From the end of what it shows to the finished post, by the wall clocks of agent and coordinator.
         "moment_to_post_s": None if ready_s is None else round(ready_s - row["end_ns"] / SECOND_NS, 3),
     }
+
+
+async def _judge(connection: asyncpg.Connection, session_id: str) -> dict[str, str] | None:
+    row = await connection.fetchrow(SQL["judge"], session_id)
+    if row is None:
+        return None
+    words = f"judged by {row['judge']}" if row["judge"] else unjudged_words(row["unjudged"])
+    return {"model": row["judge"], "reason": row["unjudged"], "words": words}
 
 
 async def _transcript(connection: asyncpg.Connection, session_id: str, *, has_words: bool) -> dict[str, Any]:

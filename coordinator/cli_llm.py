@@ -17,7 +17,7 @@ _UNUSABLE = 3
 _MICROS = 1_000_000
 _TEXT = """\
 llm check                     asks each provider of the configuration for its list of models, and says what to do
-llm usage                     calls, tokens and money since midnight UTC, by tier and provider; what the limits hold back
+llm usage                     calls, tokens and money since midnight UTC, by tier and provider; what limits hold back
 
 `check` costs nothing and needs no running coordinator; its exit code is 3 where a provider cannot be used, else 0. No
 provider at all is fine: moments are then found without one. `usage` needs the coordinator's database.

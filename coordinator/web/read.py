@@ -70,15 +70,7 @@ async def read_session(
         "moments_reason": "" if moments else row["moments_reason"],
         "judge": await _judge(connection, session_id),
         "presses": [
-            {
-                "clip_id": press["clip_id"],
-                "at_s": _s(press["at_ns"]),
-                "start_s": _s(press["start_ns"]),
-                "end_s": _s(press["end_ns"]),
-                "source": {"state": press["source_state"], "reason": press["source_reason"]},
-                "exports": [export for export in exports if export["press_clip_id"] == press["clip_id"]],
-            }
-            for press in await connection.fetch(SQL["presses"], session_id)
+            _press(press, exports) for press in await connection.fetch(SQL["presses"], session_id)
         ],
         "transcript": await _transcript(connection, session_id, has_words=has_words),
         "jobs": await _jobs(connection, session_id),
@@ -142,6 +134,17 @@ def _moment(row: asyncpg.Record, exports: list[dict[str, Any]]) -> dict[str, Any
         "evidence": json.loads(row["evidence"]),
         "source": {"state": row["source_state"], "reason": row["source_reason"]},
         "exports": [export for export in exports if export["moment_id"] == row["moment_id"]],
+    }
+
+
+def _press(row: asyncpg.Record, exports: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "clip_id": row["clip_id"],
+        "at_s": _s(row["at_ns"]),
+        "start_s": _s(row["start_ns"]),
+        "end_s": _s(row["end_ns"]),
+        "source": {"state": row["source_state"], "reason": row["source_reason"]},
+        "exports": [export for export in exports if export["press_clip_id"] == row["clip_id"]],
     }
 
 

@@ -13,7 +13,7 @@ import pytest
 from coordinator.settings import Llm
 from tests.fakes.judged_stage import Said, add_session, judging, look, providers
 from tests.fakes.llm_server import running_llm_server
-from tests.fakes.worker_here import put, until_ended
+from tests.fakes.worker_here import put, until
 
 TIERS = ("free", "pro", "business")
 _NUM_TICKS = 110
@@ -34,7 +34,8 @@ async def test_when_calls_are_short_the_free_tier_is_asked_about_less_and_the_ot
                     session = await add_session(pool, said, user=f"{tier}-{tick}", tier=tier)
                     await put(pool, look(session))
                 await asyncio.sleep(1.0)
-            await until_ended(pool, 3 * _NUM_TICKS, deadline_s=90)
+            ended = f"select count(*) = {3 * _NUM_TICKS} from job_runs where state = 'done'"
+            await until(lambda: pool.fetchval(ended), "all looks", deadline_s=90)
 
     rows = await pool.fetch(
         "select c.tier, a.unjudged, a.judge <> '' as is_judged, a.looked_at - first_value(a.looked_at) over"

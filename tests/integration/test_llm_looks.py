@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -149,12 +150,13 @@ async def test_the_next_provider_judges_where_the_first_does_not(
 ):
     first.always = behaviour
     session = await add_session(pool, LOUD)
-    both = providers(first, second, timeout_s=0.5 if behaviour == "hang" else 20.0)
 
-    await judge_all(pool, Llm(providers=both), [look(session)])
+    # As the preset of groq has it.
+    await judge_all(pool, Llm(providers=providers(first, second, timeout_s=2.5)), [look(session)])
 
+    after_s = second.taken_at_s[0] - first.taken_at_s[0]
+    sys.stdout.write(f"{behaviour}: the second was asked {after_s:.2f} s after the first\n")
     assert await judged_by(pool) == {("p1/fake-model", "")}
-    assert first.seen != []
     assert await attempts(pool) == {("done", 1, 1)}
 
 

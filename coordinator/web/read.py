@@ -69,9 +69,7 @@ async def read_session(
         "moments": moments,
         "moments_reason": "" if moments else row["moments_reason"],
         "judge": await _judge(connection, session_id),
-        "presses": [
-            _press(press, exports) for press in await connection.fetch(SQL["presses"], session_id)
-        ],
+        "presses": [_press(press, exports) for press in await connection.fetch(SQL["presses"], session_id)],
         "transcript": await _transcript(connection, session_id, has_words=has_words),
         "jobs": await _jobs(connection, session_id),
         "chunks": {

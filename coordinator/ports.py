@@ -66,7 +66,8 @@ class Judge(Protocol):
     ) -> Sequence[Judgement | None]:
         """Return a judgement for each window, in the same order; None where no model was asked or none answered well.
 
-        What is said of one window uses its own candidates alone. A call never holds windows of two accounts.
+        What is said of one window uses its own candidates alone. A call holds windows of one account, unless the
+        operator lets accounts share calls; then nothing but numbers is said of them.
 
         Args:
             windows: with different `window_id`s.

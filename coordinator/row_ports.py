@@ -21,6 +21,7 @@ from coordinator.model.sessions import (
     MomentRow,
     RequestRow,
     Said,
+    SessionOwner,
     SessionRow,
     TranscriptRow,
 )
@@ -76,12 +77,20 @@ class Rows(Protocol):
         """All moments of a session."""
         ...
 
+    async def offered(self, session_id: str) -> list[MomentRow]:
+        """As `moments`, outside any transaction: for who only reads."""
+        ...
+
+    async def owner(self, session_id: str) -> SessionOwner:
+        """Whose a session is. Raises NotFound."""
+        ...
+
     async def add_moment(self, connection: asyncpg.Connection, row: MomentRow) -> None:
         """Offer a moment."""
         ...
 
     async def rescore_moment(self, connection: asyncpg.Connection, row: MomentRow) -> None:
-        """Change score, kind, title and evidence; the span stays."""
+        """Change score, kind, title, evidence and opinion; the span stays."""
         ...
 
     async def set_moments_reason(self, connection: asyncpg.Connection, session_id: str, reason: str) -> None:

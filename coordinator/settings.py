@@ -190,7 +190,9 @@ class Llm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     Attributes:
         free_usd_per_day, ...: what all accounts of a tier may cost together on one day (UTC); 0: only providers whose
             price is 0 are asked.
-        windows_per_call: at most so many windows of one account in one question.
+        windows_per_call: at most so many windows in one question, and so many looks for moments in one batch.
+        share_calls: let windows of several accounts of one tier share a question, whose titles are then not used. A
+            person in one chat may then reach another account's scores, within what a model may move (ADR 25).
         gate_min_score: windows whose best candidate scores less are never asked about; near the limits it rises, for
             the free tier first.
     """
@@ -200,6 +202,7 @@ class Llm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     pro_usd_per_day: float = 5.0
     business_usd_per_day: float = 20.0
     windows_per_call: int = 10
+    share_calls: bool = False
     gate_min_score: float = 0.0
 
 

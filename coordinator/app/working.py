@@ -78,7 +78,7 @@ async def _work_of(
     if stage == "transcribe":
         return await _transcribe_work(installation, pool, rows, presence, stack)
     if stage == "ai":
-        return _ai_work(installation, pool)
+        return await ai_work(installation, pool, stack, presence)
     if stage == "maintenance":
         return _maintenance_work(installation, pool, stop, stack)
     from coordinator.media.child import LimitedMedia
@@ -114,24 +114,59 @@ async def _work_of(
     return {Queue.EXPORT: work}
 
 
-def _ai_work(installation: Installation, pool: asyncpg.Pool) -> dict[Queue, Work]:
+async def ai_work(
+    installation: Installation,
+    pool: asyncpg.Pool,
+    stack: contextlib.AsyncExitStack,
+    presence: Presence | None = None,
+) -> dict[Queue, Work]:
+    """Looks for moments: in batches with a language model's opinion where one is configured, else one by one."""
     from coordinator import __version__
-    from coordinator.jobs.work import one_by_one
+    from coordinator.errors import InputUnusable
+    from coordinator.jobs.work import in_batches, one_by_one
+    from coordinator.llm.opening import open_judge
+    from coordinator.model.llm import Unjudged
     from coordinator.pipeline.detect import Detection
+    from coordinator.pipeline.judging import JudgedLooks
     from coordinator.pipeline.quiet import in_time, session_of, unless_forgotten
     from coordinator.store.looks import PostgresLooks
     from coordinator.store.rows import PostgresRows
 
-    rows, concurrency = PostgresRows(pool), installation.config.workers.concurrency("ai")
+    config = installation.config
+    rows, concurrency = PostgresRows(pool), config.workers.concurrency("ai")
+    judge, unjudged = None, ""
+    if config.llm.providers:
+
+        def tell(pressure: float) -> None:
+            if presence is not None:
+                presence.set_detail(llm_pressure=pressure)
+
+        try:
+            judge = await stack.enter_async_context(open_judge(pool, config.llm, on_pressure=tell))
+            tell(0.0)
+        except InputUnusable as exc:
+            # Looks are worth something without it; `llm check` says the same.
+            log.warning("no_language_model", reason=str(exc))
+            unjudged = Unjudged.SETTINGS.value
     detection = Detection(
         rows=rows,
         looks=PostgresLooks(pool),
         detect=look_for_moments,
-        policy=_policy(installation.config),
+        policy=_policy(config),
         engine=f"highlight {__version__}",
+        unjudged=unjudged,
     )
-    handle = in_time(unless_forgotten(detection.handle, rows, session_of))
-    return {Queue.AI_ANALYSIS: one_by_one(handle, concurrency=concurrency, on_failed=detection.give_up)}
+    if judge is None:
+        handle = in_time(unless_forgotten(detection.handle, rows, session_of))
+        return {Queue.AI_ANALYSIS: one_by_one(handle, concurrency=concurrency, on_failed=detection.give_up)}
+    looks = JudgedLooks(detection=detection, rows=rows, judge=judge)
+    work = in_batches(
+        looks.handle_many,
+        batch=config.llm.windows_per_call,
+        concurrency=concurrency,
+        on_failed=detection.give_up,
+    )
+    return {Queue.AI_ANALYSIS: work}
 
 
 def _policy(config: Config) -> RequestPolicy:

@@ -91,6 +91,9 @@ async def entomb(
     await _forget_media(connection, span, doomed, counts)
     counts["moments"] = len(await connection.fetch(SQL["forget_moments"], *span))
     counts["presses"] = len(await connection.fetch(SQL["forget_markers"], *span))
+    await connection.execute(SQL["stop_answers"], owner)
+    if answers := await connection.fetch(SQL["forget_answers"], owner):
+        counts["answers"] = len(answers)
     kinds = [doomed.objects[key] for key in doomed.objects]
     await connection.execute(
         SQL["doom"],

@@ -92,6 +92,15 @@ delete from clips where clip_id = any ($1::text[])
 -- Moments.
 delete from moments where session_id = $1 and start_ns < $3 and end_ns > $2 returning moment_id
 
+-- name: stop_answers
+-- Nobody keeps an answer of a language model about this account ($1) until the transaction ends, and for ten minutes after
+-- it, as long as a look may still ask about what it read before (coordinator/llm/llm.sql).
+select pg_advisory_xact_lock(hashtextextended($1, 7845))
+
+-- name: forget_answers
+-- Answers about this account ($1): none says which session it was about.
+delete from llm_cache where user_id = $1 returning key
+
 -- name: keep_gaps
 -- The numbers of what went ($2, $3: lane and number) stay known as forgotten.
 insert into gaps (session_id, lane, first, last, reason)

@@ -53,7 +53,7 @@ class Cache:
         return {window_id: answers[key] for window_id, key in keys.items() if key in answers}
 
     async def keep(self, judged: Sequence[tuple[JudgedWindow, Judgement]]) -> None:
-        """Keep answers."""
+        """Keep answers, but none about an account that has had something forgotten within ten minutes."""
         keys = [self.key(window) for window, _ in judged]
         owners = [window.user_id for window, _ in judged]
         answers = [msgspec.json.encode(judgement).decode() for _, judgement in judged]
@@ -65,7 +65,9 @@ class Cache:
             [text for _, text in distinct.values()],
         )
         try:
-            await self._asking.fetch(self._pool, "keep_answers", *values, KEPT_S)
+            async with self._asking.transaction(self._pool) as connection:
+                await self._asking.fetch_in(connection, "lock_owners", values[1])
+                await self._asking.fetch_in(connection, "keep_answers", *values, KEPT_S)
         except DatabaseUnavailable as exc:
             log.info("llm_cache_not_written", reason=str(exc))
 

@@ -1,12 +1,13 @@
 """Port `Judge`: which windows are asked about, in which questions, and what becomes of a bad answer.
 
-gate -> cache -> groups of one account -> chain -> checked answer; a bad answer halves its group, down to one window.
+gate -> cache -> groups -> chain -> checked answer; a bad answer halves its group, down to one window.
 What any step does not answer is None with its reason; nothing here fails a job or burns its attempts.
 """
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
@@ -43,14 +44,23 @@ class ChainJudge:
     """Asks a chain of providers. Owned by one loop."""
 
     def __init__(
-        self, chain: Chain, ledger: Ledger, cache: Cache, settings: Llm, *, deadline_s: float = DEADLINE_S
+        self,
+        chain: Chain,
+        ledger: Ledger,
+        cache: Cache,
+        settings: Llm,
+        *,
+        deadline_s: float = DEADLINE_S,
+        on_pressure: Callable[[float], None] | None = None,
     ) -> None:
+        """Args: on_pressure: told the gate's pressure, 0 to 3, when it has changed by a tenth."""
         self._chain = chain
         self._ledger = ledger
         self._cache = cache
         self._settings = settings
         self._deadline_s = deadline_s
         self._gate = Gate(min_score=settings.gate_min_score)
+        self._on_pressure = on_pressure
         self._looked_at = self._pruned_at = time.monotonic()
         self._calls = asyncio.Semaphore(_CALLS_AT_ONCE)
 
@@ -92,7 +102,12 @@ class ChainJudge:
             else:
                 asked.append(window)
         until = time.monotonic() + self._deadline_s
-        groups = _groups(asked, size=self._settings.windows_per_call, max_tokens=self._max_tokens())
+        groups = _groups(
+            asked,
+            size=self._settings.windows_per_call,
+            max_tokens=self._max_tokens(),
+            is_shared=self._settings.share_calls,
+        )
         answered = await asyncio.gather(*(self._ask_safely(group, until, retries) for group in groups))
         for part in answered:
             outcomes |= part
@@ -146,7 +161,11 @@ class ChainJudge:
             middle = len(group) // 2
             first = await self._ask(group[:middle], until, retries)
             return first | await self._ask(group[middle:], until, retries)
-        return {window.window_id: given[name] for name, window in question.windows.items()}
+        is_shared = len({window.user_id for window in group}) > 1
+        return {
+            window.window_id: _numbers_of(given[name]) if is_shared else given[name]
+            for name, window in question.windows.items()
+        }
 
     async def _look(self) -> None:
         """Move the gate by what the fleet used, now and then, and tidy up."""
@@ -155,7 +174,10 @@ class ChainJudge:
             elapsed_s, self._looked_at = now - self._looked_at, now
             states = await self._ledger.states([provider.name for provider in self._chain.providers])
             used = used_share(self._chain.providers, states)
-            self._gate = self._gate.stepped(used_share=used, elapsed_s=elapsed_s)
+            before, self._gate = self._gate, self._gate.stepped(used_share=used, elapsed_s=elapsed_s)
+            pressure = round(self._gate.pressure, 1)
+            if self._on_pressure is not None and pressure != round(before.pressure, 1):
+                self._on_pressure(pressure)
         if now - self._pruned_at >= _PRUNE_EVERY_S:
             self._pruned_at = now
             await self._ledger.prune()
@@ -188,12 +210,19 @@ def used_share(providers: Sequence[Provider], states: Mapping[str, ProviderState
     return 0.0
 
 
-def _groups(windows: Sequence[JudgedWindow], *, size: int, max_tokens: int) -> list[list[JudgedWindow]]:
-    """Windows of one account and tier that fit a question; one that seems to give orders goes alone."""
+def _groups(
+    windows: Sequence[JudgedWindow], *, size: int, max_tokens: int, is_shared: bool
+) -> list[list[JudgedWindow]]:
+    """Windows of one account and tier that fit a question; one that seems to give orders goes alone.
+
+    Args:
+        is_shared: accounts of one tier may share a question.
+    """
     groups: list[list[JudgedWindow]] = []
     open_groups: dict[tuple[str, str], list[JudgedWindow]] = {}
     for window in windows:
-        owner = (window.user_id, window.tier)
+        # Tiers never share: each pays for itself.
+        owner = ("" if is_shared else window.user_id, window.tier)
         group = open_groups.get(owner)
         if is_suspicious(window):
             groups.append([window])
@@ -203,6 +232,11 @@ def _groups(windows: Sequence[JudgedWindow], *, size: int, max_tokens: int) -> l
             open_groups[owner] = [window]
             groups.append(open_groups[owner])
     return groups
+
+
+def _numbers_of(judgement: Judgement) -> Judgement:
+    """What counts of an answer about several accounts: a text of one could be shown by another."""
+    return dataclasses.replace(judgement, titles={}, hashtags=())
 
 
 def _fits(windows: Sequence[JudgedWindow], max_tokens: int) -> bool:

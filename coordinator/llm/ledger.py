@@ -76,6 +76,17 @@ class ProviderState:
     is_open: bool = False
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """What a tier has used of a provider on one day; `cost_micros` is in millionths of a dollar."""
+
+    tier: str
+    provider: str
+    num_calls: int
+    num_tokens: int
+    cost_micros: int
+
+
 def quota(limit: int) -> int:
     """What we use of a limit; at least one, or nothing could ever be asked."""
     return max(1, math.floor(limit * QUOTA_SHARE))
@@ -161,7 +172,8 @@ class Ledger:
             )
             if not ended:
                 return
-            await self._asking.fetch_in(connection, "spend", ended[0]["day"], ended[0]["tier"], cost)
+            booked = (ended[0]["day"], ended[0]["tier"], cost, name, tokens)
+            await self._asking.fetch_in(connection, "spend", *booked)
             await self._count(connection, state, taken, health)
 
     async def rest(self, provider: Provider, *, seconds: float, reason: Rest) -> None:
@@ -185,6 +197,23 @@ class Ledger:
             )
             for row in rows
         }
+
+    async def used_today(self) -> Sequence[Used]:
+        """What was used today (UTC), by tier and provider.
+
+        Raises:
+            DatabaseUnavailable: Nobody knows.
+        """
+        return [Used(**dict(row)) for row in await self._asking.fetch(self._pool, "used_today")]
+
+    async def pressures(self) -> Mapping[str, float]:
+        """How far the gate of each worker is shut, 0 to 3, as they said it within the last minute.
+
+        Raises:
+            DatabaseUnavailable: Nobody knows.
+        """
+        rows = await self._asking.fetch(self._pool, "pressures")
+        return {row["worker_id"]: row["pressure"] for row in rows}
 
     async def prune(self) -> None:
         """Drop what counts no more. Any process may, at any time."""

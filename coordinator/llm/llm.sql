@@ -55,7 +55,12 @@ where call_id = $1 and not is_settled
 returning day, tier
 
 -- name: spend
--- Money is gone for good.
+-- Money is gone for good. $4, $5: the provider, and tokens.
+with used as (
+    insert into llm_used (day, tier, provider, num_calls, num_tokens, cost_micros) values ($1, $2, $4, 1, $5, $3)
+    on conflict (day, tier, provider) do update
+        set num_calls = llm_used.num_calls + 1, num_tokens = llm_used.num_tokens + $5,
+            cost_micros = llm_used.cost_micros + $3)
 insert into llm_spend (day, tier, spent_micros, num_calls) values ($1, $2, $3, 1)
 on conflict (day, tier) do update
     set spent_micros = llm_spend.spent_micros + $3, num_calls = llm_spend.num_calls + 1
@@ -100,19 +105,34 @@ from llm_providers_state s
 left join llm_calls c on c.provider = s.provider and c.counts_until > clock_timestamp()
 where s.provider = any($1::text[]) group by s.provider
 
--- name: spent
--- What each tier has spent today.
-select tier, spent_micros from llm_spend where day = (clock_timestamp() at time zone 'utc')::date
+-- name: used_today
+-- What each tier has used of each provider today (UTC).
+select tier, provider, num_calls, num_tokens, cost_micros from llm_used
+where day = (clock_timestamp() at time zone 'utc')::date order by tier, provider
+
+-- name: pressures
+-- How far each worker's gate is shut, as it says itself.
+select worker_id, (detail ->> 'llm_pressure')::float8 as pressure from workers
+where detail ? 'llm_pressure' and seen_at > now() - interval '1 minute' order by worker_id
 
 -- name: cached
 -- Answers that are still good.
 select key, answer from llm_cache where key = any($1::bytea[]) and expires_at > clock_timestamp()
 
+-- name: lock_owners
+-- An order to forget of one of these accounts waits, or is seen by the next statement.
+select pg_advisory_xact_lock_shared(hashtextextended(user_id, 7845))
+from (select distinct user_id from unnest($1::text[]) as n (user_id) order by user_id) as owners
+
 -- name: keep_answers
--- In the order of their keys, so that two processes never wait for each other.
+-- In the order of their keys, so that two processes never wait for each other. Nothing of an account that has just had
+-- something forgotten: it may be about words that were read before.
 insert into llm_cache (key, user_id, answer, expires_at)
 select key, user_id, answer, clock_timestamp() + make_interval(secs => $4)
-from unnest($1::bytea[], $2::text[], $3::text[]) as kept (key, user_id, answer) order by key
+from unnest($1::bytea[], $2::text[], $3::text[]) as kept (key, user_id, answer)
+where not exists (select from tombstones t join sessions s using (session_id)
+                  where s.user_id = kept.user_id and t.asked_at > now() - interval '10 minutes')
+order by key
 on conflict (key) do update set answer = excluded.answer, expires_at = excluded.expires_at
 
 -- name: prune_cache
@@ -134,4 +154,5 @@ delete from llm_hours where hour < clock_timestamp() - interval '2 days'
 
 -- name: prune_spend
 -- A year of days is enough for every page that shows money.
+with used as (delete from llm_used where day < clock_timestamp() - interval '400 days')
 delete from llm_spend where day < clock_timestamp() - interval '400 days'

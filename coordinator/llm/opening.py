@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING
 
 from coordinator.llm.cache import Cache
@@ -21,12 +21,17 @@ if TYPE_CHECKING:
 
 @contextlib.asynccontextmanager
 async def open_judge(
-    pool: asyncpg.Pool, settings: Llm, environment: Mapping[str, str] = os.environ
+    pool: asyncpg.Pool,
+    settings: Llm,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    on_pressure: Callable[[float], None] | None = None,
 ) -> AsyncIterator[ChainJudge]:
     """A judge until the block ends; without a provider it judges nothing, and asks nobody.
 
     Args:
         pool: at most four connections of it are used at once, for milliseconds; none while a model is waited for.
+        on_pressure: told how far the gate is shut, 0 to 3, when that has changed by a tenth.
 
     Raises:
         InputUnusable: A provider's settings, or its key's file, cannot be used.
@@ -35,4 +40,5 @@ async def open_judge(
     ledger = Ledger(pool)
     cache = Cache(pool, [f"{provider.name}/{provider.model}" for provider in providers])
     async with contextlib.aclosing(Client()) as client:
-        yield ChainJudge(Chain(providers, ledger, client), ledger, cache, settings)
+        chain = Chain(providers, ledger, client)
+        yield ChainJudge(chain, ledger, cache, settings, on_pressure=on_pressure)

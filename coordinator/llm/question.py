@@ -74,7 +74,7 @@ class Question:
 
 
 def ask_about(windows: Sequence[JudgedWindow]) -> Question:
-    """The question about these windows, all of one account."""
+    """The question about these windows: of one account, unless the operator lets accounts share calls."""
     named = {f"w{secrets.token_hex(4)}": window for window in windows}
     entries = [{"id": name, **window_data(window)} for name, window in named.items()]
     control = ""

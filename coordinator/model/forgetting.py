@@ -17,6 +17,7 @@ _NAMES = {
     "words": ("word that was heard", "words that were heard"),
     "moments": ("moment", "moments"),
     "presses": ("press", "presses"),
+    "answers": ("answer of a language model", "answers of a language model"),
     "requests": ("request for full quality", "requests for full quality"),
     "sources": ("span in full quality", "spans in full quality"),
     "clips": ("cut clip", "cut clips"),

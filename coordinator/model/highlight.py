@@ -47,7 +47,11 @@ class ChatLine:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """Which lane said that this is a moment, how strongly (share of the score, 0-1), and in words."""
+    """Which lane said that this is a moment, how strongly (share of the score, 0-1), and in words.
+
+    The weight of the lane `llm` is by how much a language model moved the score, less than 0 where it lowered it: the
+    score without it is the score less this weight.
+    """
 
     lane: str
     weight: float

@@ -61,6 +61,21 @@ class Judgement:
     model: str = ""
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """What a model said last of one moment; it stays with the moment until a model says something else.
+
+    Attributes:
+        adjustment: -1..1.
+        title: plain text of at most 80 characters; empty: the model gave none.
+        model: provider and model.
+    """
+
+    adjustment: float
+    title: str
+    model: str
+
+
 class Unjudged(enum.StrEnum):
     """Why a window has no judgement."""
 
@@ -72,3 +87,26 @@ class Unjudged(enum.StrEnum):
     UNAVAILABLE = "unavailable"  # no provider answered
     BAD_ANSWER = "bad_answer"  # what was answered breaks the rules, also when it was asked alone
     TOO_LONG = "too_long"  # the window alone is more than the model takes
+    JUDGED_BEFORE = "judged_before"  # every moment in it has an opinion already
+    SETTINGS = "settings"  # those of a provider cannot be used; the worker's log says why
+    BUG = "bug"  # the judge itself failed; the log says how
+
+
+_UNJUDGED_WORDS: Mapping[str, str] = {
+    Unjudged.NO_PROVIDER: "no language model is configured",
+    Unjudged.NO_CANDIDATES: "there was nothing to judge",
+    Unjudged.GATE: "not judged by a language model: calls are short, and its best score was too low to be asked about",
+    Unjudged.BUDGET: "not judged by a language model: its tier's money for today is spent",
+    Unjudged.LIMITS: "not judged by a language model: every provider is at its limit or rests",
+    Unjudged.UNAVAILABLE: "not judged by a language model: no provider answered",
+    Unjudged.BAD_ANSWER: "not judged by a language model: what it answered broke the rules",
+    Unjudged.TOO_LONG: "not judged by a language model: too much was said for one question",
+    Unjudged.JUDGED_BEFORE: "judged by an earlier look",
+    Unjudged.SETTINGS: "not judged by a language model: a provider's settings cannot be used",
+    Unjudged.BUG: "not judged by a language model: the judge failed",
+}
+
+
+def unjudged_words(reason: str) -> str:
+    """Why there is no judgement, for people; one of another version as it is."""
+    return _UNJUDGED_WORDS.get(reason, reason)

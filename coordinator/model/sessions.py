@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from coordinator.model.highlight import Evidence
+from coordinator.model.llm import Opinion
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +17,14 @@ class SessionRow:
     is_live: bool
     duration_ns: int | None
     lane_counts: dict[str, int] | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SessionOwner:
+    """Whose a session is, and of which tier that account is."""
+
+    user_id: str
+    tier: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +60,9 @@ class AnalysisRow:
     Attributes:
         num_moments: that it found, known ones included.
         reason: why there are none.
-        engines: what heard and what judged, with versions.
+        engines: what heard and what found, with versions.
+        judge: the language model that judged what was found; empty: none did.
+        unjudged: why none did, one of `Unjudged`; empty where none is configured.
     """
 
     session_id: str
@@ -62,6 +73,8 @@ class AnalysisRow:
     num_moments: int = 0
     reason: str = ""
     engines: str = ""
+    judge: str = ""
+    unjudged: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +134,7 @@ class MarkerRow:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class MomentRow:
-    """A moment as it is offered."""
+    """A moment as it is offered. `opinion`: a language model's, which is in its score, title and evidence."""
 
     moment_id: str
     session_id: str
@@ -132,6 +145,7 @@ class MomentRow:
     kind: str
     title: str
     evidence: tuple[Evidence, ...]
+    opinion: Opinion | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

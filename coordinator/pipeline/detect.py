@@ -1,11 +1,12 @@
 """Stage `ai-analysis`: what was heard so far becomes moments, and moments become source requests.
 
 One look a window (`windows.py` says when), each over the minutes before. A moment keeps its id and span once it was
-offered; later looks only re-score it.
+offered; later looks only re-score it. What a language model says of a look (`judging.py`) is part of its effect.
 """
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import uuid
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ import numpy as np
 
 from coordinator.model.highlight import SIGNAL_RATE_HZ, Moment, SessionSignals, Track, Utterance
 from coordinator.model.jobs import Job, NewJob
+from coordinator.model.llm import Judgement
 from coordinator.model.sessions import (
     AnalysisRow,
     FeatureRow,
@@ -24,6 +26,7 @@ from coordinator.model.sessions import (
     SpokenWord,
     TranscriptRow,
 )
+from coordinator.pipeline.opinions import opinion_of, weighed
 from coordinator.pipeline.windows import next_look, window_of
 from coordinator.ports import Effect
 from coordinator.row_ports import Looks, Rows
@@ -49,7 +52,17 @@ class Found:
     reason: str
 
 
-# Pure; some ten milliseconds. Times are seconds from the window's start; True: nothing more will come.
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """A look that was made and is not written yet: what was found, best first, and what was heard around it."""
+
+    analysis: AnalysisRow
+    moments: Sequence[MomentRow]
+    pressed: Sequence[MarkerRow]
+    transcripts: Sequence[TranscriptRow]
+
+
+# Pure; some ten milliseconds, in a thread. Times are seconds from the window's start; True: nothing more will come.
 Detector: TypeAlias = "Callable[[SessionSignals, bool], Found]"
 
 
@@ -70,17 +83,29 @@ class Detection:
     """Looks for moments. One instance a worker."""
 
     def __init__(
-        self, *, rows: Rows, looks: Looks, detect: Detector, policy: RequestPolicy, engine: str = ""
+        self,
+        *,
+        rows: Rows,
+        looks: Looks,
+        detect: Detector,
+        policy: RequestPolicy,
+        engine: str = "",
+        unjudged: str = "",
     ) -> None:
-        """Args: engine: which detector this is, with its version."""
+        """Args: engine: which detector this is, with its version; unjudged: why no model is asked, if one should be."""
         self._rows = rows
         self._looks = looks
         self._engine = engine
         self._detect = detect
         self._policy = policy
+        self._unjudged = unjudged
 
     async def handle(self, job: Job) -> Effect:
-        """Look at one session."""
+        """Look at one session, without asking anybody for an opinion."""
+        return self.effect(await self.look(job))
+
+    async def look(self, job: Job) -> Look:
+        """Look at one session, and write nothing."""
         session_id = str(job.payload["session_id"])
         state = await self._looks.state(session_id)
         is_final = state.is_all_heard
@@ -90,12 +115,15 @@ class Detection:
         features = await self._rows.features(session_id, since_ns=since_ns)
         transcripts = await self._rows.transcripts(session_id, start_ns=since_ns, end_ns=until_ns + WINDOW_NS)
         markers = await self._rows.markers(session_id)
-        look = build_look(features, transcripts, markers, since_ns=since_ns, until_ns=until_ns)
-        found = self._detect(look, is_final)
+
+        def detect() -> Found:
+            signals = build_look(features, transcripts, markers, since_ns=since_ns, until_ns=until_ns)
+            return self._detect(signals, is_final)
+
+        # A batch of looks must not hold up the loop, which also keeps the leases.
+        found = await asyncio.to_thread(detect)
         words = [word for row in transcripts for word in row.words]
         rows = [_row(session_id, moment, since_ns, words) for moment in found.moments]
-        # Until the session is over, nobody knows that nothing will be found.
-        pressed = markers if is_final or self._policy.are_presses_exported else []
         analysis = AnalysisRow(
             session_id=session_id,
             window_no=window_of(until_ns, is_final=is_final),
@@ -104,31 +132,27 @@ class Detection:
             num_moments=len(rows),
             reason=found.reason,
             engines=", ".join([self._engine, *sorted({f"{row.engine} {row.model}" for row in transcripts})]),
+            unjudged=self._unjudged,
         )
-        return self._effect(analysis, rows, pressed)
+        # Until the session is over, nobody knows that nothing will be found.
+        pressed = markers if is_final or self._policy.are_presses_exported else []
+        return Look(analysis=analysis, moments=rows, pressed=pressed, transcripts=transcripts)
 
-    def _effect(
-        self, analysis: AnalysisRow, found: Sequence[MomentRow], pressed: Sequence[MarkerRow]
-    ) -> Effect:
-        session_id = analysis.session_id
+    def effect(self, look: Look, judgement: Judgement | None = None) -> Effect:
+        """What a look wants written.
+
+        Args:
+            judgement: of its moments, by their places in `look.moments`.
+        """
+        analysis, session_id = look.analysis, look.analysis.session_id
 
         async def write(connection: asyncpg.Connection) -> list[NewJob]:
             await self._rows.lock_session(connection, session_id)
             if not await self._looks.add_analysis(connection, analysis):
                 return await self._after(connection, analysis)
             known = await self._rows.moments(connection, session_id)
-            budget = self._policy.max_per_hour - await self._rows.num_requests_last_hour(
-                connection, session_id
-            )
-            for moment in found:
-                is_new = await self._offer(connection, moment, known)
-                if moment.score >= self._policy.min_score and budget > 0:
-                    same = same_moment(moment, known) or moment
-                    await self._rows.add_request(
-                        connection, request_for(same), expires_in_s=REQUEST_EXPIRES_S
-                    )
-                    budget -= is_new
-            for marker in pressed if self._policy.are_presses_exported or not known else ():
+            await self._offer_all(connection, look, judgement, known)
+            for marker in look.pressed if self._policy.are_presses_exported or not known else ():
                 await self._rows.add_request(
                     connection, request_for_press(session_id, marker), expires_in_s=REQUEST_EXPIRES_S
                 )
@@ -137,6 +161,26 @@ class Detection:
             return await self._after(connection, analysis)
 
         return write
+
+    async def _offer_all(
+        self,
+        connection: asyncpg.Connection,
+        look: Look,
+        judgement: Judgement | None,
+        known: list[MomentRow],
+    ) -> None:
+        """Write what was found, then ask for the best of it in full quality; `known` grows by what is new."""
+        session_id = look.analysis.session_id
+        num_asked = await self._rows.num_requests_last_hour(connection, session_id)
+        budget = self._policy.max_per_hour - num_asked
+        offered: list[tuple[MomentRow, bool]] = []
+        for index, moment in enumerate(look.moments):
+            offered.append(await self._offer(connection, moment, judgement, index, known))
+        # An opinion may have changed their order.
+        for moment, is_new in sorted(offered, key=lambda pair: -pair[0].score):
+            if moment.score >= self._policy.min_score and budget > 0:
+                await self._rows.add_request(connection, request_for(moment), expires_in_s=REQUEST_EXPIRES_S)
+                budget -= is_new
 
     async def _after(self, connection: asyncpg.Connection, analysis: AnalysisRow) -> list[NewJob]:
         """The end of a session, or what was heard meanwhile."""
@@ -167,18 +211,31 @@ class Detection:
 
         return write
 
-    async def _offer(self, connection: asyncpg.Connection, moment: MomentRow, known: list[MomentRow]) -> bool:
-        """Write a moment, or what is new of one that is known; True when it was not known."""
+    async def _offer(
+        self,
+        connection: asyncpg.Connection,
+        moment: MomentRow,
+        judgement: Judgement | None,
+        index: int,
+        known: list[MomentRow],
+    ) -> tuple[MomentRow, bool]:
+        """Write a moment, or what is new of one that is known; returns it as it stands, and whether it is new.
+
+        Where no model was asked this time, the last opinion of it still counts: a score that falls back because calls
+        are short just now would say something of our limits, and nothing of the moment.
+        """
         same = same_moment(moment, known)
+        opinion = opinion_of(judgement, index) or (same.opinion if same is not None else None)
+        moment = weighed(moment, opinion)
         if same is None:
             await self._rows.add_moment(connection, moment)
             known.append(moment)
-            return True
-        await self._rows.rescore_moment(
-            connection,
-            dataclasses.replace(moment, moment_id=same.moment_id, start_ns=same.start_ns, end_ns=same.end_ns),
+            return moment, True
+        moment = dataclasses.replace(
+            moment, moment_id=same.moment_id, start_ns=same.start_ns, end_ns=same.end_ns
         )
-        return False
+        await self._rows.rescore_moment(connection, moment)
+        return moment, False
 
 
 def build_look(

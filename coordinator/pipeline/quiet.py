@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import structlog
 
@@ -18,18 +18,21 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-Handler: TypeAlias = "Callable[[Job], Awaitable[Effect]]"
 Subject: TypeAlias = "Callable[[Rows, Job], Awaitable[object]]"
+# What a job makes: its effect, or what the effect is made of.
+Made = TypeVar("Made")
 
 
-def unless_forgotten(handle: Handler, rows: Rows, subject: Subject) -> Handler:
+def unless_forgotten(
+    handle: Callable[[Job], Awaitable[Made]], rows: Rows, subject: Subject
+) -> Callable[[Job], Awaitable[Made | Effect]]:
     """As `handle`, but a job whose subject is gone, before or while it runs, ends with nothing to write.
 
     Args:
         subject: reads the row that the job is about, and raises NotFound when it is not there any more.
     """
 
-    async def handle_unless_forgotten(job: Job) -> Effect:
+    async def handle_unless_forgotten(job: Job) -> Made | Effect:
         try:
             return await handle(job)
         except (NotFound, InputUnusable):
@@ -42,14 +45,16 @@ def unless_forgotten(handle: Handler, rows: Rows, subject: Subject) -> Handler:
     return handle_unless_forgotten
 
 
-def in_time(handle: Handler, *, now_s: Callable[[], float] = time.time) -> Handler:
+def in_time(
+    handle: Callable[[Job], Awaitable[Made]], *, now_s: Callable[[], float] = time.time
+) -> Callable[[Job], Awaitable[Made]]:
     """As `handle`, but a job whose payload has a `deadline_unix_s` that has passed is not run.
 
     Raises:
         JobExpired: Instead; it says by how much.
     """
 
-    async def handle_in_time(job: Job) -> Effect:
+    async def handle_in_time(job: Job) -> Made:
         deadline_s = job.payload.get("deadline_unix_s")
         if deadline_s is not None and (late_s := now_s() - float(deadline_s)) > 0:
             raise JobExpired(

@@ -68,6 +68,8 @@ class PostgresLooks:
             row.num_moments,
             row.reason,
             row.engines,
+            row.judge,
+            row.unjudged,
         )
         return added is not None
 

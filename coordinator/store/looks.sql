@@ -73,11 +73,12 @@ on conflict (session_id) do update set
 -- name: add_analysis
 -- What one window's look found; the first to commit wins. The last look of a session may be of a window that was looked
 -- at before.
-insert into analyses (session_id, window_no, until_ns, is_final, state, num_moments, reason, engines)
-values ($1, $2, $3, $4, $5, $6, $7, $8)
+insert into analyses (session_id, window_no, until_ns, is_final, state, num_moments, reason, engines, judge, unjudged)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 on conflict (session_id, window_no) do update set
     until_ns = excluded.until_ns, is_final = true, state = excluded.state, num_moments = excluded.num_moments,
-    reason = excluded.reason, engines = excluded.engines, looked_at = now()
+    reason = excluded.reason, engines = excluded.engines, judge = excluded.judge, unjudged = excluded.unjudged,
+    looked_at = now()
     where excluded.is_final and not analyses.is_final
 returning window_no
 

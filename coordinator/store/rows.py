@@ -5,6 +5,7 @@ Source: coordinator/store/migrations. JSON columns travel as text.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from coordinator.errors import DatabaseUnavailable, NotFound
 from coordinator.model.chunks import ChunkRow
 from coordinator.model.highlight import Evidence
+from coordinator.model.llm import Opinion
 from coordinator.model.media import ExportResult
 from coordinator.model.sessions import (
     ClipRow,
@@ -20,6 +22,7 @@ from coordinator.model.sessions import (
     MarkerRow,
     MomentRow,
     RequestRow,
+    SessionOwner,
     SessionRow,
     SpokenWord,
     TranscriptRow,
@@ -146,14 +149,13 @@ class PostgresRows:
         await connection.execute(SQL["lock_session"], session_id)
 
     async def moments(self, connection: asyncpg.Connection, session_id: str) -> list[MomentRow]:
-        return [
-            MomentRow(
-                session_id=session_id,
-                **{key: value for key, value in row.items() if key != "evidence"},
-                evidence=tuple(Evidence(**item) for item in json.loads(row["evidence"])),
-            )
-            for row in await connection.fetch(SQL["moments_of"], session_id)
-        ]
+        return [_moment(session_id, row) for row in await connection.fetch(SQL["moments_of"], session_id)]
+
+    async def offered(self, session_id: str) -> list[MomentRow]:
+        return [_moment(session_id, row) for row in await self._fetch("moments_of", session_id)]
+
+    async def owner(self, session_id: str) -> SessionOwner:
+        return SessionOwner(**dict(await self._one("owner", session_id)))
 
     async def add_moment(self, connection: asyncpg.Connection, row: MomentRow) -> None:
         await connection.execute(
@@ -167,11 +169,18 @@ class PostgresRows:
             row.kind,
             row.title,
             _evidence_json(row),
+            _opinion_json(row),
         )
 
     async def rescore_moment(self, connection: asyncpg.Connection, row: MomentRow) -> None:
         await connection.execute(
-            SQL["rescore_moment"], row.moment_id, row.score, row.kind, row.title, _evidence_json(row)
+            SQL["rescore_moment"],
+            row.moment_id,
+            row.score,
+            row.kind,
+            row.title,
+            _evidence_json(row),
+            _opinion_json(row),
         )
 
     async def set_moments_reason(self, connection: asyncpg.Connection, session_id: str, reason: str) -> None:
@@ -252,6 +261,20 @@ class PostgresRows:
 
     async def notify_link(self, connection: asyncpg.Connection, session_id: str) -> None:
         await connection.execute(SQL["notify_link"], session_id)
+
+
+def _moment(session_id: str, row: asyncpg.Record) -> MomentRow:
+    plain = {key: value for key, value in row.items() if key not in ("evidence", "opinion")}
+    return MomentRow(
+        session_id=session_id,
+        **plain,
+        evidence=tuple(Evidence(**item) for item in json.loads(row["evidence"])),
+        opinion=Opinion(**json.loads(row["opinion"])) if row["opinion"] else None,
+    )
+
+
+def _opinion_json(row: MomentRow) -> str | None:
+    return None if row.opinion is None else json.dumps(dataclasses.asdict(row.opinion))
 
 
 def _evidence_json(row: MomentRow) -> str:

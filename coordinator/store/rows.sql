@@ -53,19 +53,23 @@ select pg_advisory_xact_lock(hashtextextended($1, 7843))
 
 -- name: moments_of
 -- All moments of a session.
-select moment_id, start_ns, end_ns, peak_ns, score, kind, title, evidence from moments where session_id = $1
+select moment_id, start_ns, end_ns, peak_ns, score, kind, title, evidence, opinion from moments where session_id = $1
+
+-- name: owner
+-- Whose a session is.
+select s.user_id, a.tier from sessions s join accounts a using (user_id) where s.session_id = $1
 
 -- name: add_moment
 -- A new moment, unless its span is to be forgotten.
-insert into moments (moment_id, session_id, start_ns, end_ns, peak_ns, score, kind, title, evidence)
-select $1, s.session_id, $3, $4, $5, $6, $7, $8, $9::jsonb
+insert into moments (moment_id, session_id, start_ns, end_ns, peak_ns, score, kind, title, evidence, opinion)
+select $1, s.session_id, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::jsonb
 from sessions s where s.session_id = $2 and not s.forgotten && int8range($3::bigint, $4::bigint)
 for key share of s
 
 -- name: rescore_moment
 -- More is known of a moment: its span stays, for it may have been asked for already.
-update moments set score = $2, kind = $3, title = $4, evidence = $5::jsonb, updated_at = now()
-where moment_id = $1 and (score, title) is distinct from ($2, $4)
+update moments set score = $2, kind = $3, title = $4, evidence = $5::jsonb, opinion = $6::jsonb, updated_at = now()
+where moment_id = $1 and (score, title, opinion) is distinct from ($2, $4, $6::jsonb)
 
 -- name: set_moments_reason
 -- Why there are no moments; empty when there are.

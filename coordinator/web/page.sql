@@ -25,6 +25,12 @@ select m.moment_id, m.start_ns, m.end_ns, m.peak_ns, m.score, m.kind, m.title, m
 from moments m left join source_requests r using (moment_id)
 where m.session_id = $1 order by m.score desc, m.start_ns limit $2
 
+-- name: judge
+-- Which language model judged what was found last, or why none did; none where no look found anything to judge.
+select judge, unjudged from analyses
+where session_id = $1 and (judge <> '' or unjudged not in ('', 'no_candidates', 'judged_before'))
+order by window_no desc limit 1
+
 -- name: exports
 -- Posts of a session, with the moment or the press they show.
 select e.export_id, e.preset, e.state, e.reason, e.object_key, e.width, e.height, e.duration_s, e.lufs, e.captions,

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from coordinator.errors import NotFound
+from coordinator.model.llm import unjudged_words
 from coordinator.statements import load_statements
 from protos.segment import LANE_NAMES
 from protos.timebase import SECOND_NS
@@ -67,17 +68,8 @@ async def read_session(
         "heard_s": None if heard_ns is None else _s(heard_ns),
         "moments": moments,
         "moments_reason": "" if moments else row["moments_reason"],
-        "presses": [
-            {
-                "clip_id": press["clip_id"],
-                "at_s": _s(press["at_ns"]),
-                "start_s": _s(press["start_ns"]),
-                "end_s": _s(press["end_ns"]),
-                "source": {"state": press["source_state"], "reason": press["source_reason"]},
-                "exports": [export for export in exports if export["press_clip_id"] == press["clip_id"]],
-            }
-            for press in await connection.fetch(SQL["presses"], session_id)
-        ],
+        "judge": await _judge(connection, session_id),
+        "presses": [_press(press, exports) for press in await connection.fetch(SQL["presses"], session_id)],
         "transcript": await _transcript(connection, session_id, has_words=has_words),
         "jobs": await _jobs(connection, session_id),
         "chunks": {
@@ -143,6 +135,17 @@ def _moment(row: asyncpg.Record, exports: list[dict[str, Any]]) -> dict[str, Any
     }
 
 
+def _press(row: asyncpg.Record, exports: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "clip_id": row["clip_id"],
+        "at_s": _s(row["at_ns"]),
+        "start_s": _s(row["start_ns"]),
+        "end_s": _s(row["end_ns"]),
+        "source": {"state": row["source_state"], "reason": row["source_reason"]},
+        "exports": [export for export in exports if export["press_clip_id"] == row["clip_id"]],
+    }
+
+
 def _export(row: asyncpg.Record, started_unix_s: float) -> dict[str, Any]:
     names = (
         "export_id",
@@ -167,6 +170,14 @@ def _export(row: asyncpg.Record, started_unix_s: float) -> dict[str, Any]:
         # From the end of what it shows to the finished post, by the wall clocks of agent and coordinator.
         "moment_to_post_s": None if ready_s is None else round(ready_s - row["end_ns"] / SECOND_NS, 3),
     }
+
+
+async def _judge(connection: asyncpg.Connection, session_id: str) -> dict[str, str] | None:
+    row = await connection.fetchrow(SQL["judge"], session_id)
+    if row is None:
+        return None
+    words = f"judged by {row['judge']}" if row["judge"] else unjudged_words(row["unjudged"])
+    return {"model": row["judge"], "reason": row["unjudged"], "words": words}
 
 
 async def _transcript(connection: asyncpg.Connection, session_id: str, *, has_words: bool) -> dict[str, Any]:

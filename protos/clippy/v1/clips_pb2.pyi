@@ -27,7 +27,7 @@ class Evidence(_message.Message):
     NOTE_FIELD_NUMBER: _builtins.int
     lane: _builtins.str
     weight: _builtins.float
-    """share of the score, 0-1"""
+    """share of the score, 0-1; of the lane llm by how much the score was moved, also below 0"""
     note: _builtins.str
     def __init__(
         self,

@@ -235,6 +235,12 @@ class PostgresRows:
     async def fail_request(self, connection: asyncpg.Connection, request_id: str, reason: str) -> None:
         await connection.execute(SQL["fail_request"], request_id, reason)
 
+    async def reopen_export(self, connection: asyncpg.Connection, export_id: str) -> None:
+        await connection.execute(SQL["reopen_export"], export_id)
+
+    async def reopen_request(self, connection: asyncpg.Connection, request_id: str) -> None:
+        await connection.execute(SQL["reopen_request"], request_id)
+
     async def ask_again(self, connection: asyncpg.Connection, request_id: str, reason: str) -> None:
         await connection.execute(SQL["ask_again"], request_id, reason, MAX_RETRIES, FIRST_RETRY_S)
 

@@ -102,6 +102,9 @@ class PostgresTombstones:
         await connection.execute(SQL["finish"], forget_id, json.dumps(document))
         return receipt
 
+    async def note_problem(self, connection: asyncpg.Connection, forget_id: str, reason: str) -> None:
+        await connection.execute(SQL["note_problem"], forget_id, reason)
+
     async def doomed_again(self) -> list[str]:
         async with self._transaction() as connection:
             return [row["object_key"] for row in await connection.fetch(SQL["doomed_again"])]

@@ -22,6 +22,7 @@ from coordinator.model.media import ExportResult, MediaFile, MediaTrack
 from coordinator.model.object_keys import clip_id_of, export_id_of
 from coordinator.model.sessions import SpokenWord, TranscriptRow
 from coordinator.pipeline.export import Export
+from coordinator.pipeline.export import give_up as give_up_export
 from coordinator.pipeline.quiet import in_time
 from coordinator.pipeline.source import Cutting, Preparation, give_up
 from coordinator.ports import Effect
@@ -42,11 +43,13 @@ class PlainMedia:
         video = MediaTrack(kind="video", codec="h264", num_packets=1, width=1920, height=1080)
         return MediaFile(duration_s=10.0, format="mp4", tracks=(video,))
 
-    async def cut(self, src: Path, dst: Path, *, start_s: float, end_s: float) -> float:
+    async def cut(self, src: Path, dst: Path, *, start_s: float, end_s: float, on_progress: object) -> float:
         await asyncio.to_thread(shutil.copyfile, src, dst)
         return end_s - start_s
 
-    async def export(self, src: Path, dst: Path, *, preset: str, words: object) -> ExportResult:
+    async def export(
+        self, src: Path, dst: Path, *, preset: str, words: object, on_progress: object
+    ) -> ExportResult:
         await asyncio.to_thread(shutil.copyfile, src, dst)
         return ExportResult(
             path=str(dst), preset=preset, width=1080, height=1920, duration_s=10.0, lufs=-14.0, captions=1, size_bytes=3
@@ -130,7 +133,7 @@ async def test_a_second_run_that_fails_spoils_nothing_that_a_first_has_made(
     await flow.commit(await Export(**parts).handle(render))
 
     await flow.commit(give_up(parts["rows"])(job(Queue.CLIP_GENERATION, "c", request_id="r1"), "no picture"))
-    await flow.commit(Export(**parts).give_up(render, "it took too long"))
+    await flow.commit(give_up_export(parts["rows"])(render, "it took too long"))
 
     assert await flow.pool.fetchval("select state from source_requests") == "uploaded"
     assert await flow.pool.fetchval("select state from exports") == "ready"
@@ -148,7 +151,7 @@ async def test_each_failure_stands_with_its_reason_where_the_page_looks(flow: Fl
     cut = Cutting(**parts, presets=["vertical"])
     await flow.commit(await cut.handle(job(Queue.CLIP_GENERATION, "c", request_id="r1")))
     render = job(Queue.EXPORT, "e", clip_id=CLIP, preset="vertical")
-    await flow.commit(Export(**parts).give_up(render, "it took too long"))
+    await flow.commit(give_up_export(parts["rows"])(render, "it took too long"))
 
     assert tuple(await flow.pool.fetchrow("select state, reason from exports")) == (
         "failed",

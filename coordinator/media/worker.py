@@ -1,8 +1,8 @@
 """The child side of `child.LimitedMedia`: `python -m coordinator.media.worker`.
 
 Reads requests from stdin and answers on stdout, one at a time. A message is one line of JSON, then as many
-raw bytes as its `num_bytes` says. Before an answer there may be messages of `progress`. Ends when stdin does, in the middle of a job too: a reader thread watches
-it, so that no child outlives its parent.
+raw bytes as its `num_bytes` says. Before an answer there may be messages of `progress`. Ends when stdin does,
+in the middle of a job too: a reader thread watches it, so that no child outlives its parent.
 """
 
 from __future__ import annotations

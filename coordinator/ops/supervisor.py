@@ -2,7 +2,8 @@
 
 A child is tied to it by a pipe (`lifeline.py`), so that none outlives it; each is the head of a process group of its
 own, so that its leftovers can be ended with it. It gives up on nothing: a child that dies at once comes back every
-10 s, and each time a line says why; one that ends in order (exit code 0) is started anew at once. Owned by the main thread, which runs it; `request_stop` is for any thread.
+10 s, and each time a line says why; one that ends in order (exit code 0) is started anew at once. Owned by the main
+thread, which runs it; `request_stop` is for any thread.
 """
 
 from __future__ import annotations

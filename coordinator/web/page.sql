@@ -49,7 +49,7 @@ select state, count(*) as num from job_runs where session_id = $1 group by state
 
 -- name: failed_jobs
 -- What gave up, at which stage, and why.
-select key, queue, stage, reason from job_runs where session_id = $1 and state = 'failed' order by started_at limit 50
+select key, queue, stage, reason, code from job_runs where session_id = $1 and state = 'failed' order by started_at limit 50
 
 -- name: chunks
 -- How many chunks of each lane are here, and how safely.

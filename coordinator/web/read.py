@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from coordinator.errors import NotFound
+from coordinator.policy.remedies import remedy_of
 from coordinator.statements import load_statements
 from protos.segment import LANE_NAMES
 from protos.timebase import SECOND_NS
@@ -193,7 +194,14 @@ async def _jobs(connection: asyncpg.Connection, session_id: str) -> dict[str, An
     return {
         "done": counts.get("done", 0),
         "failed": counts.get("failed", 0),
+        "expired": counts.get("expired", 0),
         "running": counts.get("running", 0),
         "waiting": await connection.fetchval(SQL["num_unheard"], session_id),
-        "failures": [dict(row) for row in await connection.fetch(SQL["failed_jobs"], session_id)],
+        "failures": [
+            {
+                **{name: row[name] for name in ("key", "queue", "stage", "reason")},
+                "remedy": remedy_of(row["code"]),
+            }
+            for row in await connection.fetch(SQL["failed_jobs"], session_id)
+        ],
     }

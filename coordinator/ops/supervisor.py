@@ -120,6 +120,8 @@ class Supervisor:
                 self._stop_all()
                 with contextlib.suppress(OSError):
                     self._state_file.unlink(missing_ok=True)
+                self._wake_reader.close()
+                self._wake_writer.close()
         return 0
 
     def _look(self, now: float) -> bool:

@@ -77,8 +77,7 @@ def measure() -> dict[str, float | int | None]:
     outage_s = float(os.environ.get("CLIPPY_BENCH_OUTAGE_S", "600"))
     try:
         with quiet_log(), contextlib.ExitStack() as stack:
-            shared, own = (stack.enter_context(open_site(needed_bytes=2**29)) for _ in range(2))
-            cases = _open(stack, shared, own)
+            cases = _open(stack)
             _go_through(cases, outage_s)
             figures["outage_s"] = round(outage_s)
             for name, case in cases.items():
@@ -88,12 +87,14 @@ def measure() -> dict[str, float | int | None]:
     return figures
 
 
-def _open(stack: contextlib.ExitStack, shared: Site, own: Site) -> dict[str, _Case]:
+def _open(stack: contextlib.ExitStack) -> dict[str, _Case]:
+    # A server each, as installations have: six workers use up to 54 of a server's 100 connections.
+    sites = {name: stack.enter_context(open_site(needed_bytes=2**28)) for name in CASES}
     cases = {
-        "store": _bucket_case(stack, shared),
-        "folder": _folder_case(shared),
-        "database": _database_case(own),
-        "model": _model_case(shared),
+        "store": _bucket_case(stack, sites["store"]),
+        "folder": _folder_case(sites["folder"]),
+        "database": _database_case(sites["database"]),
+        "model": _model_case(sites["model"]),
     }
     for name, case in cases.items():
         objects = _bucket_settings(case) if name == "store" else ()
@@ -156,14 +157,14 @@ def _figures(name: str, case: _Case) -> dict[str, float | int | None]:
     return {f"outage_{name}_{figure}": value for figure, value in zip(_FIGURES, values, strict=True)}
 
 
-def _new_site(shared: Site, name: str) -> tuple[Path, str]:
-    data = shared.data / f"case-{name}"
+def _folder_of(site: Site) -> Path:
+    data = site.data / "case"
     data.mkdir()
-    return data, shared.new_database(f"outage_{name}")
+    return data
 
 
-def _bucket_case(stack: contextlib.ExitStack, shared: Site) -> _Case:
-    data, url = _new_site(shared, "store")
+def _bucket_case(stack: contextlib.ExitStack, site: Site) -> _Case:
+    data, url = _folder_of(site), site.postgres.url
     traffic, servers = S3Traffic(), stack.enter_context(contextlib.ExitStack())
     endpoint = servers.enter_context(s3_server(traffic))
     (data / "endpoint").write_text(endpoint, encoding="utf-8")
@@ -204,8 +205,8 @@ def _in_folder(data: Path) -> Callable[[str, bytes], None]:
     return put
 
 
-def _folder_case(shared: Site) -> _Case:
-    data, url = _new_site(shared, "folder")
+def _folder_case(site: Site) -> _Case:
+    data, url = _folder_of(site), site.postgres.url
 
     def down() -> None:
         (data / "objects").rename(data / "away")
@@ -217,8 +218,7 @@ def _folder_case(shared: Site) -> _Case:
 
 
 def _database_case(own: Site) -> _Case:
-    data = own.data / "case-database"
-    data.mkdir()
+    data = _folder_of(own)
 
     def down() -> None:
         if (pid := own.postgres.pid) is None:
@@ -233,13 +233,12 @@ def _database_case(own: Site) -> _Case:
     return case
 
 
-def _model_case(shared: Site) -> _Case:
-    data, url = _new_site(shared, "model")
+def _model_case(site: Site) -> _Case:
+    data, url = _folder_of(site), site.postgres.url
 
     def up() -> None:
         # Whole at once, as `models fetch` brings it.
         build_toy_whisper(data / "made").rename(data / "models" / "base")
 
     (data / "models").mkdir()
-    site = OutageSite("model", data, url, _in_folder(data), lane=media_pb2.LANE_MIC)
-    return _Case(site, lambda: None, up)
+    return _Case(OutageSite("model", data, url, _in_folder(data), lane=media_pb2.LANE_MIC), lambda: None, up)

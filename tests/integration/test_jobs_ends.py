@@ -32,6 +32,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 REQUEST = "12" * 16
 CLIP = clip_id_of(REQUEST)
 BY = "operator:ann"
+DESK = load_statements("coordinator.jobs", "desk.sql")
 WANTS = [Want(name=name, sql=sql) for name, sql in load_statements("coordinator.store", "wants.sql").items()]
 
 
@@ -268,3 +269,23 @@ async def test_a_store_that_is_down_puts_off_an_order_and_keeps_no_round_of_clea
 
     row = await pool.fetchrow("select state, attempts, code from job_runs where key = 'forget:f1:order'")
     assert tuple(row) == ("waiting", 1, "objects_away")
+
+
+# ---- lists
+
+
+@pytest.mark.parametrize("states", [["done"], ["expired", "cancelled", "done"]])
+async def test_the_newest_that_ended_are_found_without_sorting_all_that_ever_did(
+    pool: asyncpg.Pool, desk: Desk, states: list[str]
+):
+    await pool.execute(
+        "insert into job_runs (key, queue, state, finished_at)"
+        " select 'exp:' || n, 'export', 'done', now() - n * interval '1 second' from generate_series(1, 100000) n"
+    )
+    await pool.execute("analyze job_runs")
+
+    plan = await pool.fetch(f"explain {DESK['ended_keys']}", states, None, None, None, 50)
+
+    assert any("job_runs_ended" in row[0] for row in plan), plan
+    assert not any("Sort" in row[0] for row in plan), plan
+    assert len(await desk.look(state="done")) == 50

@@ -1,6 +1,6 @@
 """What jobs need is down for some seconds, under a real worker: nothing is burnt, and it goes on by itself.
 
-PostgreSQL and the speech model: `test_jobs_worker.py`. Ten minutes of each, with every stage: `bench jobs --part outage`.
+PostgreSQL and the speech model: `test_jobs_worker.py`. Ten minutes of each: `bench jobs --part outage`.
 """
 
 from __future__ import annotations

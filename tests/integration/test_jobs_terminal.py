@@ -70,7 +70,8 @@ async def seed(pool: asyncpg.Pool, data: Path) -> dict[Queue, NewJob]:
         export_id_of(clip, "vertical"),
         clip,
     )
-    for job in (steps.preparation(cut, is_press=True), steps.preparation(rendered, is_press=True), steps.cutting(rendered, is_press=True)):  # fmt: skip
+    before = [steps.preparation(request, is_press=True) for request in (cut, rendered)]
+    for job in (*before, steps.cutting(rendered, is_press=True)):
         await pool.execute(
             "insert into job_runs (key, queue, state, finished_at) values ($1, $2, 'done', now())",
             job.key,
@@ -92,11 +93,13 @@ async def seed(pool: asyncpg.Pool, data: Path) -> dict[Queue, NewJob]:
         " values ($1, $2, 0, 0, 10000000000, 'x', ''::bytea, 100, 'lost:x')", other, LANE,
     )  # fmt: skip
     await pool.execute(
-        "insert into features (session_id, lane, seq, start_ns, step_ns, tracks) values ($1, $2, 0, 0, 500000000, '[7]')",
+        "insert into features (session_id, lane, seq, start_ns, step_ns, tracks)"
+        " values ($1, $2, 0, 0, 500000000, '[7]')",
         other, LANE,
     )  # fmt: skip
     await pool.execute(
-        "insert into tombstones (forget_id, session_id, start_ns, end_ns, asked_by) values ('f1', $1, 0, 1, 'coordinator')",
+        "insert into tombstones (forget_id, session_id, start_ns, end_ns, asked_by)"
+        " values ('f1', $1, 0, 1, 'coordinator')",
         SESSION,
     )
     await pool.execute(

@@ -9,7 +9,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from coordinator.errors import DatabaseUnavailable, NotFound
+from coordinator.database import translated
+from coordinator.errors import NotFound
 from coordinator.model.chunks import ChunkRow
 from coordinator.model.highlight import Evidence
 from coordinator.model.media import ExportResult
@@ -43,14 +44,10 @@ class PostgresRows:
         self._pool = pool
 
     async def _fetch(self, name: str, *values: Any) -> list[asyncpg.Record]:
-        import asyncpg
-
-        try:
+        with translated(f" ({name})"):
             async with self._pool.acquire(timeout=_ACQUIRE_TIMEOUT_S) as connection:
                 rows: list[asyncpg.Record] = await connection.fetch(SQL[name], *values)
                 return rows
-        except (TimeoutError, OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as exc:
-            raise DatabaseUnavailable(f"PostgreSQL does not answer ({name}): {exc}") from exc
 
     async def _one(self, name: str, *values: Any) -> asyncpg.Record:
         rows = await self._fetch(name, *values)

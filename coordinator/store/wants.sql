@@ -88,4 +88,4 @@ select format('forget:%s:%s', t.forget_id, extract(epoch from now())::bigint / 6
        jsonb_build_object('forget_id', t.forget_id) as payload, 'cleanup' as queue, 1 as priority
 from tombstones t
 where t.state = 'open' and t.asked_at < now() - interval '10 seconds'
-      and not exists (select from job_keys k where starts_with(k.key, format('forget:%s:', t.forget_id)))
+      and t.forget_id not in (select split_part(key, ':', 2) from job_keys where starts_with(key, 'forget:'))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import asyncpg
@@ -20,6 +20,8 @@ from coordinator.model.jobs import Job, Queue
 from coordinator.ports import Effect, ObjectStore
 from coordinator.store.connect import connect
 from coordinator.store.objects import LocalObjects, S3Objects
+from coordinator.store.rows import PostgresRows
+from coordinator.store.tombstones import PostgresTombstones
 from tests.fakes.s3_server import S3Traffic, s3_server
 from tests.fakes.worker_here import RESULTS, export, keys, put, until, until_ended, working, writing
 
@@ -112,3 +114,32 @@ async def test_whoever_waits_for_a_database_is_not_kept_from_stopping():
 
     # Far from the 60 s that it would have waited, whatever else this machine does.
     assert time.monotonic() - began_s < 30
+
+
+@pytest.mark.parametrize(
+    ("table", "read"),
+    [
+        ("sessions", lambda pool: PostgresRows(pool).session("none")),
+        ("doomed_objects", lambda pool: PostgresTombstones(pool).doomed("none")),
+    ],
+    ids=["rows", "tombstones"],
+)
+async def test_a_server_that_shuts_down_in_the_middle_of_a_question_is_down_and_no_fault_of_the_job(
+    pool: asyncpg.Pool, table: str, read: Callable[[asyncpg.Pool], Awaitable[object]]
+):
+    async with pool.acquire() as holder, holder.transaction():
+        await holder.execute(f"lock table {table} in access exclusive mode")
+        reading = asyncio.ensure_future(read(pool))
+
+        async def is_ended_by_the_server() -> bool:
+            # What a fast shutdown does to each connection.
+            return bool(
+                await pool.fetchval(
+                    "select count(pg_terminate_backend(pid)) from pg_stat_activity"
+                    " where wait_event_type = 'Lock' and datname = current_database()"
+                )
+            )
+
+        await until(is_ended_by_the_server, "the question was cut off")
+        with pytest.raises(DatabaseUnavailable):
+            await reading

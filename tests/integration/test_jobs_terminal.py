@@ -49,6 +49,25 @@ def _store(data: Path, key: str) -> None:
     path.write_bytes(NO_VIDEO)
 
 
+async def _spoilt_session(pool: asyncpg.Pool) -> str:
+    """A session whose signals are spoilt in the database; returns its id."""
+    other = uuid.uuid4().hex
+    await pool.execute(
+        "insert into sessions (session_id, user_id, agent_id, started_at) values ($1, 'owner', 'a1', now())",
+        other,
+    )
+    await pool.execute(
+        "insert into chunks (session_id, lane, seq, start_ns, end_ns, content_type, sha256, size_bytes, place)"
+        " values ($1, $2, 0, 0, 10000000000, 'x', ''::bytea, 100, 'lost:x')", other, LANE,
+    )  # fmt: skip
+    await pool.execute(
+        "insert into features (session_id, lane, seq, start_ns, step_ns, tracks)"
+        " values ($1, $2, 0, 0, 500000000, '[7]')",
+        other, LANE,
+    )  # fmt: skip
+    return other
+
+
 async def seed(pool: asyncpg.Pool, data: Path) -> dict[Queue, NewJob]:
     """Jobs that cannot be done, one for each queue."""
     await pool.execute("insert into agents (agent_id, user_id) values ('a1', 'owner')")
@@ -82,21 +101,7 @@ async def seed(pool: asyncpg.Pool, data: Path) -> dict[Queue, NewJob]:
         "insert into chunks (session_id, lane, seq, start_ns, end_ns, content_type, sha256, size_bytes, place)"
         " values ($1, $2, 0, 0, 10000000000, 'x', ''::bytea, 100, $3)", SESSION, LANE, place,
     )  # fmt: skip
-    # A second session whose signals are spoilt in the database.
-    other = uuid.uuid4().hex
-    await pool.execute(
-        "insert into sessions (session_id, user_id, agent_id, started_at) values ($1, 'owner', 'a1', now())",
-        other,
-    )
-    await pool.execute(
-        "insert into chunks (session_id, lane, seq, start_ns, end_ns, content_type, sha256, size_bytes, place)"
-        " values ($1, $2, 0, 0, 10000000000, 'x', ''::bytea, 100, 'lost:x')", other, LANE,
-    )  # fmt: skip
-    await pool.execute(
-        "insert into features (session_id, lane, seq, start_ns, step_ns, tracks)"
-        " values ($1, $2, 0, 0, 500000000, '[7]')",
-        other, LANE,
-    )  # fmt: skip
+    other = await _spoilt_session(pool)
     await pool.execute(
         "insert into tombstones (forget_id, session_id, start_ns, end_ns, asked_by)"
         " values ('f1', $1, 0, 1, 'coordinator')",

@@ -10,7 +10,7 @@ from tests.bench import jobs_outage
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_what_is_down_and_comes_back_burns_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLIPPY_BENCH_OUTAGE_S", "10")

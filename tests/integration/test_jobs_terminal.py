@@ -24,7 +24,7 @@ from tests.fakes.job_parts import put
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(480),
     pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
 ]
 SESSION = uuid.uuid4().hex
@@ -137,7 +137,7 @@ async def test_a_failure_for_good_in_any_queue_tells_stage_reason_what_was_tried
 
     def run() -> tuple[Any, dict[str, Any], Any]:
         with site.workers(['asr.engine = "faster-whisper"', "asr.allow_download = false"]):
-            wait_until(site.is_empty, timeout_s=180, what="each job ended")
+            wait_until(site.is_empty, timeout_s=300, what="each job ended")
         dead = {job["key"]: job for job in _told(tmp_path, "jobs", "dead")["jobs"]}
         shown = {key: _told(tmp_path, "jobs", "show", key) for key in site.wanted}
         return dead, shown, _told(tmp_path, "forget", "--list")["orders"]

@@ -54,6 +54,10 @@ def order_lines(order: dict[str, Any]) -> list[str]:
         lines.append(
             f"  asked by the {order['asked_by']} at {order['asked_at']}; the agent has forgotten it: {answered}"
         )
+    if order.get("problem"):
+        lines.append(
+            f"  not worked off: {order['problem']}; it is tried again every minute, see `jobs dead --queue cleanup`"
+        )
     for name, title in (("went", "gone"), ("remains", "remains"), ("unreachable", "not reached")):
         lines += [f"  {title}: {line}" for line in order.get(name, [])]
     return lines

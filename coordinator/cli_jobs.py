@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # As coordinator.model.jobs and coordinator.jobs.desk; repeated here so that --help imports nothing.
 _QUEUES = ("video-processing", "transcription", "ai-analysis", "clip-generation", "export", "cleanup")
-_STATES = ("waiting", "running", "done", "failed", "cancelled")
+_STATES = ("waiting", "running", "done", "failed", "expired", "cancelled")
 _WATCH_EVERY_S = 2.0
 _UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 _TEXT = """\
@@ -73,6 +73,7 @@ def add_verb(verbs: Any, common: argparse.ArgumentParser) -> None:
     retry.add_argument("--code", help="only what failed by this code, e.g. timeout")
     cancel = add("cancel", "take jobs out of the queue; one that runs is ended within 2 s")
     cancel.add_argument("keys", nargs="+", metavar="KEY")
+    cancel.add_argument("--reason", default="", help="for whoever asks why there is no result")
     _add_by(cancel)
     pausing = add("pause", "let a queue rest on every machine; what runs goes on")
     pausing.add_argument("queue", choices=_QUEUES, metavar="QUEUE", help=f"one of {', '.join(_QUEUES)}")
@@ -175,7 +176,7 @@ async def _retry(desk: Desk, arguments: argparse.Namespace) -> None:
 
 
 async def _cancel(desk: Desk, arguments: argparse.Namespace) -> None:
-    outcomes = await desk.cancel(arguments.keys, by=_owner(arguments))
+    outcomes = await desk.cancel(arguments.keys, by=_owner(arguments), reason=arguments.reason)
     _print_outcomes(outcomes, arguments, "")
 
 
@@ -247,7 +248,7 @@ def _job_value(told: Told) -> dict[str, Any]:
     return {
         "key": facts.pop("key"),
         "words": told.words,
-        "remedy": remedy_of(told.facts.code) if told.facts.state == "failed" else None,
+        "remedy": remedy_of(told.facts.code) if told.facts.state in ("failed", "expired") else None,
         "session_id": told.session_id,
         "priority": told.priority,
         "payload": told.payload,

@@ -14,10 +14,12 @@ CoordinatorError
 │   ├── AudioUnusable             a window of audio cannot be decoded
 │   ├── ChunkRefused              a chunk breaks the protocol, or its key is taken by other bytes
 │   ├── DeviceRefused             a device that is unknown, revoked, or of a closed account
+│   ├── SourceExpired             an upload that came after its request had expired
 │   └── AgentTaken                an agent that belongs to another account
 ├── JobFailed                     a stage gave up, with its stage and reason
 │   └── JobExpired                what it was for is past; it was not run
 ├── BytesAway                     a chunk's bytes cannot be read now; its node comes back, or its agent sends them again
+│   └── ObjectsAway               objects cannot be deleted now: the store is down; what waits for that waits alone
 ├── NotFound                      the row or object that was asked for is not there
 ├── PairingPending                nobody has approved this agent yet
 ├── TooManyTries                  codes were tried, or agents asked, more often than is allowed
@@ -133,6 +135,12 @@ class DeviceRefused(InputUnusable):
     code = "device_refused"
 
 
+class SourceExpired(InputUnusable):
+    """A source came after its request had expired: nobody waits for it, and it becomes no clip."""
+
+    code = "source_expired"
+
+
 class AgentTaken(InputUnusable):
     """An agent that already belongs to another account."""
 
@@ -165,6 +173,12 @@ class BytesAway(CoordinatorError):
 
     code = "bytes_away"
     retryable = True
+
+
+class ObjectsAway(BytesAway):
+    """Objects of one order cannot be deleted now: the store does not answer. The order is put off, nothing else."""
+
+    code = "objects_away"
 
 
 class NotFound(CoordinatorError):

@@ -90,8 +90,20 @@ class Media(Protocol):
         """Say what a file holds."""
         ...
 
-    async def cut(self, src: Path, dst: Path, *, start_s: float, end_s: float) -> float:
-        """Write the span as an MP4 that starts at 0; exact to a frame. Returns its length in seconds."""
+    async def cut(
+        self,
+        src: Path,
+        dst: Path,
+        *,
+        start_s: float,
+        end_s: float,
+        on_progress: Callable[[float], None] = ...,
+    ) -> float:
+        """Write the span as an MP4 that starts at 0; exact to a frame. Returns its length in seconds.
+
+        Args:
+            on_progress: told the share that is done, from 0 to 1.
+        """
         ...
 
     async def export(
@@ -104,8 +116,13 @@ class Media(Protocol):
         start_s: float = 0.0,
         end_s: float | None = None,
         title: str | None = None,
+        on_progress: Callable[[float], None] = ...,
     ) -> ExportResult:
-        """Render to a preset. `words` are on the source's line; those outside the span are left out."""
+        """Render to a preset. `words` are on the source's line; those outside the span are left out.
+
+        Args:
+            on_progress: told the share that is rendered, from 0 to 1.
+        """
         ...
 
     async def decode_pcm16k(self, data: bytes) -> npt.NDArray[np.float32]:

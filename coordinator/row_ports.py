@@ -131,6 +131,14 @@ class Rows(Protocol):
         """Mark an upload as unusable, and tell the agent."""
         ...
 
+    async def reopen_export(self, connection: asyncpg.Connection, export_id: str) -> None:
+        """One that had failed is wanted again."""
+        ...
+
+    async def reopen_request(self, connection: asyncpg.Connection, request_id: str) -> None:
+        """An upload that was given up is to be used again."""
+        ...
+
     async def ask_again(self, connection: asyncpg.Connection, request_id: str, reason: str) -> None:
         """An upload did not arrive as it was sent: the agent is asked again later, a few times, then it has failed."""
         ...
@@ -223,6 +231,10 @@ class Tombstones(Protocol):
         self, connection: asyncpg.Connection, forget_id: str, *, remains: Sequence[str]
     ) -> Receipt | None:
         """Write the receipt, and tell the agent; None: an object or a spool that can be reached still holds some."""
+        ...
+
+    async def note_problem(self, connection: asyncpg.Connection, forget_id: str, reason: str) -> None:
+        """Say why an order is not worked off."""
         ...
 
     async def doomed_again(self) -> list[str]:

@@ -91,6 +91,7 @@ async def _list(installation: Installation, limit: int) -> dict[str, Any]:
                 "asked_at": row["asked_at"].isoformat(),
                 "agent_answered_at": row["answered_at"].isoformat() if row["answered_at"] else None,
                 "state": row["state"],
+                "problem": row["problem"],
                 "went": went_lines(json.loads(row["went"])),
                 **{
                     name: json.loads(row["receipt"] or "{}").get(name, [])

@@ -247,13 +247,19 @@ class Installation:
         )
 
     @contextlib.asynccontextmanager
-    async def pool(self, *, extra: int = 0) -> AsyncIterator[asyncpg.Pool]:
-        """Connections to PostgreSQL; `extra` beside those that requests use, e.g. for listening."""
+    async def pool(
+        self, *, extra: int = 0, wait_s: float = 30.0, stop: asyncio.Event | None = None
+    ) -> AsyncIterator[asyncpg.Pool]:
+        """Connections to PostgreSQL.
+
+        Args:
+            extra: beside those that requests use, e.g. for listening.
+            wait_s: how long a server that does not answer is waited for, at most until `stop`.
+        """
         from coordinator.store.connect import connect
 
-        pool = await connect(
-            self.database_url(), max_connections=self.config.database.max_connections + extra
-        )
+        max_connections = self.config.database.max_connections + extra
+        pool = await connect(self.database_url(), max_connections=max_connections, wait_s=wait_s, stop=stop)
         try:
             yield pool
         finally:

@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 
 def with_desk(installation: Installation, work: Callable[[Desk], Awaitable[None]]) -> None:
     """Run `work` at the desk. Raises as `command_pool`, and what `work` does."""
+    from coordinator.app.working import give_up_effects
     from coordinator.jobs.desk import Desk
+    from coordinator.pipeline.endings import reopen_by_queue
+    from coordinator.store.rows import PostgresRows
 
     async def run() -> None:
         async with command_pool(installation) as pool:
-            await work(Desk(pool))
+            desk = Desk(pool, give_up=give_up_effects(pool), reopen=reopen_by_queue(PostgresRows(pool)))
+            await work(desk)
 
     asyncio.run(run())
 

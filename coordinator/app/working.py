@@ -16,11 +16,11 @@ from coordinator.settings import Config
 from protos.timebase import SECOND_NS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import asyncpg
 
-    from coordinator.jobs.work import Work
+    from coordinator.jobs.work import FailureEffect, Work
     from coordinator.jobs.worker import Presence
     from coordinator.model.highlight import SessionSignals
     from coordinator.model.sessions import SpokenWord
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 _MAX_MOMENTS_A_LOOK = 20
+# Beginning anew costs a worker two CPU seconds, waiting nearly nothing.
+_WAIT_S = 300.0
 
 
 def run_worker_process(installation: Installation, stage: str) -> int:
@@ -45,7 +47,7 @@ async def _work(installation: Installation, stage: str) -> int:
     stop = asyncio.Event()
     lifeline.stop_on_signals(stop)
     async with contextlib.AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(installation.pool(extra=4))
+        pool = await stack.enter_async_context(installation.pool(extra=4, wait_s=_WAIT_S, stop=stop))
         presence = Presence(pool, worker_id=f"{config.node}-{stage}-{os.getpid()}", stage=stage)
         work = await _work_of(installation, stage, pool, presence, stop, stack)
         await run_worker(
@@ -75,6 +77,7 @@ async def _work_of(
     from coordinator.store.rows import PostgresRows
 
     rows, concurrency = PostgresRows(pool), installation.config.workers.concurrency(stage)
+    give_up = give_up_effects(pool)
     if stage == "transcribe":
         return await _transcribe_work(installation, pool, rows, presence, stack)
     if stage == "ai":
@@ -84,7 +87,7 @@ async def _work_of(
     from coordinator.media.child import LimitedMedia
     from coordinator.pipeline.export import Export
     from coordinator.pipeline.quiet import clip_of, in_time, request_of, unless_forgotten
-    from coordinator.pipeline.source import Cutting, Preparation, give_up
+    from coordinator.pipeline.source import Cutting, Preparation
 
     media = await stack.enter_async_context(LimitedMedia())
     parts: dict[str, Any] = {
@@ -95,21 +98,21 @@ async def _work_of(
     }
     if stage == "media":
         handle = in_time(unless_forgotten(Preparation(**parts).handle, rows, request_of))
-        work = one_by_one(handle, concurrency=concurrency, on_failed=give_up(rows))
+        work = one_by_one(handle, concurrency=concurrency, on_failed=give_up[Queue.VIDEO_PROCESSING])
         return {Queue.VIDEO_PROCESSING: work}
     if stage == "clip":
         cutting = Cutting(**parts, presets=[installation.config.auto_export.preset])
         work = one_by_one(
             in_time(unless_forgotten(cutting.handle, rows, request_of)),
             concurrency=concurrency,
-            on_failed=give_up(rows),
+            on_failed=give_up[Queue.CLIP_GENERATION],
         )
         return {Queue.CLIP_GENERATION: work}
     export = Export(**parts)
     work = one_by_one(
         in_time(unless_forgotten(export.handle, rows, clip_of)),
         concurrency=concurrency,
-        on_failed=export.give_up,
+        on_failed=give_up[Queue.EXPORT],
     )
     return {Queue.EXPORT: work}
 
@@ -287,7 +290,17 @@ def _maintenance_work(
         forgetting=Forgetting(tombstones=tombstones, objects=objects, find_backups=installation.backups),
         tidy=tidy_all,
     )
-    return {Queue.CLEANUP: one_by_one(cleanup.handle)}
+    return {Queue.CLEANUP: one_by_one(cleanup.handle, on_failed=give_up_effects(pool)[Queue.CLEANUP])}
+
+
+def give_up_effects(pool: asyncpg.Pool) -> Mapping[Queue, FailureEffect]:
+    """What rows say of a job that comes to nothing."""
+    from coordinator.pipeline.endings import give_up_by_queue
+    from coordinator.store.looks import PostgresLooks
+    from coordinator.store.rows import PostgresRows
+    from coordinator.store.tombstones import PostgresTombstones
+
+    return give_up_by_queue(PostgresRows(pool), PostgresLooks(pool), PostgresTombstones(pool))
 
 
 def is_telling(words: Sequence[SpokenWord]) -> bool:

@@ -27,7 +27,8 @@ _LOOK_S = 5.0
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class News:
-    """What there is for one agent. `changed`: moments and exports, each with when.
+    """What there is for one agent. `changed`: moments, exports and wishes that came to nothing, each
+    with when.
 
     `requests` are wishes with URLs signed now that live as long as the wish: call `mark_sent` once they are written.
     `offered`: those of them whose file the agent has offered, with their rows.
@@ -103,6 +104,7 @@ class Downlink:
             exports = await connection.fetch(
                 SQL["changed_exports"], owner, sessions, since, timeout=STATEMENT_S
             )
+            ended = await connection.fetch(SQL["ended_requests"], owner, sessions, since, timeout=STATEMENT_S)
         for row in wishes:
             if (message := self._request(row)) is not None:
                 news[row["owner"]].requests.append(message)
@@ -113,6 +115,9 @@ class Downlink:
             news[row["owner"]].changed.append((row["updated_at"], message))
         for row in exports:
             message = link_pb2.CoordinatorMessage(export=self._export(row))
+            news[row["owner"]].changed.append((row["updated_at"], message))
+        for row in ended:
+            message = link_pb2.CoordinatorMessage(export=_no_source(row))
             news[row["owner"]].changed.append((row["updated_at"], message))
         return list(news)
 
@@ -170,6 +175,18 @@ class Downlink:
             except CoordinatorError as exc:
                 log.warning("export_not_signed", export_id=row["export_id"], problem=str(exc))
         return export
+
+
+def _no_source(row: asyncpg.Record) -> clips_pb2.Export:
+    """A wish that came to nothing, as the post that there will not be: every agent shows those, older ones too."""
+    return clips_pb2.Export(
+        export_id=row["request_id"],
+        moment_id=row["moment_id"] or "",
+        clip_id=row["marker_clip_id"] or "",
+        preset="full quality",
+        state="failed",
+        reason=f"expired: {row['reason']}" if row["state"] == "expired" else row["reason"],
+    )
 
 
 def _lasting_s(row: asyncpg.Record) -> int:

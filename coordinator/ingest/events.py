@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import asyncpg
 import structlog
 
-from coordinator.errors import ChunkRefused
+from coordinator.errors import ChunkRefused, SourceExpired
 from coordinator.ingest.checks import check_span, checked_id, tidy
 from coordinator.ingest.database import SQL, fetch, transaction
 from coordinator.ingest.source_uploads import SourceUploads, is_offered
@@ -144,6 +144,7 @@ class EventRows:
 
         Raises:
             StoreUnavailable: The upload cannot be looked at now; the agent sends its answer again.
+            SourceExpired: It came too late; the agent is told why with the request's end.
         """
         row = await self._request_of(user_id, reply.request_id)
         state = link_pb2.SourceReply.State
@@ -169,6 +170,11 @@ class EventRows:
     async def _uploaded(self, row: Any, reply: link_pb2.SourceReply) -> None:
         if row["state"] in ("uploaded", "forgotten"):
             return
+        if row["state"] == "expired":
+            await fetch(self._pool, "note_late", reply.request_id)
+            raise SourceExpired(
+                f"source {reply.request_id} came after its request had expired; it was not taken"
+            )
         problem = await self._sources.problem(row, reply)
         if problem:
             log.warning("source_upload_refused", request_id=reply.request_id, problem=problem)

@@ -164,8 +164,8 @@ order by t.asked_at limit 1000
 
 -- name: orders
 -- The newest orders, for an operator.
-select t.forget_id, t.session_id, t.start_ns, t.end_ns, t.asked_by, t.state, t.went, t.receipt, t.asked_at, t.answered_at,
-       t.done_at
+select t.forget_id, t.session_id, t.start_ns, t.end_ns, t.asked_by, t.state, t.problem, t.went, t.receipt, t.asked_at,
+       t.answered_at, t.done_at
 from tombstones t order by t.asked_at desc limit $1
 
 -- name: session_now

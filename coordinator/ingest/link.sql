@@ -156,11 +156,19 @@ update source_requests set state = 'pinned', updated_at = now()
 where request_id = $1 and state in ('wanted', 'sent')
 
 -- name: mark_uploaded
--- The file is in the store, as far as sizes tell.
+-- The file is in the store, as far as sizes tell. What comes after the wish has expired is not taken: by then the user
+-- was told that there will be none.
 update source_requests set state = 'uploaded', reason = '', size_bytes = $2, sha256 = $3, covered_start_ns = $4,
        covered_end_ns = $5, updated_at = now()
-where request_id = $1 and state in ('wanted', 'sent', 'pinned', 'expired')
+where request_id = $1 and state in ('wanted', 'sent', 'pinned')
 returning request_id
+
+-- name: note_late
+-- A file came after its wish had expired: said once, where the reason stands.
+with late as (
+    update source_requests set reason = reason || '; the file that came later was not taken', updated_at = now()
+    where request_id = $1 and state = 'expired' and reason not like '%was not taken' returning session_id)
+select pg_notify('clippy_link', session_id) from late
 
 -- name: mark_unfulfilled
 -- The agent cannot give it.
@@ -200,6 +208,17 @@ from unnest($1::integer[], $2::text[], $3::timestamptz[]) as n (owner, session_i
          order by x.created_at limit 200) as e
 order by e.created_at
 
+-- name: ended_requests
+-- Wishes of these sessions that came to nothing since a time of each, and not by their agent's own word.
+select n.owner, e.*
+from unnest($1::integer[], $2::text[], $3::timestamptz[]) as n (owner, session_id, since)
+     cross join lateral (
+         select r.request_id, r.moment_id, r.marker_clip_id, r.state, r.reason, r.updated_at
+         from source_requests r
+         where r.session_id = n.session_id and r.state in ('failed', 'expired') and r.updated_at > n.since
+         order by r.updated_at limit 200) as e
+order by e.updated_at
+
 -- name: sessions_with_news
 -- Which sessions have something for their agent since a time: the backstop of the notifications. The few changes of a
 -- moment are asked for, not the thousands of sessions.
@@ -208,6 +227,7 @@ select session_id from source_requests
 union select r.session_id from source_uploads u join source_requests r using (request_id)
       where u.is_asked and r.state in ('sent', 'pinned')
 union select session_id from moments where updated_at > $1
+union select session_id from source_requests where state in ('failed', 'expired') and updated_at > $1
 union select c.session_id from exports e join clips c using (clip_id) where e.updated_at > $1
 
 -- name: database_now

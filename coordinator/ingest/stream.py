@@ -17,7 +17,7 @@ import grpc
 import structlog
 from google.protobuf.message import DecodeError
 
-from coordinator.errors import ChunkRefused, CoordinatorError, DatabaseUnavailable
+from coordinator.errors import ChunkRefused, CoordinatorError, DatabaseUnavailable, SourceExpired
 from coordinator.ingest.accounts import Accounts, PutOff
 from coordinator.ingest.acks import ack_of, chunk_problem
 from coordinator.ingest.admission import PendingBytes
@@ -195,6 +195,9 @@ class AgentStream:
             try:
                 async with self._account.writing:
                     await self._take_event(kind, message)
+            except SourceExpired as exc:
+                # Late is not wrong: nothing is held against the agent.
+                log.info("source_came_too_late", agent_id=self.agent_id, code=exc.code, problem=str(exc))
             except ChunkRefused as exc:
                 # The agent sends its events at every connect: refusing the stream would lock it out for ever.
                 self._count_invalid(kind, str(exc))

@@ -9,27 +9,33 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import structlog
 
-from coordinator.errors import NotFound
+from coordinator.errors import DatabaseUnavailable, NotFound
 from coordinator.jobs import explain
 from coordinator.jobs.connections import transaction
+from coordinator.jobs.dispositions import MAX_REASON_CHARACTERS
 from coordinator.jobs.engine import PgQueuerQueue, priority_of, route_of
 from coordinator.jobs.envelope import Envelope
 from coordinator.jobs.explain import JobFacts, LineFacts, Rest, Try
 from coordinator.jobs.pauses import pauses
-from coordinator.model.jobs import NewJob, Queue
+from coordinator.jobs.work import FailureEffect, ReopenEffect
+from coordinator.model.jobs import Job, NewJob, Queue
+from coordinator.ports import Effect
 from coordinator.statements import load_statements
 
 if TYPE_CHECKING:
     import asyncpg
 
+log = structlog.get_logger(__name__)
+
 SQL = load_statements("coordinator.jobs", "desk.sql")
-STATES = ("waiting", "running", "done", "failed", "cancelled")
-_ENDED = ("done", "failed", "cancelled")
+STATES = ("waiting", "running", "done", "failed", "expired", "cancelled")
+_ENDED = ("done", "failed", "expired", "cancelled")
 _RETRY_AT_ONCE = 500
 
 
@@ -56,10 +62,23 @@ class Outcome:
 class Desk:
     """Every method raises DatabaseUnavailable when PostgreSQL is not there."""
 
-    def __init__(self, pool: asyncpg.Pool, *, zone: datetime.tzinfo | None = None) -> None:
-        """Args: zone: in which times are told; None: this machine's."""
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        *,
+        zone: datetime.tzinfo | None = None,
+        give_up: Mapping[Queue, FailureEffect] | None = None,
+        reopen: Mapping[Queue, ReopenEffect] | None = None,
+    ) -> None:
+        """Args:
+        zone: in which times are told; None: this machine's.
+        give_up: what a job's rows say when it is called off, as when it fails.
+        reopen: what they say when it is tried again.
+        """
         self._pool = pool
         self._zone = zone
+        self._give_up = give_up or {}
+        self._reopen = reopen or {}
 
     async def lines(self) -> list[LineFacts]:
         """Every queue: what waits, who works it, and what keeps it."""
@@ -102,18 +121,28 @@ class Desk:
         unknown = JobFacts(key=key, state="unknown")
         return Told(facts=unknown, words=explain.explain(unknown, LineFacts(queue=""), self._now()))
 
-    async def cancel(self, keys: Sequence[str], *, by: str) -> list[Outcome]:
+    async def cancel(self, keys: Sequence[str], *, by: str, reason: str = "") -> list[Outcome]:
         """Call jobs off: what waits vanishes, what runs is ended by its worker within 2 s and leaves nothing.
 
-        They are not enqueued again, whatever rows want, until somebody retries them.
+        They are not enqueued again, whatever rows want, until somebody retries them. Where a failure would be told to
+        the user, it is told who called the job off, and why.
         """
-        ordered = sorted(set(keys))
+        ordered, reason = sorted(set(keys)), reason.strip()[:MAX_REASON_CHARACTERS]
         async with transaction(self._pool, "calling jobs off") as connection:
-            called_off = {row["key"] for row in await connection.fetch(SQL["cancel"], ordered, by)}
-            called_off |= {row["key"] for row in await connection.fetch(SQL["cancel_lost"], ordered, by)}
+            queues: dict[str, str] = {}
+            for name in ("cancel", "cancel_lost"):
+                rows = await connection.fetch(SQL[name], ordered, by, reason)
+                queues |= {row["key"]: row["queue"] for row in rows}
+            called_off = set(queues)
             parked = {
                 row["key"]: row["status"] for row in await connection.fetch(SQL["park"], sorted(called_off))
             }
+            jobs = await _as_they_were(connection, queues)
+            words = f"cancelled by {by}{f': {reason}' if reason else ''}"
+            await _write(
+                connection,
+                [(job, self._give_up[job.queue](job, words)) for job in jobs if job.queue in self._give_up],
+            )
             others = await self._tell(connection, [key for key in ordered if key not in called_off])
         had_ended = {told.facts.key: told.words for told in others}
         return [
@@ -126,10 +155,13 @@ class Desk:
     async def retry(self, keys: Sequence[str]) -> list[Outcome]:
         """Run again what failed or was called off, with all its attempts."""
         async with transaction(self._pool, "trying jobs again") as connection:
-            states = {
-                row["key"]: row["state"] for row in await connection.fetch(SQL["states"], sorted(set(keys)))
-            }
-            again = [key for key, state in states.items() if state in ("failed", "cancelled")]
+            rows = await connection.fetch(SQL["states"], sorted(set(keys)))
+            again = [row["key"] for row in rows if row["state"] in ("failed", "cancelled")]
+            ended = await _as_they_were(connection, {row["key"]: row["queue"] for row in rows}, only=again)
+            await _write(
+                connection,
+                [(job, self._reopen[job.queue](job)) for job in ended if job.queue in self._reopen],
+            )
             jobs = [_job_of(row) for row in await connection.fetch(SQL["parked"], again)]
             await PgQueuerQueue().replay(connection, jobs)
             enqueued = {job.key for job in jobs}
@@ -179,6 +211,38 @@ class Desk:
         return datetime.datetime.now(datetime.UTC).astimezone(self._zone)
 
 
+async def _as_they_were(
+    connection: asyncpg.Connection, queues: Mapping[str, str], *, only: Sequence[str] | None = None
+) -> list[Job]:
+    """Jobs that nobody runs any more, in the order of their keys; one whose copy is gone has no payload."""
+    keys = sorted(queues if only is None else only)
+    copies = {row["key"]: _job_of(row) for row in await connection.fetch(SQL["parked"], keys)}
+    return [
+        Job(
+            job_id=0,
+            queue=Queue(queues[key]),
+            key=key,
+            payload=copies[key].payload if key in copies else {},
+            runs=0,
+        )
+        for key in keys
+    ]
+
+
+async def _write(connection: asyncpg.Connection, effects: Sequence[tuple[Job, Effect]]) -> None:
+    """Each in a savepoint of its own: rows that cannot be written keep nobody from calling a job off."""
+    for job, effect in effects:
+        try:
+            async with connection.transaction():
+                await PgQueuerQueue().enqueue(connection, await effect(connection))
+        except DatabaseUnavailable:
+            raise
+        except Exception:  # an effect's outermost frame
+            if connection.is_closed():
+                raise
+            log.exception("desk_effect_crashed", queue=job.queue.value, key=job.key)
+
+
 async def _keys(
     connection: asyncpg.Connection,
     queue: str | None,
@@ -196,7 +260,7 @@ async def _keys(
         rows = await connection.fetch(SQL["lost_keys"], queue, session_id, limit)
         keys += [row["key"] for row in rows]
     # What needs somebody comes before what does not.
-    for ended in (("failed",), ("cancelled", "done")):
+    for ended in (("failed",), ("expired", "cancelled", "done")):
         wanted = [state for state in ended if state in states]
         if wanted and len(keys) < limit:
             keys += await _ended(connection, queue, wanted, session_id, code, limit)

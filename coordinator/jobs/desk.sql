@@ -87,14 +87,14 @@ with ids (id) as (
     union select request_id from source_requests where session_id = $3
     union select clip_id from clips where session_id = $3)
 select key from job_runs
-where state = any($1::text[]) and ($2::text is null or queue = $2)
+where finished_at is not null and state = any($1::text[]) and ($2::text is null or queue = $2)
   and ($3::text is null or session_id = $3 or split_part(key, ':', 2) in (select id from ids))
   and ($4::text is null or code = $4)
 order by finished_at desc nulls last limit $5
 
 -- name: states
 -- In which state these jobs are; held until the transaction ends.
-select key, state from job_runs where key = any($1::text[]) order by key for update
+select key, queue, state from job_runs where key = any($1::text[]) order by key for update
 
 -- name: parked
 -- Jobs that nobody runs any more, as they were wanted.
@@ -104,19 +104,20 @@ order by dedupe_key, id desc
 
 -- name: cancel
 -- Call off what is in the queue, unless it has ended. The key's row first, as a completion locks it first.
-insert into job_runs as present (key, queue, session_id, state, runs, cancelled_by, finished_at)
+insert into job_runs as present (key, queue, session_id, state, runs, cancelled_by, reason, finished_at)
 select dedupe_key, queue_of(entrypoint), convert_from(payload, 'UTF8')::jsonb #>> '{data,session_id}', 'cancelled', 0,
-       $2, now()
+       $2, $3, now()
 from pgqueuer where dedupe_key = any($1::text[]) and status in ('queued', 'picked')
 order by dedupe_key
-on conflict (key) do update set state = 'cancelled', cancelled_by = $2, finished_at = now()
-    where present.state not in ('done', 'failed', 'cancelled')
-returning key
+on conflict (key) do update
+    set state = 'cancelled', cancelled_by = $2, stage = '', code = '', reason = $3, finished_at = now()
+    where present.state not in ('done', 'failed', 'expired', 'cancelled')
+returning key, queue
 
 -- name: cancel_lost
 -- Call off what has lost its place in the queue.
-update job_runs set state = 'cancelled', cancelled_by = $2, finished_at = now()
-where key = any($1::text[]) and state in ('running', 'waiting') returning key
+update job_runs set state = 'cancelled', cancelled_by = $2, stage = '', code = '', reason = $3, finished_at = now()
+where key = any($1::text[]) and state in ('running', 'waiting') returning key, queue
 
 -- name: park
 -- Take jobs that were called off from whoever has them; what a worker says of one afterwards is nobody's any more.

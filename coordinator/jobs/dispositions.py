@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 
-from coordinator.errors import BytesAway, CoordinatorError, EnvironmentProblem, JobFailed
+from coordinator.errors import BytesAway, CoordinatorError, EnvironmentProblem, JobExpired, JobFailed
 
 MAX_REASON_CHARACTERS = 500
 
@@ -27,6 +27,11 @@ class Problem:
     stage: str
     reason: str
     code: str
+
+    @property
+    def end(self) -> str:
+        """The state of a job that ends with this: `expired` when it came too late, which is no failure."""
+        return "expired" if self.code == JobExpired.code else "failed"
 
 
 def problem_of(error: BaseException, stage: str) -> Problem:

@@ -8,7 +8,7 @@ select priority, entrypoint, payload, now() + make_interval(secs => delay_s), ke
 from unnest($1::integer[], $2::text[], $3::bytea[], $4::double precision[], $5::text[])
     with ordinality as wanted(priority, entrypoint, payload, delay_s, key, place)
 where $6::boolean or not exists (
-    select from job_runs where job_runs.key = wanted.key and job_runs.state in ('done', 'failed', 'cancelled'))
+    select from job_runs where job_runs.key = wanted.key and job_runs.state in ('done', 'failed', 'expired', 'cancelled'))
 order by place
 on conflict (dedupe_key) where status in ('queued', 'picked') and dedupe_key is not null do nothing
 returning id

@@ -31,7 +31,8 @@ class JobFacts:
     """What is known of one key.
 
     Attributes:
-        state: unknown, waiting, running, lost (started, not ended, and not in the queue), done, failed, cancelled.
+        state: unknown, waiting, running, lost (started, not ended, and not in the queue), done, failed,
+            expired (too late to be of use, so it was not run), cancelled.
         age_s: since it began to run, or since it ended.
         due_in_s: of a waiting job; 0 or less: it is ready.
         attempts: from 1; of a waiting job the next one.
@@ -97,10 +98,14 @@ def explain(job: JobFacts, line: LineFacts, now: datetime.datetime) -> str:
         return _running(job)
     if job.state == "failed":
         return _failed(job)
+    if job.state == "expired":
+        return f"not run, {span(job.age_s)} ago: {job.reason}; {remedy_of(job.code)}"
     if job.state == "done":
         return f"done {span(job.age_s)} ago"
     if job.state == "cancelled":
         told = f"cancelled by {job.cancelled_by or 'nobody known'} {span(job.age_s)} ago"
+        if job.reason and not job.code:
+            return f"{told}: {job.reason}"
         return f"{told}; it had failed at {job.stage}: {job.reason}" if job.code and job.stage else told
     if job.state == "lost":
         return "waiting: it has lost its place in the queue, and gets another within a minute if its rows want it"

@@ -13,8 +13,10 @@ from coordinator.ports import Effect
 Handler: TypeAlias = "Callable[[Job], Awaitable[Effect]]"
 # For each job, in the same order: its effect, or what failed for it alone.
 BatchHandler: TypeAlias = "Callable[[Sequence[Job]], Awaitable[Sequence[Effect | Exception]]]"
-# What else to write when a job has failed for good, in the transaction that says so.
+# What else to write when a job has failed for good, expired or was called off, in the transaction that says so.
 FailureEffect: TypeAlias = "Callable[[Job, str], Effect]"
+# What else to write when such a job is to be run again after all.
+ReopenEffect: TypeAlias = "Callable[[Job], Effect]"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

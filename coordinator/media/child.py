@@ -15,9 +15,9 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,8 @@ from coordinator.model.speech import Word
 
 log = structlog.get_logger()
 LightOrHeavy = Literal["light", "heavy"]
+# Told the share of a job that is done, from 0 to 1, about twice a second.
+OnProgress: TypeAlias = "Callable[[float], None]"
 # A child that served this many is replaced: what decoders leak must not add up.
 MAX_JOBS_PER_CHILD = 500
 # 4.6 hours of mono sound; a child that was taken over must not fill our memory.
@@ -41,6 +43,10 @@ LIGHT_CPU_S, LIGHT_WALL_S = 60.0, 120.0
 HEAVY_CPU_S_PER_S, HEAVY_BASE_CPU_S = 15.0, 120.0
 WALL_PER_CPU = 3.0
 _ERRORS: dict[str, type[CoordinatorError]] = {e.code: e for e in (MediaUnusable, AudioUnusable, DiskFull)}
+
+
+def _unheard(_share: float) -> None:
+    pass
 
 
 class _Child:
@@ -73,14 +79,17 @@ class _Child:
     def is_alive(self) -> bool:
         return self._process.returncode is None
 
-    async def ask(self, header: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes] | None:
+    async def ask(
+        self, header: dict[str, Any], payload: bytes, on_progress: OnProgress = _unheard
+    ) -> tuple[dict[str, Any], bytes] | None:
         """Return the answer, or None where the child died over it."""
         assert self._process.stdin is not None and self._process.stdout is not None
         self.num_jobs += 1
         try:
             self._process.stdin.write(message(header, payload))
             await self._process.stdin.drain()
-            answer = json.loads(await self._process.stdout.readuntil(b"\n"))
+            while "progress" in (answer := json.loads(await self._process.stdout.readuntil(b"\n"))):
+                on_progress(min(1.0, max(0.0, float(answer["progress"]))))
             if not 0 <= answer["num_bytes"] <= MAX_ANSWER_BYTES:
                 return None
             return answer, await self._process.stdout.readexactly(answer["num_bytes"])
@@ -174,11 +183,19 @@ class LimitedMedia:
         return _media_file(await self._heavy("normalize", src, dst, {}, None, timeout_s))
 
     async def cut(
-        self, src: Path, dst: Path, *, start_s: float, end_s: float | None, timeout_s: float | None = None
+        self,
+        src: Path,
+        dst: Path,
+        *,
+        start_s: float,
+        end_s: float | None,
+        timeout_s: float | None = None,
+        on_progress: OnProgress = _unheard,
     ) -> float:
         """See `cut.cut`; returns the length in seconds."""
         bounds = {"start_s": start_s, "end_s": end_s}
-        result = await self._heavy("cut", src, dst, bounds, _length_s(start_s, end_s), timeout_s)
+        length_s = _length_s(start_s, end_s)
+        result = await self._heavy("cut", src, dst, bounds, length_s, timeout_s, on_progress)
         return float(result["duration_s"])
 
     async def export(
@@ -192,6 +209,7 @@ class LimitedMedia:
         end_s: float | None = None,
         title: str | None = None,
         timeout_s: float | None = None,
+        on_progress: OnProgress = _unheard,
     ) -> ExportResult:
         """See `export.export`."""
         arguments = {
@@ -201,7 +219,8 @@ class LimitedMedia:
             "end_s": end_s,
             "title": title,
         }
-        result = await self._heavy("export", src, dst, arguments, _length_s(start_s, end_s), timeout_s)
+        length_s = _length_s(start_s, end_s)
+        result = await self._heavy("export", src, dst, arguments, length_s, timeout_s, on_progress)
         return ExportResult(**result)
 
     async def thumbnail(
@@ -254,6 +273,7 @@ class LimitedMedia:
         arguments: dict[str, Any],
         length_s: float | None,
         timeout_s: float | None,
+        on_progress: OnProgress = _unheard,
     ) -> Any:
         if length_s is None:
             header, _ = await self._light("outline", {"path": str(src)}, timeout_s=LIGHT_WALL_S)
@@ -261,7 +281,7 @@ class LimitedMedia:
         cpu_s = HEAVY_BASE_CPU_S + HEAVY_CPU_S_PER_S * length_s
         arguments = arguments | {"src": str(src), "dst": str(dst)}
         wall_s = timeout_s if timeout_s is not None else cpu_s * WALL_PER_CPU
-        result, _ = await self._do("heavy", operation, arguments, b"", dst, cpu_s, wall_s)
+        result, _ = await self._do("heavy", operation, arguments, b"", dst, cpu_s, wall_s, on_progress)
         return result
 
     async def _do(
@@ -273,6 +293,7 @@ class LimitedMedia:
         dst: Path | None,
         cpu_s: float,
         timeout_s: float,
+        on_progress: OnProgress = _unheard,
     ) -> tuple[Any, bytes]:
         header = {"operation": operation, "arguments": arguments, "cpu_s": cpu_s}
         name = Path(str(arguments.get("path") or arguments.get("src") or "a chunk")).name
@@ -280,7 +301,7 @@ class LimitedMedia:
         try:
             async with self._lanes[lane].child() as child:
                 async with asyncio.timeout(timeout_s):
-                    answer = await child.ask(header, payload)
+                    answer = await child.ask(header, payload, on_progress)
                 if answer is None:
                     raise MediaUnusable(f"cannot {operation} {name}: it {_cause(await child.died(), cpu_s)}")
         except TimeoutError as exc:

@@ -25,7 +25,7 @@ from coordinator.media.opening import audio_of, open_media, origin_s, translatin
 from coordinator.media.pacing import constant_rate
 from coordinator.media.partial import replacing
 from coordinator.media.picture import Scaler, upright_size
-from coordinator.media.render import Rendering, render
+from coordinator.media.render import OnProgress, Rendering, render
 from coordinator.media.span import check_bounds, fitted
 
 log = structlog.get_logger()
@@ -34,6 +34,10 @@ _COPIED_VIDEO = ("h264", "hevc", "av1", "libdav1d", "vp9")
 _COPIED_AUDIO = ("aac", "mp3", "mp3float", "opus", "ac3", "flac", "alac")
 CRF = 18.0
 AUDIO_BPS = 192_000
+
+
+def _unheard(_share: float) -> None:
+    pass
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +57,9 @@ class _CopyPlan:
     num_pictures: int
 
 
-def cut(src: Path, dst: Path, *, start_s: float, end_s: float | None) -> Cut:
+def cut(
+    src: Path, dst: Path, *, start_s: float, end_s: float | None, on_progress: OnProgress = _unheard
+) -> Cut:
     """Write the part of `src` between two times (seconds from its start) to `dst`, an MP4 from 0.
 
     `dst` appears whole or not at all. None as the end is the end of the file.
@@ -68,7 +74,7 @@ def cut(src: Path, dst: Path, *, start_s: float, end_s: float | None) -> Cut:
     with replacing(dst) as partial:
         if plan is not None and (copied_s := _try_copy(src, partial, plan)) is not None:
             return Cut(duration_s=copied_s, method="copy")
-        return Cut(duration_s=_encode(src, partial, start_s, end_s), method="encode")
+        return Cut(duration_s=_encode(src, partial, start_s, end_s, on_progress), method="encode")
 
 
 def _copy_plan(src: Path, start_s: float, end_s: float | None) -> _CopyPlan | None:
@@ -169,7 +175,7 @@ def _copy(src: Path, partial: Path, plan: _CopyPlan) -> float:
         return end_s - plan.start_s
 
 
-def _encode(src: Path, partial: Path, start_s: float, end_s: float | None) -> float:
+def _encode(src: Path, partial: Path, start_s: float, end_s: float | None, on_progress: OnProgress) -> float:
     found = outline(src)
     if not found.has_video:
         raise MediaUnusable(f"{src.name} has no picture that can be decoded here; only sound cannot be cut")
@@ -190,4 +196,4 @@ def _encode(src: Path, partial: Path, start_s: float, end_s: float | None) -> fl
         hold_until_s=span.hold_until_s,
     )
     settings = VideoSettings(width=width, height=height, rate=rate, x264_preset="veryfast", crf=CRF)
-    return render(work, partial, settings, audio_bps=AUDIO_BPS, title=None)
+    return render(work, partial, settings, audio_bps=AUDIO_BPS, title=None, on_progress=on_progress)

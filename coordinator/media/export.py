@@ -23,7 +23,7 @@ from coordinator.media.partial import replacing
 from coordinator.media.picture import Canvas, Layout, Scaler, upright_size
 from coordinator.media.preset import Preset, preset_named
 from coordinator.media.probe import probe
-from coordinator.media.render import Drawing, Rendering, render
+from coordinator.media.render import Drawing, OnProgress, Rendering, render
 from coordinator.media.span import Span, check_bounds, fitted
 from coordinator.media.title_card import TitleCard
 from coordinator.model.media import ExportResult
@@ -42,6 +42,19 @@ class _Sound:
     loudness: Loudness | None
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Making:
+    """An export that is being rendered."""
+
+    wanted: Preset
+    span: Span
+    sound: _Sound
+    rate: Fraction
+    words: Sequence[Word]
+    title: str | None
+    on_progress: OnProgress
+
+
 def export(
     src: Path,
     dst: Path,
@@ -51,6 +64,7 @@ def export(
     start_s: float = 0.0,
     end_s: float | None = None,
     title: str | None = None,
+    on_progress: OnProgress = lambda _share: None,
 ) -> ExportResult:
     """Render `src` to `dst` (MP4), which appears whole or not at all.
 
@@ -61,6 +75,7 @@ def export(
         preset: a name in `presets.toml`.
         words: on the time line of `src`; those outside the span are left out.
         start_s, end_s: the part to export, in seconds of `src` from 0; None: to its end.
+        on_progress: told the share that is rendered, from 0 to 1; from 0 again where it has to be made smaller.
 
     Raises:
         MediaUnusable: The source cannot be decoded, the span is empty, the preset is unknown, or the clip
@@ -71,7 +86,7 @@ def export(
     wanted = preset_named(preset)
     check_bounds(start_s, end_s)
     if wanted.layout == "copy":
-        return _copy(src, dst, words=words, start_s=start_s, end_s=end_s)
+        return _copy(src, dst, words=words, start_s=start_s, end_s=end_s, on_progress=on_progress)
     found = outline(src)
     if not found.has_video:
         raise MediaUnusable(
@@ -82,7 +97,16 @@ def export(
     _check_length(wanted, span)
     sound = _levelled(span)
     with replacing(dst) as partial:
-        result = _render_within_size(wanted, span, sound, partial, rate=rate, words=words or (), title=title)
+        making = _Making(
+            wanted=wanted,
+            span=span,
+            sound=sound,
+            rate=rate,
+            words=words or (),
+            title=title,
+            on_progress=on_progress,
+        )
+        result = _render_within_size(making, partial)
     if words:
         heard = _heard(words, span)
         write_srt(heard, dst.with_suffix(".srt"), duration_s=result.duration_s)
@@ -112,22 +136,12 @@ def _levelled(span: Span) -> _Sound:
     return _Sound(open=lambda: level(span.sound(), levelling), loudness=loudness)
 
 
-def _render_within_size(
-    wanted: Preset,
-    span: Span,
-    sound: _Sound,
-    partial: Path,
-    *,
-    rate: Fraction,
-    words: Sequence[Word],
-    title: str | None,
-) -> ExportResult:
+def _render_within_size(making: _Making, partial: Path) -> ExportResult:
     """Render, and where the preset limits the size, again with fewer bits until it fits."""
-    bitrate_bps = _bitrate_for(wanted, span)
+    wanted = making.wanted
+    bitrate_bps = _bitrate_for(wanted, making.span)
     for _ in range(MAX_SIZE_ATTEMPTS):
-        result = _render(
-            wanted, span, sound, partial, rate=rate, words=words, title=title, bitrate_bps=bitrate_bps
-        )
+        result = _render(making, partial, bitrate_bps=bitrate_bps)
         if wanted.max_size_bytes is None or result.size_bytes <= wanted.max_size_bytes:
             return result
         if bitrate_bps is None:
@@ -136,7 +150,7 @@ def _render_within_size(
             MIN_VIDEO_BPS, round(bitrate_bps * 0.93 * wanted.max_size_bytes / result.size_bytes)
         )
     raise MediaUnusable(
-        f"{span.path.name} does not fit into {wanted.max_size_bytes:,} bytes ({wanted.name}); "
+        f"{making.span.path.name} does not fit into {wanted.max_size_bytes:,} bytes ({wanted.name}); "
         "choose a shorter part"
     )
 
@@ -151,17 +165,8 @@ def _bitrate_for(wanted: Preset, span: Span) -> int | None:
     return min(bitrate_bps, wanted.max_bitrate_bps or bitrate_bps)
 
 
-def _render(
-    wanted: Preset,
-    span: Span,
-    sound: _Sound,
-    partial: Path,
-    *,
-    rate: Fraction,
-    words: Sequence[Word],
-    title: str | None,
-    bitrate_bps: int | None,
-) -> ExportResult:
+def _render(making: _Making, partial: Path, *, bitrate_bps: int | None) -> ExportResult:
+    wanted, span, sound, rate, title = making.wanted, making.span, making.sound, making.rate, making.title
     width, height = _size(wanted, span)
     settings = VideoSettings(
         width=width,
@@ -173,7 +178,7 @@ def _render(
         bitrate_bps=bitrate_bps,
     )
     captioner = Captioner(
-        _heard(words, span),
+        _heard(making.words, span),
         width=width,
         height=height,
         duration_s=span.length_s if span.length_s is not None else float("inf"),
@@ -194,7 +199,14 @@ def _render(
         max_ticks=span.max_ticks(rate),
         hold_until_s=span.hold_until_s,
     )
-    duration_s = render(work, partial, settings, audio_bps=wanted.audio_bitrate_bps, title=title)
+    duration_s = render(
+        work,
+        partial,
+        settings,
+        audio_bps=wanted.audio_bitrate_bps,
+        title=title,
+        on_progress=making.on_progress,
+    )
     return ExportResult(
         path=str(partial),
         preset=wanted.name,
@@ -228,10 +240,16 @@ def _composer(wanted: Preset, found: Outline, width: int, height: int) -> Callab
 
 
 def _copy(
-    src: Path, dst: Path, *, words: Sequence[Word] | None, start_s: float, end_s: float | None
+    src: Path,
+    dst: Path,
+    *,
+    words: Sequence[Word] | None,
+    start_s: float,
+    end_s: float | None,
+    on_progress: OnProgress,
 ) -> ExportResult:
     """Hand over the source itself, cut exactly; nothing is drawn or levelled."""
-    done = cut(src, dst, start_s=start_s, end_s=end_s)
+    done = cut(src, dst, start_s=start_s, end_s=end_s, on_progress=on_progress)
     if words:
         heard = words_within(words, start_s=start_s, end_s=start_s + done.duration_s)
         write_srt(heard, dst.with_suffix(".srt"), duration_s=done.duration_s)

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from av.video.frame import VideoFrame
 
@@ -16,6 +16,8 @@ from coordinator.media.pacing import paced
 from coordinator.media.picture import copied
 
 SOUND_BLOCK_SAMPLES = 4096
+# Told the share that is rendered, from 0 to 1, after each picture.
+OnProgress: TypeAlias = "Callable[[float], None]"
 
 
 class Drawing(Protocol):
@@ -49,9 +51,17 @@ class Rendering:
 
 
 def render(
-    work: Rendering, dst: Path, settings: VideoSettings, *, audio_bps: int, title: str | None
+    work: Rendering,
+    dst: Path,
+    settings: VideoSettings,
+    *,
+    audio_bps: int,
+    title: str | None,
+    on_progress: OnProgress = lambda _share: None,
 ) -> float:
     """Encode `work` to `dst`, an MP4, and return its length in seconds.
+
+    `on_progress` is told after each picture which share is done, where `max_ticks` says how many there will be.
 
     Raises:
         DiskFull, MediaUnusable: Reading or writing failed. The file is then not whole.
@@ -65,6 +75,8 @@ def render(
                 drawing.draw(frame, time_s)
             out.write_picture(frame)
             track.write_until(float((tick + 1) / settings.rate))
+            if work.max_ticks:
+                on_progress((tick + 1) / work.max_ticks)
         return out.duration_s
 
 

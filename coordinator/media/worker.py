@@ -1,8 +1,8 @@
 """The child side of `child.LimitedMedia`: `python -m coordinator.media.worker`.
 
 Reads requests from stdin and answers on stdout, one at a time. A message is one line of JSON, then as many
-raw bytes as its `num_bytes` says. Ends when stdin does, in the middle of a job too: a reader thread watches
-it, so that no child outlives its parent.
+raw bytes as its `num_bytes` says. Before an answer there may be messages of `progress`. Ends when stdin does,
+in the middle of a job too: a reader thread watches it, so that no child outlives its parent.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import queue
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,6 +22,9 @@ from coordinator.errors import CoordinatorError, MediaUnusable
 from coordinator.media.limits import Limits, allow_cpu_s, apply_limits
 
 Answer = tuple[Any, bytes]
+# Told the share of a job that is done, from 0 to 1.
+Tell = Callable[[float], None]
+_TELL_EVERY_S = 0.5
 
 
 def read_message(pipe: BinaryIO) -> tuple[dict[str, Any], bytes] | None:
@@ -38,61 +42,62 @@ def message(header: dict[str, Any], payload: bytes = b"") -> bytes:
     return json.dumps(header | {"num_bytes": len(payload)}).encode() + b"\n" + payload
 
 
-def _outline(arguments: dict[str, Any], _: bytes) -> Answer:
+def _outline(arguments: dict[str, Any], _: bytes, _tell: Tell) -> Answer:
     from coordinator.media.decoding import outline
 
     return {"duration_s": outline(Path(arguments["path"])).duration_s}, b""
 
 
-def _probe(arguments: dict[str, Any], _: bytes) -> Answer:
+def _probe(arguments: dict[str, Any], _: bytes, _tell: Tell) -> Answer:
     from coordinator.media.probe import probe
 
     return dataclasses.asdict(probe(Path(arguments["path"]))), b""
 
 
-def _normalize(arguments: dict[str, Any], _: bytes) -> Answer:
+def _normalize(arguments: dict[str, Any], _: bytes, _tell: Tell) -> Answer:
     from coordinator.media.normalize import normalize
 
     return dataclasses.asdict(normalize(Path(arguments["src"]), Path(arguments["dst"]))), b""
 
 
-def _cut(arguments: dict[str, Any], _: bytes) -> Answer:
+def _cut(arguments: dict[str, Any], _: bytes, tell: Tell) -> Answer:
     from coordinator.media.cut import cut
 
     src, dst = Path(arguments["src"]), Path(arguments["dst"])
-    return dataclasses.asdict(cut(src, dst, start_s=arguments["start_s"], end_s=arguments["end_s"])), b""
+    bounds = {"start_s": arguments["start_s"], "end_s": arguments["end_s"]}
+    return dataclasses.asdict(cut(src, dst, **bounds, on_progress=tell)), b""
 
 
-def _export(arguments: dict[str, Any], _: bytes) -> Answer:
+def _export(arguments: dict[str, Any], _: bytes, tell: Tell) -> Answer:
     from coordinator.media.export import export
     from coordinator.model.speech import Word
 
     words = [Word(**word) for word in arguments.pop("words") or ()]
     src, dst = Path(arguments.pop("src")), Path(arguments.pop("dst"))
-    return dataclasses.asdict(export(src, dst, words=words, **arguments)), b""
+    return dataclasses.asdict(export(src, dst, words=words, on_progress=tell, **arguments)), b""
 
 
-def _thumbnail(arguments: dict[str, Any], _: bytes) -> Answer:
+def _thumbnail(arguments: dict[str, Any], _: bytes, _tell: Tell) -> Answer:
     from coordinator.media.thumbnail import thumbnail
 
     return thumbnail(Path(arguments["src"]), Path(arguments["dst"]), at_s=arguments["at_s"]), b""
 
 
-def _decode_pcm16k(arguments: dict[str, Any], data: bytes) -> Answer:
+def _decode_pcm16k(arguments: dict[str, Any], data: bytes, _tell: Tell) -> Answer:
     from coordinator.media.audio import decode_pcm16k
 
     samples = decode_pcm16k(Path(arguments["path"]) if arguments.get("path") else data)
     return {"shape": list(samples.shape)}, samples.tobytes()
 
 
-def _decode_channels(arguments: dict[str, Any], _: bytes) -> Answer:
+def _decode_channels(arguments: dict[str, Any], _: bytes, _tell: Tell) -> Answer:
     from coordinator.media.audio import decode_channels
 
     samples = decode_channels(Path(arguments["path"]))
     return {"shape": list(samples.shape)}, samples.tobytes()
 
 
-_OPERATIONS: dict[str, Callable[[dict[str, Any], bytes], Answer]] = {
+_OPERATIONS: dict[str, Callable[[dict[str, Any], bytes, Tell], Answer]] = {
     "outline": _outline,
     "probe": _probe,
     "normalize": _normalize,
@@ -104,11 +109,25 @@ _OPERATIONS: dict[str, Callable[[dict[str, Any], bytes], Answer]] = {
 }
 
 
-def _answer(header: dict[str, Any], payload: bytes) -> bytes:
+def _telling(answers: BinaryIO) -> Tell:
+    """Messages of one `progress` each, before the answer; a picture tells far more often than anybody reads."""
+    last_s = time.monotonic()
+
+    def tell(share: float) -> None:
+        nonlocal last_s
+        if (now_s := time.monotonic()) - last_s >= _TELL_EVERY_S:
+            last_s = now_s
+            answers.write(message({"progress": share}))
+            answers.flush()
+
+    return tell
+
+
+def _answer(header: dict[str, Any], payload: bytes, tell: Tell) -> bytes:
     """Do one request; whatever goes wrong becomes an answer. The outermost frame of a job."""
     try:
         allow_cpu_s(header["cpu_s"])
-        result, data = _OPERATIONS[header["operation"]](header["arguments"], payload)
+        result, data = _OPERATIONS[header["operation"]](header["arguments"], payload, tell)
         return message({"result": result}, data)
     except CoordinatorError as exc:
         return message({"error": {"code": exc.code, "message": str(exc)}})
@@ -143,7 +162,7 @@ def main() -> None:
     threading.Thread(target=_watch, args=(sys.stdin.buffer, requests), name="stdin", daemon=True).start()
     while True:
         header, payload = requests.get()
-        answers.write(_answer(header, payload))
+        answers.write(_answer(header, payload, _telling(answers)))
         answers.flush()
 
 

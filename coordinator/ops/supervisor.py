@@ -2,7 +2,8 @@
 
 A child is tied to it by a pipe (`lifeline.py`), so that none outlives it; each is the head of a process group of its
 own, so that its leftovers can be ended with it. It gives up on nothing: a child that dies at once comes back every
-10 s, and each time a line says why. Owned by the main thread, which runs it; `request_stop` is for any thread.
+10 s, and each time a line says why; one that ends in order (exit code 0) is started anew at once. Owned by the main
+thread, which runs it; `request_stop` is for any thread.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ STATE_FILE_NAME = "coordinator.json"
 FIRST_BACKOFF_S = 0.5
 MAX_BACKOFF_S = 10.0
 _HEALTHY_AFTER_S = 30.0
+# A child that ends in order sooner than this would be started for nothing again and again.
+_ORDERLY_AFTER_S = 5.0
 _LOOK_EVERY_S = 0.5
 
 
@@ -117,6 +120,8 @@ class Supervisor:
                 self._stop_all()
                 with contextlib.suppress(OSError):
                     self._state_file.unlink(missing_ok=True)
+                self._wake_reader.close()
+                self._wake_writer.close()
         return 0
 
     def _look(self, now: float) -> bool:
@@ -271,8 +276,25 @@ class _Kept:
         assert self._process is not None
         _kill_group(self._process)
         self._close_pipe()
-        self.num_deaths += 1
         uptime_s = now - self._started_at
+        if code == 0 and uptime_s >= _ORDERLY_AFTER_S:
+            # It said itself why, e.g. that it held too much memory: no crash, and nothing to wait for.
+            log.info(
+                "child_ended_in_order",
+                child=self.spec.name,
+                pid=self._process.pid,
+                uptime_s=round(uptime_s, 1),
+                starts_again_in_s=0,
+            )
+        else:
+            self._note_death(code, now, uptime_s)
+        self._process = None
+        if self.spec.scratch is not None:
+            shutil.rmtree(self.spec.scratch, ignore_errors=True)
+
+    def _note_death(self, code: int, now: float, uptime_s: float) -> None:
+        assert self._process is not None
+        self.num_deaths += 1
         delay_s = self._backoff.after_death(now, uptime_s)
         log.error(
             "child_died",
@@ -283,9 +305,6 @@ class _Kept:
             num_deaths=self.num_deaths,
             starts_again_in_s=delay_s,
         )
-        self._process = None
-        if self.spec.scratch is not None:
-            shutil.rmtree(self.spec.scratch, ignore_errors=True)
 
     def _close_pipe(self) -> None:
         if self._process is not None and self._process.stdin is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from coordinator.errors import EnvironmentProblem
+from coordinator.errors import EnvironmentProblem, StoreUnavailable
 from coordinator.model.jobs import Job, NewJob
 from coordinator.model.sessions import LeftoverUpload
 from coordinator.pipeline.forget import Forgetting
@@ -46,18 +46,27 @@ class Cleanup:
         """One round, or one order to forget."""
         if "forget_id" in job.payload:
             return await self._forgetting.handle(job)
-        # A stage or an agent that was writing when the order came may have put its object since.
-        await self._objects.delete(await self._tombstones.doomed_again())
-        swept = await self._sweep()
+        are_deleted, swept = await self._delete_again(), await self._sweep()
 
         async def write(connection: asyncpg.Connection) -> list[NewJob]:
             await self._rows.expire_requests(connection)
-            await self._tombstones.end_again(connection)
+            if are_deleted:
+                await self._tombstones.end_again(connection)
             await self._rows.mark_swept(connection, swept)
             await self._tidy(connection)
             return []
 
         return write
+
+    async def _delete_again(self) -> bool:
+        """Delete what a stage or an agent that was writing when an order to forget came may have put since."""
+        try:
+            await self._objects.delete(await self._tombstones.doomed_again())
+        except StoreUnavailable as exc:
+            # As below; the next round looks again.
+            log.warning("forgotten_objects_not_deleted_again", problem=str(exc))
+            return False
+        return True
 
     async def _sweep(self) -> list[str]:
         """Delete what lies in the store for nobody; returns of which requests."""

@@ -183,33 +183,11 @@ class Detection:
                 budget -= is_new
 
     async def _after(self, connection: asyncpg.Connection, analysis: AnalysisRow) -> list[NewJob]:
-        """The end of a session, or what was heard meanwhile."""
-        if analysis.is_final:
-            await self._looks.end_session(connection, analysis.session_id)
-        return await next_look(self._looks, connection, analysis.session_id, looked_no=analysis.window_no)
+        return await _after(self._looks, connection, analysis)
 
     def give_up(self, job: Job, reason: str) -> Effect:
         """The look failed for good: its window says so, and so does the page while there is no moment."""
-        session_id = str(job.payload["session_id"])
-
-        async def write(connection: asyncpg.Connection) -> list[NewJob]:
-            await self._rows.lock_session(connection, session_id)
-            state = await self._looks.state(session_id, connection)
-            until_ns = state.front_ns if state.is_all_heard else state.until_ns
-            analysis = AnalysisRow(
-                session_id=session_id,
-                window_no=window_of(until_ns, is_final=state.is_all_heard),
-                until_ns=until_ns,
-                is_final=state.is_all_heard,
-                state="failed",
-                reason=reason,
-            )
-            await self._looks.add_analysis(connection, analysis)
-            if not await self._rows.moments(connection, session_id):
-                await self._rows.set_moments_reason(connection, session_id, f"the look failed: {reason}")
-            return await self._after(connection, analysis)
-
-        return write
+        return give_up(self._rows, self._looks)(job, reason)
 
     async def _offer(
         self,
@@ -236,6 +214,41 @@ class Detection:
         )
         await self._rows.rescore_moment(connection, moment)
         return moment, False
+
+
+def give_up(rows: Rows, looks: Looks) -> Callable[[Job, str], Effect]:
+    """A look that comes to nothing: its window says so, and so does the page while there is no moment."""
+
+    def effect(job: Job, reason: str) -> Effect:
+        session_id = str(job.payload["session_id"])
+
+        async def write(connection: asyncpg.Connection) -> list[NewJob]:
+            await rows.lock_session(connection, session_id)
+            state = await looks.state(session_id, connection)
+            until_ns = state.front_ns if state.is_all_heard else state.until_ns
+            analysis = AnalysisRow(
+                session_id=session_id,
+                window_no=window_of(until_ns, is_final=state.is_all_heard),
+                until_ns=until_ns,
+                is_final=state.is_all_heard,
+                state="failed",
+                reason=reason,
+            )
+            await looks.add_analysis(connection, analysis)
+            if not await rows.moments(connection, session_id):
+                await rows.set_moments_reason(connection, session_id, f"the look failed: {reason}")
+            return await _after(looks, connection, analysis)
+
+        return write
+
+    return effect
+
+
+async def _after(looks: Looks, connection: asyncpg.Connection, analysis: AnalysisRow) -> list[NewJob]:
+    """The end of a session, or what was heard meanwhile."""
+    if analysis.is_final:
+        await looks.end_session(connection, analysis.session_id)
+    return await next_look(looks, connection, analysis.session_id, looked_no=analysis.window_no)
 
 
 def build_look(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from coordinator.model.jobs import Job, NewJob
 from coordinator.model.object_keys import export_id_of, export_key
 from coordinator.model.sessions import ClipRow, TranscriptRow
 from coordinator.model.speech import Word
+from coordinator.pipeline.steps import FETCHED, WORKED, share_of_work
 from coordinator.ports import Effect, Media, ObjectStore
 from coordinator.row_ports import Rows
 from protos.timebase import SECOND_NS
@@ -39,10 +40,17 @@ class Export:
         key = export_key(clip.session_id, export_id)
         with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
             source, rendered = Path(folder) / "clip.mp4", Path(folder) / "export.mp4"
+            job.progress(0.0, "fetching the clip")
             await self._objects.get_file(clip.object_key, source)
+            job.progress(FETCHED, "rendering")
             result = await self._media.export(
-                source, rendered, preset=preset, words=words_on_clip_line(clip, transcripts)
+                source,
+                rendered,
+                preset=preset,
+                words=words_on_clip_line(clip, transcripts),
+                on_progress=lambda share: job.progress(share_of_work(share), "rendering"),
             )
+            job.progress(WORKED, "storing the post")
             await self._objects.put(key, rendered)
 
         async def write(connection: asyncpg.Connection) -> list[NewJob]:
@@ -52,15 +60,20 @@ class Export:
 
         return write
 
-    def give_up(self, job: Job, reason: str) -> Effect:
-        """The export failed for good: say so where the user looks."""
+
+def give_up(rows: Rows) -> Callable[[Job, str], Effect]:
+    """An export that comes to nothing says so where the user looks."""
+
+    def effect(job: Job, reason: str) -> Effect:
         export_id = export_id_of(str(job.payload["clip_id"]), str(job.payload["preset"]))
 
         async def write(connection: asyncpg.Connection) -> list[NewJob]:
-            await self._rows.fail_export(connection, export_id, reason)
+            await rows.fail_export(connection, export_id, reason)
             return []
 
         return write
+
+    return effect
 
 
 def words_on_clip_line(clip: ClipRow, transcripts: Sequence[TranscriptRow]) -> list[Word]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from coordinator.errors import NotFound, StoreUnavailable
+from coordinator.errors import NotFound, ObjectsAway, StoreUnavailable
 from coordinator.model.forgetting import DoomedObject, HeldChunk
 from coordinator.model.jobs import Job, NewJob
 from coordinator.ports import Effect, ObjectStore
@@ -46,14 +46,15 @@ class Forgetting:
         """Work one order off, as far as it goes now.
 
         Raises:
-            DatabaseUnavailable, StoreUnavailable: Goes on later.
+            DatabaseUnavailable: Goes on later.
+            ObjectsAway: The store is down. The order waits alone: orders go first, and would keep the rounds of
+                cleaning from closing what has expired.
         """
         forget_id = str(job.payload["forget_id"])
-        for doomed in await self._tombstones.doomed(forget_id):
-            if doomed.holds_others:
-                await self._move_others(forget_id, doomed)
-            await self._objects.delete([doomed.key])
-            await self._tombstones.settle(forget_id, doomed.key)
+        try:
+            await self._delete_objects(forget_id)
+        except StoreUnavailable as exc:
+            raise ObjectsAway(f"order to forget {forget_id} waits for the store: {exc}") from exc
         remains = [*self._find_backups(), DATABASE_REMAINS]
 
         async def write(connection: asyncpg.Connection) -> list[NewJob]:
@@ -65,6 +66,13 @@ class Forgetting:
             return []
 
         return write
+
+    async def _delete_objects(self, forget_id: str) -> None:
+        for doomed in await self._tombstones.doomed(forget_id):
+            if doomed.holds_others:
+                await self._move_others(forget_id, doomed)
+            await self._objects.delete([doomed.key])
+            await self._tombstones.settle(forget_id, doomed.key)
 
     async def _move_others(self, forget_id: str, doomed: DoomedObject) -> None:
         """Give what others have in an object a new one; returns when no row names the old one any more."""
@@ -92,6 +100,20 @@ class Forgetting:
         if not await self._tombstones.chunks_in(doomed.session_id, new_key):
             # Put by a job that was killed before it could move the rows; others have gone from it since.
             await self._objects.delete([new_key])
+
+
+def give_up(tombstones: Tombstones) -> Callable[[Job, str], Effect]:
+    """An order whose job failed for good says why; the reconciler tries it again. A round of cleaning has no row."""
+
+    def effect(job: Job, reason: str) -> Effect:
+        async def write(connection: asyncpg.Connection) -> list[NewJob]:
+            if "forget_id" in job.payload:
+                await tombstones.note_problem(connection, str(job.payload["forget_id"]), reason)
+            return []
+
+        return write
+
+    return effect
 
 
 def _laid_out(chunks: Sequence[HeldChunk]) -> list[tuple[HeldChunk, int]]:

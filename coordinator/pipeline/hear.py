@@ -130,6 +130,13 @@ class Hearing:
 
     def give_up(self, job: Job, reason: str) -> Effect:
         """The chunk cannot be heard: say so in its place, and let nobody wait for it."""
+        return give_up(self._rows, self._looks)(job, reason)
+
+
+def give_up(rows: Rows, looks: Looks) -> Callable[[Job, str], Effect]:
+    """A chunk that will not be heard says so in its place, and nobody waits for it."""
+
+    def effect(job: Job, reason: str) -> Effect:
         session_id, lane = str(job.payload["session_id"]), int(job.payload["lane"] or 0)
         features = FeatureRow(
             lane=lane,
@@ -141,12 +148,14 @@ class Hearing:
         )
 
         async def write(connection: asyncpg.Connection) -> list[NewJob]:
-            await self._rows.lock_session(connection, session_id)
-            await self._rows.save_features(connection, session_id, features)
-            await self._looks.hear_lane(connection, session_id, lane)
-            return await next_look(self._looks, connection, session_id)
+            await rows.lock_session(connection, session_id)
+            await rows.save_features(connection, session_id, features)
+            await looks.hear_lane(connection, session_id, lane)
+            return await next_look(looks, connection, session_id)
 
         return write
+
+    return effect
 
 
 def _on_session_line(chunk: ChunkRow, transcript: Transcript) -> TranscriptRow:

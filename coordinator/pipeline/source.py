@@ -52,14 +52,17 @@ class Preparation:
         parts = parts_of_request(request)
         with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
             path = Path(folder) / "source.mp4"
+            job.progress(0.0, "fetching the upload")
             try:
                 is_joined = await fetch_upload(self._objects, request, path)
             except UploadDamaged as exc:
                 log.warning("upload_damaged", request_id=request.request_id, problem=str(exc))
                 await self._objects.delete([request.object_key, *(part.key for part in parts)])
                 return self._asked_again(request.request_id, str(exc))
+            job.progress(0.5, "looking at the upload")
             check_source(request, await self._media.probe(path))
             if not is_joined:
+                job.progress(steps.WORKED, "storing the upload in one piece")
                 await self._objects.put(request.object_key, path)
         await self._objects.delete([part.key for part in parts])
 
@@ -112,11 +115,20 @@ class Cutting:
         key = clip_key(request.session_id, clip_id)
         with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
             source, cut = Path(folder) / "source.mp4", Path(folder) / "clip.mp4"
+            job.progress(0.0, "fetching the source")
             # The agent's address may still count: another look, that it has put nothing else there since.
             await fetch_object(self._objects, request, source)
             length_s = (end_ns - start_ns) / SECOND_NS
-            await self._media.cut(source, cut, start_s=offset_s, end_s=offset_s + length_s)
+            job.progress(steps.FETCHED, "cutting")
+            await self._media.cut(
+                source,
+                cut,
+                start_s=offset_s,
+                end_s=offset_s + length_s,
+                on_progress=lambda share: job.progress(steps.share_of_work(share), "cutting"),
+            )
             picture = picture_of(await self._media.probe(cut))
+            job.progress(steps.WORKED, "storing the clip")
             await self._objects.put(key, cut)
         row = ClipRow(
             clip_id=clip_id,

@@ -13,6 +13,15 @@ from protos.clippy.v1 import media_pb2
 # Lanes that are heard: each chunk becomes a transcript (mic) or signals (all).
 HEARD_LANES = frozenset({media_pb2.LANE_MIC, media_pb2.LANE_DESKTOP, media_pb2.LANE_SIGNALS})
 
+# How far a job that fetches, works and stores is when it has fetched, and when it has worked: by the clock, encoding is
+# nearly all of it.
+FETCHED, WORKED = 0.1, 0.95
+
+
+def share_of_work(share: float) -> float:
+    """The share of the whole job, when so much of its work between fetching and storing is done."""
+    return FETCHED + (WORKED - FETCHED) * share
+
 
 def jobs_after_chunk(chunk: ChunkRow) -> list[NewJob]:
     """A durable chunk is heard; lanes that only wait to be fetched need nothing."""
@@ -96,6 +105,17 @@ def forgetting(forget_id: str, *, after: str = "order") -> NewJob:
 def after_sweep(forget_id: str, node: str) -> list[NewJob]:
     """A spool was swept for an order: perhaps it was the last that was waited for."""
     return [forgetting(forget_id, after=node)]
+
+
+def subject_of(key: str) -> dict[str, str | int | float | bool | None]:
+    """The payload that a key was made for, as far as it says what the job is about; empty: the key is none of ours."""
+    kind, *parts = key.split(":")
+    if kind == "stt" and len(parts) == 3:
+        return {"session_id": parts[0], "lane": int(parts[1]), "seq": int(parts[2])}
+    if kind == "exp" and len(parts) == 2:
+        return {"clip_id": parts[0], "preset": parts[1]}
+    names = {"ai": "session_id", "prep": "request_id", "clip": "request_id", "forget": "forget_id"}
+    return {names[kind]: parts[0]} if kind in names and parts else {}
 
 
 def _priority(*, is_press: bool) -> Priority:

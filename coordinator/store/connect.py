@@ -8,19 +8,25 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
+import structlog
+
 from coordinator.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
     import asyncpg
 
+log = structlog.get_logger(__name__)
+
 CONNECT_TIMEOUT_S = 5.0
 ACQUIRE_TIMEOUT_S = 5.0
 COMMAND_TIMEOUT_S = 60.0
-_RETRY_S = 0.2
+_FIRST_RETRY_S, _MAX_RETRY_S = 0.2, 2.0
 
 
-async def connect(url: str, *, max_connections: int = 5, wait_s: float = 30.0) -> asyncpg.Pool:
-    """Open a pool of up to `max_connections`; while the server starts, try again for `wait_s`.
+async def connect(
+    url: str, *, max_connections: int = 5, wait_s: float = 30.0, stop: asyncio.Event | None = None
+) -> asyncpg.Pool:
+    """Open a pool of up to `max_connections`; while the server starts, try again for `wait_s`, or until `stop`.
 
     JSON columns travel as text, as PgQueuer needs them.
 
@@ -29,7 +35,8 @@ async def connect(url: str, *, max_connections: int = 5, wait_s: float = 30.0) -
     """
     import asyncpg
 
-    deadline = time.monotonic() + wait_s
+    began, delay_s = time.monotonic(), _FIRST_RETRY_S
+    deadline = began + wait_s
     while True:
         try:
             pool = await asyncpg.create_pool(
@@ -52,12 +59,19 @@ async def connect(url: str, *, max_connections: int = 5, wait_s: float = 30.0) -
         except (ValueError, asyncpg.InterfaceError) as exc:
             raise DatabaseUnavailable(f"database.url cannot be used: {exc}") from exc
         except (OSError, TimeoutError, asyncpg.PostgresError) as exc:
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or (stop is not None and stop.is_set()):
                 raise DatabaseUnavailable(
-                    f"PostgreSQL did not answer for {wait_s:.0f} s: {exc or type(exc).__name__}; "
+                    f"PostgreSQL did not answer for {time.monotonic() - began:.0f} s: {exc or type(exc).__name__}; "
                     f"is it running, and is database.url right?"
                 ) from exc
-        await asyncio.sleep(_RETRY_S)
+            if delay_s == _FIRST_RETRY_S:
+                log.info("database_waited_for", reason=str(exc) or type(exc).__name__, at_most_s=wait_s)
+        if stop is None:
+            await asyncio.sleep(delay_s)
+        else:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), delay_s)
+        delay_s = min(2 * delay_s, _MAX_RETRY_S)
 
 
 @contextlib.contextmanager

@@ -22,21 +22,29 @@ from coordinator.store.signatures import Grant, check_key, sign
 
 _COPY_BYTES = 1024**2
 _TIMEOUT_S = "30s"
+# No key begins with a dot (`signatures.check_key`).
+MARK = ".clippy-objects"
 
 
 class _Objects:
     """What both stores share."""
 
-    def __init__(self, store: Any) -> None:
-        self._store = store
+    def _there(self) -> Any:
+        """The store of obstore. Raises StoreUnavailable when it is not there now."""
+        raise NotImplementedError
+
+    @contextlib.contextmanager
+    def _translated(self, key: str) -> Iterator[None]:
+        with _translated(key):
+            yield
 
     async def put(self, key: str, data: bytes | Path) -> None:
         """As the port says."""
         import obstore
 
         check_key(key)
-        with _translated(key):
-            await obstore.put_async(self._store, key, data, max_concurrency=4)
+        with self._translated(key):
+            await obstore.put_async(self._there(), key, data, max_concurrency=4)
 
     async def get(self, key: str, *, offset: int = 0, length: int | None = None) -> bytes:
         """As the port says; a range that ends after the object is NotFound."""
@@ -56,11 +64,12 @@ class _Objects:
     async def _get(self, key: str, offset: int, length: int | None) -> bytes:
         import obstore
 
-        with _translated(key):
+        with self._translated(key):
+            store = self._there()
             if length is not None:
-                return bytes(await obstore.get_range_async(self._store, key, start=offset, length=length))
+                return bytes(await obstore.get_range_async(store, key, start=offset, length=length))
             options: Any = {"range": {"offset": offset}} if offset else None
-            answer = await obstore.get_async(self._store, key, options=options)
+            answer = await obstore.get_async(store, key, options=options)
             return bytes(await answer.bytes_async())
 
     async def get_file(self, key: str, path: Path) -> None:
@@ -70,8 +79,8 @@ class _Objects:
         check_key(key)
         unfinished = path.with_name(path.name + ".part")
         try:
-            with _translated(key):
-                answer = await obstore.get_async(self._store, key)
+            with self._translated(key):
+                answer = await obstore.get_async(self._there(), key)
                 with unfinished.open("wb") as file:
                     async for part in answer.stream(min_chunk_size=_COPY_BYTES):
                         await asyncio.to_thread(file.write, part)
@@ -85,8 +94,8 @@ class _Objects:
 
         check_key(key)
         try:
-            with _translated(key):
-                found = await obstore.head_async(self._store, key)
+            with self._translated(key):
+                found = await obstore.head_async(self._there(), key)
                 return int(found["size"])
         except NotFound:
             return None
@@ -97,12 +106,16 @@ class _Objects:
 
         for key in keys:
             check_key(key)
-            with contextlib.suppress(NotFound), _translated(key):
-                await obstore.delete_async(self._store, key)
+            with contextlib.suppress(NotFound), self._translated(key):
+                await obstore.delete_async(self._there(), key)
 
 
 class LocalObjects(_Objects):
-    """Port `ObjectStore` in a folder. Its signed addresses are served by the pages' process (`signatures.verify`)."""
+    """Port `ObjectStore` in a folder. Its signed addresses are served by the pages' process (`signatures.verify`).
+
+    A folder that is gone, or a mount that is not there, must not read as a store whose objects were all deleted: the
+    folder carries a mark, which is made once, and without it the store does not answer.
+    """
 
     def __init__(self, folder: Path, *, base_url: str, secret: bytes) -> None:
         """Args: base_url: of the pages, e.g. http://127.0.0.1:7844; secret: from `signatures.load_secret`.
@@ -110,21 +123,48 @@ class LocalObjects(_Objects):
         Raises:
             StoreUnavailable: The folder cannot be made.
         """
-        import obstore.store
-
+        self._made = folder.with_name(f"{folder.name}.made")
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self._made.exists():
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                (folder / MARK).touch(mode=0o600)
+                self._made.touch(mode=0o600)
         except OSError as exc:
             raise StoreUnavailable(f"cannot make the folder for objects {folder}: {exc}; set --data") from exc
-        super().__init__(obstore.store.LocalStore(folder))
         self._folder = folder
+        self._store: Any = None
         self._base_url = base_url
         self._secret = secret
+
+    def _there(self) -> Any:
+        import obstore.store
+
+        self._check()
+        if self._store is None:
+            self._store = obstore.store.LocalStore(self._folder)
+        return self._store
+
+    def _check(self) -> None:
+        if not (self._folder / MARK).is_file():
+            raise StoreUnavailable(
+                f"the folder for objects {self._folder} is gone or not mounted (it has no {MARK}): bring it back, or "
+                f"remove {self._made.name} beside it and restart to begin with an empty one"
+            )
+
+    @contextlib.contextmanager
+    def _translated(self, key: str) -> Iterator[None]:
+        try:
+            with _translated(key):
+                yield
+        except NotFound:
+            # It may have gone away since it was looked at.
+            self._check()
+            raise
 
     async def put(self, key: str, data: bytes | Path) -> None:
         """As the port says."""
         await super().put(key, data)
-        with _translated(key):
+        with self._translated(key):
             await asyncio.to_thread(self._flush, self._folder / key)
 
     def path_of(self, key: str) -> Path:
@@ -133,9 +173,11 @@ class LocalObjects(_Objects):
         Raises:
             InputUnusable: Not a key.
             NotFound: There is no such object.
+            StoreUnavailable: The folder is gone.
         """
         path = self._folder / check_key(key)
         if not path.is_file():
+            self._check()
             raise NotFound(f"there is no object {key}")
         return path
 
@@ -194,7 +236,10 @@ class S3Objects(_Objects):
             raise EnvironmentProblem(
                 f"objects.bucket {bucket!r} cannot be used: {exc}; check [objects]"
             ) from exc
-        super().__init__(store)
+        self._store = store
+
+    def _there(self) -> Any:
+        return self._store
 
     def sign_put(self, key: str, *, expires_in_s: int, max_bytes: int) -> str:
         """As the port says, but for `max_bytes`."""

@@ -10,7 +10,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from coordinator.errors import DatabaseUnavailable, NotFound
+from coordinator.database import translated
+from coordinator.errors import NotFound
 from coordinator.model.chunks import ChunkRow
 from coordinator.model.highlight import Evidence
 from coordinator.model.llm import Opinion
@@ -46,14 +47,10 @@ class PostgresRows:
         self._pool = pool
 
     async def _fetch(self, name: str, *values: Any) -> list[asyncpg.Record]:
-        import asyncpg
-
-        try:
+        with translated(f" ({name})"):
             async with self._pool.acquire(timeout=_ACQUIRE_TIMEOUT_S) as connection:
                 rows: list[asyncpg.Record] = await connection.fetch(SQL[name], *values)
                 return rows
-        except (TimeoutError, OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as exc:
-            raise DatabaseUnavailable(f"PostgreSQL does not answer ({name}): {exc}") from exc
 
     async def _one(self, name: str, *values: Any) -> asyncpg.Record:
         rows = await self._fetch(name, *values)
@@ -243,6 +240,12 @@ class PostgresRows:
 
     async def fail_request(self, connection: asyncpg.Connection, request_id: str, reason: str) -> None:
         await connection.execute(SQL["fail_request"], request_id, reason)
+
+    async def reopen_export(self, connection: asyncpg.Connection, export_id: str) -> None:
+        await connection.execute(SQL["reopen_export"], export_id)
+
+    async def reopen_request(self, connection: asyncpg.Connection, request_id: str) -> None:
+        await connection.execute(SQL["reopen_request"], request_id)
 
     async def ask_again(self, connection: asyncpg.Connection, request_id: str, reason: str) -> None:
         await connection.execute(SQL["ask_again"], request_id, reason, MAX_RETRIES, FIRST_RETRY_S)

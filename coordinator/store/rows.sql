@@ -131,6 +131,18 @@ with failed as (
     where export_id = $1 and state <> 'ready' returning clip_id)
 select pg_notify('clippy_link', c.session_id) from failed join clips c using (clip_id)
 
+-- name: reopen_export
+-- An export that was given up is wanted again.
+with again as (
+    update exports set state = 'pending', reason = '', updated_at = now()
+    where export_id = $1 and state = 'failed' returning clip_id)
+select pg_notify('clippy_link', c.session_id) from again join clips c using (clip_id)
+
+-- name: reopen_request
+-- An upload that was given up is to be used again; one that never came stays as it is.
+update source_requests set state = 'uploaded', reason = '', updated_at = now()
+where request_id = $1 and state = 'failed' and size_bytes is not null
+
 -- name: fail_request
 -- What was uploaded cannot be used, and was not cut by another; tell the agent.
 with failed as (
@@ -182,12 +194,14 @@ with late as (
     where r.state in ('wanted', 'sent', 'pinned')
           and (r.expires_at < now()
                or r.state <> 'pinned' and r.moment_id is not null and r.num_attempts = 0
-                  and r.requested_at < now() - make_interval(secs => $1::double precision)))
-update source_requests r set state = 'expired', updated_at = now(), reason = case
-    when late.heard_of_at > now() - interval '2 minutes' then 'the agent did not send it in time; it may be gone from its disk'
-    else format('the recording was gone before it could be fetched: nothing was heard of the agent since %s UTC',
-                to_char(late.heard_of_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI')) end
-from late where r.request_id = late.request_id
+                  and r.requested_at < now() - make_interval(secs => $1::double precision))),
+ended as (
+    update source_requests r set state = 'expired', updated_at = now(), reason = case
+        when late.heard_of_at > now() - interval '2 minutes' then 'the agent did not send it in time; it may be gone from its disk'
+        else format('the recording was gone before it could be fetched: nothing was heard of the agent since %s UTC',
+                    to_char(late.heard_of_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI')) end
+    from late where r.request_id = late.request_id returning r.session_id)
+select pg_notify('clippy_link', session_id) from (select distinct session_id from ended) as sessions
 
 -- name: notify_link
 -- Tell whichever process holds the agent's stream that there is something new.

@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
-from coordinator.errors import DatabaseUnavailable
+from coordinator.database import translated
 from coordinator.model.forgetting import DoomedObject, HeldChunk, Receipt, went_lines
 from coordinator.statements import load_statements
 
@@ -28,13 +28,9 @@ class PostgresTombstones:
 
     @contextlib.asynccontextmanager
     async def _transaction(self) -> AsyncIterator[asyncpg.Connection]:
-        import asyncpg
-
-        try:
+        with translated(" (forgetting)"):
             async with self._pool.acquire(timeout=_ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
                 yield connection
-        except (TimeoutError, OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as exc:
-            raise DatabaseUnavailable(f"PostgreSQL does not answer (forgetting): {exc}") from exc
 
     async def doomed(self, forget_id: str) -> list[DoomedObject]:
         async with self._transaction() as connection:
@@ -101,6 +97,9 @@ class PostgresTombstones:
         document = {name: list(getattr(receipt, name)) for name in ("went", "remains", "unreachable")}
         await connection.execute(SQL["finish"], forget_id, json.dumps(document))
         return receipt
+
+    async def note_problem(self, connection: asyncpg.Connection, forget_id: str, reason: str) -> None:
+        await connection.execute(SQL["note_problem"], forget_id, reason)
 
     async def doomed_again(self) -> list[str]:
         async with self._transaction() as connection:

@@ -39,9 +39,13 @@ where s.forget_id = $1 order by s.node
 
 -- name: finish
 -- Everything that can be reached is gone; a receipt that has changed goes down again.
-update tombstones set state = 'done', receipt = $2::jsonb, done_at = now()
+update tombstones set state = 'done', receipt = $2::jsonb, done_at = now(), problem = ''
 where forget_id = $1 and receipt is distinct from $2::jsonb
 returning pg_notify('clippy_link', session_id)
+
+-- name: note_problem
+-- The job that worked an order off failed for good; it is tried again, and until it ends well this is why.
+update tombstones set problem = $2 where forget_id = $1 and state = 'open'
 
 -- name: doomed_again
 -- Objects that somebody may have put after they were deleted.

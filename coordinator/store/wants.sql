@@ -21,7 +21,7 @@ where not s.is_over
       and not exists (select from job_keys k where k.key = format('stt:%s:%s:%s', c.session_id, c.lane, c.seq))
       and not exists (
           select from job_runs j
-          where j.key = format('stt:%s:%s:%s', c.session_id, c.lane, c.seq) and j.state in ('done', 'failed', 'cancelled'))
+          where j.key = format('stt:%s:%s:%s', c.session_id, c.lane, c.seq) and j.state in ('done', 'failed', 'expired', 'cancelled'))
 
 -- name: unlooked_windows
 -- Windows that were heard and not looked at, and of whose session no look is queued. One of 10 s more than there is between
@@ -58,7 +58,7 @@ from source_requests r
 where r.state = 'uploaded'
   and not exists (
       select from job_runs j
-      where j.key = concat('prep:', r.request_id, ':' || nullif(r.num_attempts, 0)) and j.state in ('done', 'failed', 'cancelled'))
+      where j.key = concat('prep:', r.request_id, ':' || nullif(r.num_attempts, 0)) and j.state in ('done', 'failed', 'expired', 'cancelled'))
 
 -- name: uncut_uploads
 -- Uploads that were looked at and not cut.
@@ -70,7 +70,7 @@ where r.state = 'uploaded'
       select from job_runs j
       where j.key = concat('prep:', r.request_id, ':' || nullif(r.num_attempts, 0)) and j.state = 'done')
   and not exists (
-      select from job_runs j where j.key = format('clip:%s', r.request_id) and j.state in ('done', 'failed', 'cancelled'))
+      select from job_runs j where j.key = format('clip:%s', r.request_id) and j.state in ('done', 'failed', 'expired', 'cancelled'))
 
 -- name: unrendered_exports
 -- Exports that are wanted.
@@ -80,7 +80,7 @@ from exports e
 where e.state = 'pending'
   and not exists (
       select from job_runs j
-      where j.key = format('exp:%s:%s', e.clip_id, e.preset) and j.state in ('done', 'failed', 'cancelled'))
+      where j.key = format('exp:%s:%s', e.clip_id, e.preset) and j.state in ('done', 'failed', 'expired', 'cancelled'))
 
 -- name: open_tombstones
 -- Orders to forget that are not worked off: once a minute, because the disk of a node may be waited for.
@@ -88,3 +88,4 @@ select format('forget:%s:%s', t.forget_id, extract(epoch from now())::bigint / 6
        jsonb_build_object('forget_id', t.forget_id) as payload, 'cleanup' as queue, 1 as priority
 from tombstones t
 where t.state = 'open' and t.asked_at < now() - interval '10 seconds'
+      and t.forget_id not in (select split_part(key, ':', 2) from job_keys where starts_with(key, 'forget:'))

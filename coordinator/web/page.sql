@@ -63,7 +63,7 @@ select state, count(*) as num from job_runs where session_id = $1 group by state
 
 -- name: failed_jobs
 -- What gave up, at which stage, and why.
-select key, queue, stage, reason from job_runs where session_id = $1 and state = 'failed' order by started_at limit 50
+select key, queue, stage, reason, code from job_runs where session_id = $1 and state = 'failed' order by started_at limit 50
 
 -- name: chunks
 -- How many chunks of each lane are here, and how safely.
@@ -91,7 +91,7 @@ where c.session_id = $1 and c.lane in (1, 2, 4)
   and not exists (select from features f where (f.session_id, f.lane, f.seq) = (c.session_id, c.lane, c.seq))
   and not exists (
       select from job_runs j
-      where j.key = format('stt:%s:%s:%s', c.session_id, c.lane, c.seq) and j.state in ('failed', 'cancelled'))
+      where j.key = format('stt:%s:%s:%s', c.session_id, c.lane, c.seq) and j.state in ('failed', 'expired', 'cancelled'))
 
 -- name: heard_until
 -- Up to where every lane was heard; null before the first chunk was.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from coordinator.errors import NotFound
 from coordinator.model.llm import unjudged_words
+from coordinator.policy.remedies import remedy_of
 from coordinator.statements import load_statements
 from protos.segment import LANE_NAMES
 from protos.timebase import SECOND_NS
@@ -204,7 +205,14 @@ async def _jobs(connection: asyncpg.Connection, session_id: str) -> dict[str, An
     return {
         "done": counts.get("done", 0),
         "failed": counts.get("failed", 0),
+        "expired": counts.get("expired", 0),
         "running": counts.get("running", 0),
         "waiting": await connection.fetchval(SQL["num_unheard"], session_id),
-        "failures": [dict(row) for row in await connection.fetch(SQL["failed_jobs"], session_id)],
+        "failures": [
+            {
+                **{name: row[name] for name in ("key", "queue", "stage", "reason")},
+                "remedy": remedy_of(row["code"]),
+            }
+            for row in await connection.fetch(SQL["failed_jobs"], session_id)
+        ],
     }

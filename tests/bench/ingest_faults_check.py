@@ -13,6 +13,7 @@ import asyncpg
 
 from coordinator.errors import NotFound
 from coordinator.store.chunk_bytes import Place, parse_place
+from coordinator.store.objects import MARK
 from protos.segment import LANE_NAMES
 from tests.bench.ingest_faults_chunks import made_payload
 from tests.bench.ingest_faults_site import Key, Site
@@ -62,7 +63,8 @@ async def check(site: Site, promised: Collection[Key]) -> Verdict:
     await _check_jobs(site.pool, by_key, verdict)
     used = {str(path) for path in places}
     verdict.num_unused_objects = sum(
-        path.is_file() and str(path) not in used for path in (site.folder / "objects").rglob("*")
+        path.is_file() and path.name != MARK and str(path) not in used
+        for path in (site.folder / "objects").rglob("*")
     )
     return verdict
 

@@ -19,7 +19,7 @@ from tests.bench.measure import CannotMeasure, Result, cpu_s, median, percentile
 
 PARTS = ("overhead", "steady", "backlog")
 # Long ones, and whole modules by themselves, which fill in figures of their own names.
-MORE_PARTS = ("ceiling", "soak", "chaos", "fair")
+MORE_PARTS = ("ceiling", "soak", "chaos", "fair", "outage")
 _NUM_ROUNDS = 5
 _NUM_PIPELINES, _NUM_BATCHED = 1000, 3000
 _PIPELINES_PER_S, _STEADY_S = 67.0, 60.0
@@ -40,7 +40,7 @@ _BACKLOG = ("critical_start_ms_100k", "critical_start_ms_0", "backlog_jobs_per_s
 def run(result: Result, parts: tuple[str, ...], *, scale: float = 1.0) -> None:
     """Measure."""
     for part in parts:
-        if part in ("chaos", "fair"):
+        if part in ("chaos", "fair", "outage"):
             _run_other(result, part)
             continue
         promised, measure = {

@@ -229,3 +229,32 @@ async def test_lost_bytes_are_away_until_their_agent_has_sent_them_again(chunks:
 
 def test_a_place_is_read_into_its_parts():
     assert parse_place("object:a/b/c.bin/12/34").name == "a/b/c.bin"
+
+
+async def test_a_folder_that_went_away_is_a_store_that_is_down_and_not_one_without_objects(tmp_path: Path):
+    folder, away = tmp_path / "objects", tmp_path / "away"
+    store = LocalObjects(folder, base_url="http://x", secret=SECRET)
+    await store.put("a/b", b"kept")
+
+    folder.rename(away)
+    # What began meanwhile, and what found an empty mount point, know no better.
+    for begun in (store, LocalObjects(folder, base_url="http://x", secret=SECRET)):
+        folder.mkdir(exist_ok=True)
+        for call in (begun.get("a/b"), begun.size("a/b"), begun.delete(["a/b"]), begun.put("a/c", b"x")):
+            with pytest.raises(StoreUnavailable, match="gone or not mounted"):
+                await call
+        with pytest.raises(StoreUnavailable):
+            begun.path_of("a/b")
+        assert list(folder.iterdir()) == []
+    folder.rmdir()
+    away.rename(folder)
+
+    assert await store.get("a/b") == b"kept"
+    assert await store.size("a/c") is None
+
+
+async def test_a_folder_from_before_folders_were_marked_is_taken_as_it_is(tmp_path: Path):
+    (tmp_path / "objects" / "a").mkdir(parents=True)
+    (tmp_path / "objects" / "a" / "b").write_bytes(b"old")
+
+    assert await LocalObjects(tmp_path / "objects", base_url="http://x", secret=SECRET).get("a/b") == b"old"

@@ -27,6 +27,7 @@ class S3Traffic:
         whole: keys of the PUTs that came to their end, in order.
         hold_after: once so many were whole, the next ones stop in the middle until this is None.
         held: one stands still now.
+        is_down: connections are ended without an answer, kept ones too.
         signed_after: addresses signed before that are refused, as if they had expired.
     """
 
@@ -35,6 +36,7 @@ class S3Traffic:
     whole: list[str] = dataclasses.field(default_factory=list)
     hold_after: int | None = None
     held: threading.Event = dataclasses.field(default_factory=threading.Event)
+    is_down: bool = False
     signed_after: datetime.datetime | None = None
     num_refused: int = 0
 
@@ -50,6 +52,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+    def parse_request(self) -> bool:
+        if self.traffic.is_down:
+            self.close_connection = True
+            return False
+        return super().parse_request()
 
     def do_PUT(self) -> None:
         is_presigned = "X-Amz-Signature" in self.path
@@ -148,11 +156,11 @@ def _etag(body: bytes) -> str:
 
 
 @contextmanager
-def s3_server(traffic: S3Traffic | None = None) -> Iterator[str]:
-    """Serve on a free port of this machine; yields the endpoint."""
+def s3_server(traffic: S3Traffic | None = None, *, port: int = 0) -> Iterator[str]:
+    """Serve on this port of this machine (0: a free one); yields the endpoint."""
     traffic = traffic or S3Traffic()
     handler = type("_Bound", (_Handler,), {"objects": traffic.objects, "traffic": traffic})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True, kwargs={"poll_interval": 0.05})
     thread.start()

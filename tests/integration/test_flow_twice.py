@@ -22,6 +22,7 @@ from coordinator.model.media import ExportResult, MediaFile, MediaTrack
 from coordinator.model.object_keys import clip_id_of, export_id_of
 from coordinator.model.sessions import SpokenWord, TranscriptRow
 from coordinator.pipeline.export import Export
+from coordinator.pipeline.export import give_up as give_up_export
 from coordinator.pipeline.quiet import in_time
 from coordinator.pipeline.source import Cutting, Preparation, give_up
 from coordinator.ports import Effect
@@ -42,11 +43,17 @@ class PlainMedia:
         video = MediaTrack(kind="video", codec="h264", num_packets=1, width=1920, height=1080)
         return MediaFile(duration_s=10.0, format="mp4", tracks=(video,))
 
-    async def cut(self, src: Path, dst: Path, *, start_s: float, end_s: float) -> float:
+    async def cut(
+        self, src: Path, dst: Path, *, start_s: float, end_s: float, on_progress: Callable[[float], None]
+    ) -> float:
+        on_progress(0.5)
         await asyncio.to_thread(shutil.copyfile, src, dst)
         return end_s - start_s
 
-    async def export(self, src: Path, dst: Path, *, preset: str, words: object) -> ExportResult:
+    async def export(
+        self, src: Path, dst: Path, *, preset: str, words: object, on_progress: Callable[[float], None]
+    ) -> ExportResult:
+        on_progress(0.5)
         await asyncio.to_thread(shutil.copyfile, src, dst)
         return ExportResult(
             path=str(dst), preset=preset, width=1080, height=1920, duration_s=10.0, lufs=-14.0, captions=1, size_bytes=3
@@ -130,7 +137,7 @@ async def test_a_second_run_that_fails_spoils_nothing_that_a_first_has_made(
     await flow.commit(await Export(**parts).handle(render))
 
     await flow.commit(give_up(parts["rows"])(job(Queue.CLIP_GENERATION, "c", request_id="r1"), "no picture"))
-    await flow.commit(Export(**parts).give_up(render, "it took too long"))
+    await flow.commit(give_up_export(parts["rows"])(render, "it took too long"))
 
     assert await flow.pool.fetchval("select state from source_requests") == "uploaded"
     assert await flow.pool.fetchval("select state from exports") == "ready"
@@ -148,7 +155,7 @@ async def test_each_failure_stands_with_its_reason_where_the_page_looks(flow: Fl
     cut = Cutting(**parts, presets=["vertical"])
     await flow.commit(await cut.handle(job(Queue.CLIP_GENERATION, "c", request_id="r1")))
     render = job(Queue.EXPORT, "e", clip_id=CLIP, preset="vertical")
-    await flow.commit(Export(**parts).give_up(render, "it took too long"))
+    await flow.commit(give_up_export(parts["rows"])(render, "it took too long"))
 
     assert tuple(await flow.pool.fetchrow("select state, reason from exports")) == (
         "failed",
@@ -242,3 +249,35 @@ async def test_a_completion_that_comes_second_writes_nothing(flow: Flow, parts: 
     started = Started(job=claimed, attempts=1, claim=claim)
 
     assert [await ledger.complete(started, effect) for effect in effects] == [True, False]
+
+
+async def test_each_stage_of_a_clip_says_how_far_it_is(flow: Flow, parts: dict[str, Any]):
+    told: list[tuple[float, str]] = []
+    await ask(flow.pool, "uploaded", moment_id="m1")
+
+    def telling(queue: Queue, **payload: str) -> Job:
+        told.clear()
+        return Job(
+            job_id=1,
+            queue=queue,
+            key="k",
+            payload=dict(payload),
+            runs=1,
+            progress=lambda share, words: told.append((round(share, 3), words)),
+        )
+
+    await Preparation(**parts).handle(telling(Queue.VIDEO_PROCESSING, request_id="r1"))
+    assert told == [(0.0, "fetching the upload"), (0.5, "looking at the upload")]
+
+    cut = Cutting(**parts, presets=["vertical"])
+    await flow.commit(await cut.handle(telling(Queue.CLIP_GENERATION, request_id="r1")))
+    assert told == [
+        *((0.0, "fetching the source"), (0.1, "cutting"), (0.525, "cutting")),
+        (0.95, "storing the clip"),
+    ]
+
+    await Export(**parts).handle(telling(Queue.EXPORT, clip_id=CLIP, preset="vertical"))
+    assert told == [
+        *((0.0, "fetching the clip"), (0.1, "rendering"), (0.525, "rendering")),
+        (0.95, "storing the post"),
+    ]

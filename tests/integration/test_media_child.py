@@ -231,3 +231,14 @@ async def test_captions_of_another_shape_are_refused_with_their_name(clip, tmp_p
 
     with pytest.raises(InputUnusable, match=r"words\.json"):
         await export_command(clip, tmp_path / "e.mp4", preset="discord", captions=tmp_path / "words.json")
+
+
+async def test_a_render_says_how_far_it_is_while_it_runs(clip, tmp_path):
+    told = []
+    async with LimitedMedia() as media:
+        await media.export(clip, tmp_path / "out.mp4", preset="vertical", end_s=2.0, on_progress=told.append)
+        # The same child answers what comes next as if nothing had been told.
+        assert (await media.probe(clip)).duration_s == pytest.approx(2.0, abs=0.1)
+
+    assert told == sorted(told)
+    assert told and 0 < told[0] <= told[-1] <= 1

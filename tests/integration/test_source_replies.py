@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from coordinator.errors import ChunkRefused
+from coordinator.errors import ChunkRefused, SourceExpired
 from coordinator.ingest.downlink import Downlink
 from coordinator.ingest.events import EventRows, FollowUps
 from coordinator.ingest.source_uploads import SourceUploads
@@ -300,3 +300,57 @@ async def test_what_is_final_stays_final(pool: asyncpg.Pool, events: EventRows, 
     await events.source_reply("owner", reply(state=State.FAILED))
 
     assert await state_of(pool) == ("unavailable", 0)
+
+
+async def ends(downlink: Downlink, since: datetime.datetime) -> list[tuple[str, str, str]]:
+    """What the agent is told of wishes that came to nothing."""
+    news = await downlink.news([SESSION], since=since, also_sent=False)
+    told = [message.export for _, message in news.changed]
+    return [(export.export_id, export.state, export.reason) for export in told]
+
+
+async def test_an_upload_that_comes_after_its_request_expired_is_refused_and_becomes_no_clip(
+    pool: asyncpg.Pool, events: EventRows, downlink: Downlink, bucket: S3Objects
+):
+    since = datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=1)
+    await bucket.put(KEY, DATA)
+    await pool.execute("update source_requests set state = 'expired', reason = 'too late'")
+
+    for _ in range(2):
+        # The agent sends it again at the next connect.
+        with pytest.raises(SourceExpired) as refused:
+            await events.source_reply("owner", reply())
+
+    assert refused.value.code == "source_expired"
+    assert await state_of(pool) == ("expired", 0)
+    assert await pool.fetchval("select count(*) from wanted_jobs") == 0
+    assert await ends(downlink, since) == [
+        ("r1", "failed", "expired: too late; the file that came later was not taken")
+    ]
+
+
+async def test_an_agent_is_told_why_a_request_failed(
+    pool: asyncpg.Pool, events: EventRows, downlink: Downlink
+):
+    since = datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=1)
+    assert await ends(downlink, since) == []
+
+    await pool.execute(
+        "update source_requests set state = 'failed', reason = 'no picture', updated_at = now()"
+    )
+
+    assert await ends(downlink, since) == [("r1", "failed", "no picture")]
+
+
+@pytest.mark.parametrize("state", ["wanted", "sent", "pinned"])
+async def test_an_upload_is_taken_as_long_as_it_is_waited_for(
+    pool: asyncpg.Pool, events: EventRows, bucket: S3Objects, state: str
+):
+    await bucket.put(KEY, DATA)
+    await pool.execute(
+        "update source_requests set state = $1, expires_at = now() - interval '1 minute'", state
+    )
+
+    await events.source_reply("owner", reply())
+
+    assert await state_of(pool) == ("uploaded", 0)

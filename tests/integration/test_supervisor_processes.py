@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ import pytest
 
 from coordinator.errors import AlreadyRunning
 from coordinator.ops.lock import DataLock
+from coordinator.ops.supervisor import ChildSpec, Supervisor
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -186,3 +188,43 @@ def test_a_second_supervisor_is_refused_and_told_who_holds_the_directory(running
 def test_what_the_state_file_says_only_its_owner_may_read(running: Running):
     assert (running.data / "coordinator.json").stat().st_mode & 0o777 == 0o600
     assert running.state()["page"] == "http://127.0.0.1:1/"
+
+
+def test_a_child_that_ends_in_order_is_started_anew_at_once_and_counts_as_no_death(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("coordinator.ops.supervisor._ORDERLY_AFTER_S", 0.1)
+    # A backoff would keep it from being started again while this test runs.
+    monkeypatch.setattr("coordinator.ops.supervisor.FIRST_BACKOFF_S", 600.0)
+    marks = tmp_path / "starts"
+    code = f"import pathlib, time; open({str(marks)!r}, 'a').write('x'); time.sleep(0.5)"
+    supervisor = Supervisor(
+        [ChildSpec(name="worker", argv=[sys.executable, "-I", "-c", code])],
+        state_file=tmp_path / "state.json",
+    )
+    running = threading.Thread(target=supervisor.run)
+    running.start()
+    try:
+        wait_until(lambda: marks.exists() and len(marks.read_text()) >= 3, "it was started three times")
+        state = json.loads((tmp_path / "state.json").read_text())
+    finally:
+        supervisor.request_stop()
+        running.join(30)
+
+    assert state["num_restarts"] == {}
+
+
+@pytest.mark.logs("child_died")
+def test_a_child_that_ends_at_once_with_nothing_wrong_still_waits_before_it_is_started_again(
+    tmp_path: Path, no_unannounced_warning: Any
+):
+    supervisor = Supervisor(
+        [ChildSpec(name="worker", argv=[sys.executable, "-I", "-c", ""])], state_file=tmp_path / "state.json"
+    )
+    running = threading.Thread(target=supervisor.run)
+    running.start()
+    try:
+        wait_until(lambda: "child_died" in no_unannounced_warning.names, "its end was told")
+    finally:
+        supervisor.request_stop()
+        running.join(30)

@@ -251,8 +251,12 @@ class Installation:
         """Connections to PostgreSQL; `extra` beside those that requests use, e.g. for listening."""
         from coordinator.store.connect import connect
 
+        chosen = self.config.database
         pool = await connect(
-            self.database_url(), max_connections=self.config.database.max_connections + extra
+            self.database_url(),
+            max_connections=chosen.max_connections + extra,
+            connect_s=chosen.connect_s,
+            idle_s=chosen.idle_s,
         )
         try:
             yield pool

@@ -17,11 +17,12 @@ import msgspec
 from coordinator.errors import NotFound
 from coordinator.jobs import explain
 from coordinator.jobs.connections import transaction
-from coordinator.jobs.engine import PgQueuerQueue, priority_of, route_of
+from coordinator.jobs.engine import PgQueuerQueue, route_of
 from coordinator.jobs.envelope import Envelope
 from coordinator.jobs.explain import JobFacts, LineFacts, Rest, Try
+from coordinator.jobs.numbers import behind_s, priority_of
 from coordinator.jobs.pauses import pauses
-from coordinator.model.jobs import NewJob, Queue
+from coordinator.model.jobs import NewJob, Priority, Queue
 from coordinator.statements import load_statements
 
 if TYPE_CHECKING:
@@ -260,6 +261,10 @@ def _told(
         silent_s=(row["heartbeat_age_s"] or 0.0) if state == "running" else 0.0,
         place_in_line=place_in_line,
         cancelled_by=row["cancelled_by"] or "",
+        route=row["entrypoint"] or "",
+        is_served=row["is_served"],
+        is_low=row["priority"] is not None and priority_of(row["priority"]) is Priority.LOW,
+        behind_s=behind_s(row["priority"], row["created"]) if row["priority"] is not None else 0.0,
     )
     return Told(
         facts=facts,
@@ -285,6 +290,7 @@ def _job_of(row: asyncpg.Record) -> NewJob:
         payload=envelope.data,
         priority=priority_of(row["priority"]),
         tier=envelope.tier,
+        account=envelope.account,
         version=route.version,
         place=route.place,
     )

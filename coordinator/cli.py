@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from coordinator import __version__, cli_forget, cli_jobs, cli_llm, cli_search, cli_users
+from coordinator import __version__, cli_forget, cli_jobs, cli_llm, cli_placement, cli_search, cli_users
 from coordinator.errors import CoordinatorError, InputUnusable
 
 if TYPE_CHECKING:
@@ -63,6 +63,13 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--of", type=int, default=1, help=argparse.SUPPRESS)
     worker = verbs.add_parser("worker", help="a worker of one stage", parents=[common])
     worker.add_argument("--stage", required=True, choices=STAGES)
+    worker.add_argument(
+        "--place",
+        action="append",
+        default=[],
+        help="a kind of worker that this one is, see `placement`; again for more, the first's jobs first "
+        "(workers.places); any: jobs for which no place is named",
+    )
     verbs.add_parser("migrate", help="bring the database up to date", parents=[common])
     verbs.add_parser("doctor", help="what works here, and what to do about what does not", parents=[common])
     config = verbs.add_parser(
@@ -74,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_jobs.add_verb(verbs, common)
     cli_search.add_verb(verbs, common)
     cli_llm.add_verb(verbs, common)
+    cli_placement.add_verb(verbs, common)
     _add_file_verbs(verbs, common)
     return parser
 
@@ -161,7 +169,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 def _worker(arguments: argparse.Namespace) -> int:
     from coordinator.app.working import run_worker_process
 
-    return run_worker_process(_installation(arguments), arguments.stage)
+    return run_worker_process(_installation(arguments), arguments.stage, places=arguments.place)
 
 
 def _migrate(arguments: argparse.Namespace) -> int:
@@ -293,6 +301,7 @@ _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "doctor": _doctor,
     "forget": lambda arguments: cli_forget.run(_installation(arguments), arguments),
     "search": lambda arguments: cli_search.run(_installation(arguments), arguments),
+    "placement": lambda arguments: cli_placement.run(_installation(arguments), arguments),
     "jobs": lambda arguments: cli_jobs.run(_installation(arguments), arguments),
     "llm": lambda arguments: cli_llm.run(_installation(arguments), arguments),
     "config": _config,

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from coordinator.errors import InputUnusable
-from coordinator.settings import STAGES, Config, Llm, Workers
+from coordinator.settings import STAGES, Config, Llm, Workers, place_named
 
 ENV_PREFIX = "CLIPPY_COORDINATOR_"
 # Read before there is a configuration, to find it; and the pipe of a supervisor (ops/lifeline.py).
@@ -140,6 +140,8 @@ def _check(config: Config) -> None:
     ):
         if not is_kept:
             raise InputUnusable(f"{name} = {value!r} is not {allowed}")
+    for place in config.workers.places:
+        place_named(place)
     # All are parsed here so that a wrong address is told before anything starts.
     grpc, web = config.listen.grpc_endpoint, config.listen.web_endpoint
     if grpc == web and grpc.port != 0:
@@ -173,6 +175,8 @@ def _rules(config: Config) -> list[_Rule]:
         (is_node, "node", config.node, "letters, digits and -, at most 60, a letter or digit first"),
         (1 <= config.roll_up_s <= 3600, "roll_up_s", config.roll_up_s, "1..3600"),
         (2 <= max_connections <= 100, "database.max_connections", max_connections, "2..100"),
+        (5 <= config.database.idle_s <= 3600, "database.idle_s", config.database.idle_s, "5..3600"),
+        (0.5 <= config.database.connect_s <= 60, "database.connect_s", config.database.connect_s, "0.5..60"),
         (has_bucket, "objects.bucket", config.objects.bucket, bucket),
         (0 <= export.min_score <= 1, "auto_export.min_score", export.min_score, "0..1"),
         (export.per_hour >= 0, "auto_export.per_hour", export.per_hour, "at least 0"),
@@ -187,8 +191,14 @@ def _rules(config: Config) -> list[_Rule]:
 
 
 def _worker_rules(workers: Workers) -> list[_Rule]:
-    batch = workers.transcription_batch
+    batch, places = workers.transcription_batch, workers.places
     return [
+        (
+            0 < len(places) == len(set(places)),
+            "workers.places",
+            places,
+            "a list of different places, one at least",
+        ),
         (2 <= workers.lease_s <= 600, "workers.lease_s", workers.lease_s, "2..600"),
         (0 <= workers.grace_s <= 600, "workers.grace_s", workers.grace_s, "0..600"),
         (1 <= workers.reconcile_s <= 600, "workers.reconcile_s", workers.reconcile_s, "1..600"),

@@ -127,10 +127,20 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Database(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """PostgreSQL. `url` empty: an embedded server in the data directory."""
+    """PostgreSQL. `url` empty: an embedded server in the data directory.
+
+    Attributes:
+        max_connections: of one process's pool. 5 and not 20: the seven processes of `all` with 20 each would pass the
+            100 of the embedded server; in a fleet all processes together at 2 to 4 times the server's cores.
+        idle_s: a connection that nobody used for so long is closed.
+        connect_s: how long one attempt to connect may take; attempts go on for 30 s. 5 and not 2: the first start of
+            the embedded server took 3.1-5.1 s. A fleet's server is there already: 2.
+    """
 
     url: str = ""
     max_connections: int = 5
+    idle_s: float = 30.0
+    connect_s: float = 5.0
 
 
 class Objects(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -222,9 +232,15 @@ class Workers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """How many jobs of each stage one worker process runs at once, and how jobs are held.
 
     Attributes:
+        media, export: 1 and not 5: one export uses a core, so five at once on two cores wait for each other. On bigger
+            machines one a core.
+        transcription_batch: 16 and not 10: a batch gains nothing on a CPU and fills a GPU better; what is there is
+            taken, nobody waits for more.
         lease_s: a job whose worker was not heard of for so long is taken by another.
         grace_s: how long a worker that is asked to stop may finish what it runs.
         max_rss_mib: a worker that itself holds more ends in order and is started afresh; 0: no bound.
+        places: the kinds of worker that this one is, the one whose jobs come first first; `any` takes what no place is
+            named for.
     """
 
     media: int = 1
@@ -239,6 +255,7 @@ class Workers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     reconcile_s: float = 30.0
     cleanup_s: float = 60.0
     max_rss_mib: int = 0
+    places: tuple[str, ...] = ("any",)
 
     def concurrency(self, stage: str) -> int:
         """Jobs at once in one process of a stage."""
@@ -297,6 +314,22 @@ def parse_endpoint(name: str, text: str, *, is_loopback_only: bool = False) -> E
             f"127.0.0.1, ::1 or localhost only"
         )
     return Endpoint("127.0.0.1" if host == "localhost" else host, int(port))
+
+
+def place_named(text: str) -> str:
+    """A kind of worker as people write it; `any` is the one without a name.
+
+    Raises:
+        InputUnusable: It is no name.
+    """
+    if text == "any":
+        return ""
+    is_name = text.isascii() and text.replace("-", "").isalnum() and text == text.lower()
+    if not is_name or len(text) > 32 or text.startswith("-"):
+        raise InputUnusable(
+            f"{text[:80]!r} is no place; give any, or a name of at most 32 lower-case letters, digits and dashes"
+        )
+    return text
 
 
 def is_loopback(host: str) -> bool:

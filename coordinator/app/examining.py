@@ -44,13 +44,18 @@ def unserved_checks(installation: Installation) -> list[Check]:
         return [Check(name="queues", is_ok=True, found="every queue with jobs in it has a worker")]
     return [
         Check(
-            name=f"queue {entry.queue}",
+            name=f"queue {entry.route}",
             is_ok=False,
             found=f"{entry.num_ready} jobs wait, the oldest for {entry.oldest_age_s:.0f} s, and no worker serves it",
-            advice="run `clippy-coordinator all`, or a worker of that stage",
+            advice=f"run `clippy-coordinator all`, or a worker of that stage{_placed(entry.route)}",
         )
         for entry in found
     ]
+
+
+def _placed(route: str) -> str:
+    _, _, place = route.partition("@")
+    return f" with --place {place}" if place else ""
 
 
 def _identity(installation: Installation) -> list[Check]:

@@ -258,8 +258,15 @@ class Installation:
         """
         from coordinator.store.connect import connect
 
-        max_connections = self.config.database.max_connections + extra
-        pool = await connect(self.database_url(), max_connections=max_connections, wait_s=wait_s, stop=stop)
+        chosen = self.config.database
+        pool = await connect(
+            self.database_url(),
+            max_connections=chosen.max_connections + extra,
+            wait_s=wait_s,
+            connect_s=chosen.connect_s,
+            idle_s=chosen.idle_s,
+            stop=stop,
+        )
         try:
             yield pool
         finally:

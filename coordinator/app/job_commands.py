@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from coordinator.jobs.consumers import Unserved
     from coordinator.jobs.desk import Desk
     from coordinator.jobs.pauses import Pause
+    from coordinator.jobs.placing import Served, SetPlacement
+    from coordinator.model.accounts import Tier
 
 
 def with_desk(installation: Installation, work: Callable[[Desk], Awaitable[None]]) -> None:
@@ -65,5 +67,44 @@ def unserved(installation: Installation) -> list[Unserved]:
     async def run() -> list[Unserved]:
         async with command_pool(installation) as pool, transaction(pool, "looking at queues") as connection:
             return await unserved_queues(connection)
+
+    return asyncio.run(run())
+
+
+def list_placements(installation: Installation) -> tuple[list[SetPlacement], list[Served]]:
+    """Where jobs of each tier go, and which places live workers serve. Raises as `command_pool`."""
+    from coordinator.jobs.connections import transaction
+    from coordinator.jobs.placing import placements, served_places
+
+    async def run() -> tuple[list[SetPlacement], list[Served]]:
+        async with (
+            command_pool(installation) as pool,
+            transaction(pool, "looking at placements") as connection,
+        ):
+            return await placements(connection), await served_places(connection)
+
+    return asyncio.run(run())
+
+
+def set_placement(installation: Installation, wanted: SetPlacement) -> None:
+    """Let the jobs of a tier go elsewhere. Raises as `command_pool`."""
+    from coordinator.jobs import placing
+    from coordinator.jobs.connections import transaction
+
+    async def run() -> None:
+        async with command_pool(installation) as pool, transaction(pool, "placing a tier") as connection:
+            await placing.set_placement(connection, wanted)
+
+    asyncio.run(run())
+
+
+def clear_placement(installation: Installation, tier: Tier, queue: Queue) -> bool:
+    """Undo it; False: nobody had set one. Raises as `command_pool`."""
+    from coordinator.jobs import placing
+    from coordinator.jobs.connections import transaction
+
+    async def run() -> bool:
+        async with command_pool(installation) as pool, transaction(pool, "placing a tier") as connection:
+            return await placing.clear_placement(connection, tier, queue)
 
     return asyncio.run(run())

@@ -13,13 +13,20 @@ if TYPE_CHECKING:
     import asyncpg
 
     from coordinator.ingest.server import LinkServer
+    from coordinator.jobs.placing import Placing
 
 
 class Node:
     """`join` before the link starts, `start` after, `leave` before it stops, `close` after. Owned by the loop."""
 
     def __init__(
-        self, installation: Installation, pool: asyncpg.Pool, *, process: int, num_processes: int
+        self,
+        installation: Installation,
+        pool: asyncpg.Pool,
+        *,
+        process: int,
+        num_processes: int,
+        placing: Placing | None = None,
     ) -> None:
         from coordinator.ingest.adoption import Adoption
         from coordinator.ingest.chunk_rows import ChunkRows
@@ -35,7 +42,7 @@ class Node:
         # Of a machine's processes the first one adopts: the others' spools are the others'.
         self._siblings = [node_of(config, number) for number in range(num_processes)]
         self._is_adopting = process == 0
-        rows = ChunkRows(PgQueuerQueue(), steps.jobs_after_chunk, self.registry.living)
+        rows = ChunkRows(PgQueuerQueue(placing), steps.jobs_after_chunk, self.registry.living)
         self._adoption = Adoption(
             pool,
             installation.objects(),

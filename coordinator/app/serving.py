@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from coordinator.ingest.listener import LinkTls
     from coordinator.ingest.server import LinkServer
+    from coordinator.jobs.placing import Placing
     from coordinator.ops.shown_certificate import FileCertificate, OwnCertificate, Shown
     from coordinator.ports import Authenticator
 
@@ -44,14 +45,18 @@ def run_serve(installation: Installation, *, process: int, num_processes: int) -
 
 
 async def _serve(installation: Installation, process: int, num_processes: int) -> int:
+    from coordinator.jobs.placing import Placing
+
     config = installation.config
     _calm_collector()
     stop = asyncio.Event()
     lifeline.stop_on_signals(stop)
     async with installation.pool(extra=4) as pool:
-        node = Node(installation, pool, process=process, num_processes=num_processes)
-        link = _link(installation, pool, node, is_port_shared=num_processes > 1)
+        placing = Placing(pool)
+        node = Node(installation, pool, process=process, num_processes=num_processes, placing=placing)
+        link = _link(installation, pool, node, placing, is_port_shared=num_processes > 1)
         servers = _servers(installation, pool, process, is_port_shared=num_processes > 1)
+        placing_task = asyncio.create_task(placing.run(), name="placing")
         await node.join(link)
         try:
             await link.start(str(config.listen.grpc_endpoint))
@@ -67,6 +72,7 @@ async def _serve(installation: Installation, process: int, num_processes: int) -
             if serving:
                 await asyncio.wait(serving, timeout=8)
         finally:
+            placing_task.cancel()
             await node.close()
         return 0 if stop.is_set() else 1
 
@@ -96,7 +102,9 @@ def _servers(
     return servers
 
 
-def _link(installation: Installation, pool: asyncpg.Pool, node: Node, *, is_port_shared: bool) -> LinkServer:
+def _link(
+    installation: Installation, pool: asyncpg.Pool, node: Node, placing: Placing, *, is_port_shared: bool
+) -> LinkServer:
     """The agents' side, with what follows from what they send."""
     from coordinator.ingest.events import FollowUps
     from coordinator.ingest.ingest_settings import IngestSettings
@@ -109,7 +117,7 @@ def _link(installation: Installation, pool: asyncpg.Pool, node: Node, *, is_port
     return LinkServer(
         pool=pool,
         store=installation.objects(),
-        jobs=PgQueuerQueue(),
+        jobs=PgQueuerQueue(placing),
         identity=_authenticator(installation, pool),
         settings=IngestSettings(
             node=node.name,

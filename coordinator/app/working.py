@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import structlog
 from coordinator.app.installation import Installation
 from coordinator.model.jobs import Queue
 from coordinator.ops import lifeline
-from coordinator.settings import Config
+from coordinator.settings import Config, place_named
 from protos.timebase import SECOND_NS
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
+    from coordinator.jobs.placing import Placing
     from coordinator.jobs.work import FailureEffect, Work
     from coordinator.jobs.worker import Presence
     from coordinator.model.highlight import SessionSignals
@@ -33,14 +35,19 @@ _MAX_MOMENTS_A_LOOK = 20
 _WAIT_S = 300.0
 
 
-def run_worker_process(installation: Installation, stage: str) -> int:
-    """Work one stage until asked to stop; returns the exit code."""
+def run_worker_process(installation: Installation, stage: str, *, places: Sequence[str] = ()) -> int:
+    """Work one stage until asked to stop; returns the exit code.
+
+    Args:
+        places: instead of `workers.places`.
+    """
     lifeline.hold()
     installation.configure_logs(process="worker", stage=stage)
-    return asyncio.run(_work(installation, stage))
+    return asyncio.run(_work(installation, stage, places or installation.config.workers.places))
 
 
-async def _work(installation: Installation, stage: str) -> int:
+async def _work(installation: Installation, stage: str, places: Sequence[str]) -> int:
+    from coordinator.jobs.placing import Placing
     from coordinator.jobs.worker import Presence, run_worker
 
     config = installation.config
@@ -49,17 +56,22 @@ async def _work(installation: Installation, stage: str) -> int:
     async with contextlib.AsyncExitStack() as stack:
         pool = await stack.enter_async_context(installation.pool(extra=4, wait_s=_WAIT_S, stop=stop))
         presence = Presence(pool, worker_id=f"{config.node}-{stage}-{os.getpid()}", stage=stage)
-        work = await _work_of(installation, stage, pool, presence, stop, stack)
+        placing = Placing(pool)
+        # What is put first goes to its place already.
+        await placing.look()
+        work = await _work_of(installation, stage, pool, presence, placing, stop, stack)
+        named = tuple(place_named(place) for place in places)
         await run_worker(
             pool,
             stage=stage,
-            work=work,
+            work={queue: dataclasses.replace(entry, places=named) for queue, entry in work.items()},
             stop=stop,
             lease_s=config.workers.lease_s,
             grace_s=config.workers.grace_s,
             node=config.node,
             presence=presence,
             max_rss_mib=config.workers.max_rss_mib,
+            placing=placing,
         )
     return 0
 
@@ -69,6 +81,7 @@ async def _work_of(
     stage: str,
     pool: asyncpg.Pool,
     presence: Presence,
+    placing: Placing,
     stop: asyncio.Event,
     stack: contextlib.AsyncExitStack,
 ) -> dict[Queue, Work]:
@@ -83,7 +96,7 @@ async def _work_of(
     if stage == "ai":
         return await ai_work(installation, pool, stack, presence)
     if stage == "maintenance":
-        return _maintenance_work(installation, pool, stop, stack)
+        return _maintenance_work(installation, pool, placing, stop, stack)
     from coordinator.media.child import LimitedMedia
     from coordinator.pipeline.export import Export
     from coordinator.pipeline.quiet import clip_of, in_time, request_of, unless_forgotten
@@ -242,9 +255,14 @@ def chunk_bytes(
 
 
 def _maintenance_work(
-    installation: Installation, pool: asyncpg.Pool, stop: asyncio.Event, stack: contextlib.AsyncExitStack
+    installation: Installation,
+    pool: asyncpg.Pool,
+    placing: Placing,
+    stop: asyncio.Event,
+    stack: contextlib.AsyncExitStack,
 ) -> dict[Queue, Work]:
     from coordinator.jobs.consumers import watch_consumers
+    from coordinator.jobs.engine import PgQueuerQueue
     from coordinator.jobs.reconciler import Want, reconcile
     from coordinator.jobs.schedule import Scheduled, run_schedule, tidy
     from coordinator.jobs.work import one_by_one
@@ -267,7 +285,8 @@ def _maintenance_work(
     workers = installation.config.workers
     tasks = [
         asyncio.create_task(
-            reconcile(pool, wants, stop=stop, every_s=workers.reconcile_s), name="reconciler"
+            reconcile(pool, wants, stop=stop, every_s=workers.reconcile_s, queue=PgQueuerQueue(placing)),
+            name="reconciler",
         ),
         asyncio.create_task(
             run_schedule(pool, [Scheduled(name="expire", every_s=workers.cleanup_s)], stop=stop),

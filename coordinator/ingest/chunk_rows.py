@@ -14,6 +14,7 @@ from typing import Literal
 import asyncpg
 
 from coordinator.ingest.database import SQL, STATEMENT_S
+from coordinator.model.accounts import Owner
 from coordinator.model.chunks import ChunkRow
 from coordinator.model.jobs import NewJob
 from coordinator.ports import JobQueue
@@ -91,9 +92,16 @@ class ChunkRows:
         self.living_nodes = living_nodes
 
     async def write(
-        self, connection: asyncpg.Connection, rows: Sequence[ChunkRow]
+        self,
+        connection: asyncpg.Connection,
+        rows: Sequence[ChunkRow],
+        owners: Mapping[str, Owner] | None = None,
     ) -> Mapping[ChunkKey, Outcome]:
-        """Add or take over; returns what became of each. Keys are unique within `rows`."""
+        """Add or take over; returns what became of each. Keys are unique within `rows`.
+
+        Args:
+            owners: whose the sessions are; None: the database is asked.
+        """
         living = self.living_nodes()
         # In one order everywhere, so that two processes cannot lock each other's rows crosswise.
         ordered = sorted(rows, key=key_of)
@@ -113,9 +121,16 @@ class ChunkRows:
                 SQL["add_chunks"], *columns, spool_prefixes(living), timeout=STATEMENT_S
             )
         }
+        if owners is None:
+            owners = await owners_of(connection, {row.session_id for row in ordered})
         for are_new in (True, False):
             keys = {key for key, is_new in written.items() if is_new == are_new}
-            jobs = [job for row in ordered if key_of(row) in keys for job in self._follow_up(row)]
+            jobs = [
+                job
+                for row in ordered
+                if key_of(row) in keys
+                for job in owned(self._follow_up(row), owners.get(row.session_id))
+            ]
             if jobs:
                 await self._jobs.enqueue(connection, jobs, are_new=are_new)
         outcomes = dict.fromkeys(written, FSYNCED)
@@ -140,6 +155,19 @@ async def _forgotten(connection: asyncpg.Connection, rows: Sequence[ChunkRow]) -
     )
     found = await connection.fetch(SQL["forgotten_keys"], *columns, timeout=STATEMENT_S)
     return {(row["session_id"], row["lane"], row["seq"]) for row in found}
+
+
+def owned(jobs: Sequence[NewJob], owner: Owner | None) -> Sequence[NewJob]:
+    """The same jobs, as this account's."""
+    if owner is None or not owner.user_id:
+        return jobs
+    return [dataclasses.replace(job, tier=owner.tier, account=owner.user_id) for job in jobs]
+
+
+async def owners_of(connection: asyncpg.Connection, session_ids: Collection[str]) -> dict[str, Owner]:
+    """Whose these sessions are."""
+    rows = await connection.fetch(SQL["owners_of_sessions"], list(session_ids), timeout=STATEMENT_S)
+    return {row["session_id"]: Owner(user_id=row["user_id"], tier=row["tier"]) for row in rows}
 
 
 def key_of(row: ChunkRow) -> ChunkKey:

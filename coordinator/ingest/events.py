@@ -16,8 +16,10 @@ import structlog
 
 from coordinator.errors import ChunkRefused, SourceExpired
 from coordinator.ingest.checks import check_span, checked_id, tidy
+from coordinator.ingest.chunk_rows import owned
 from coordinator.ingest.database import SQL, fetch, transaction
 from coordinator.ingest.source_uploads import SourceUploads, is_offered
+from coordinator.model.accounts import Owner
 from coordinator.model.chunks import ChunkRow
 from coordinator.model.jobs import NewJob
 from coordinator.model.sessions import MarkerRow
@@ -80,7 +82,7 @@ class EventRows:
         self._sources = sources
         self._follow_ups = follow_ups
 
-    async def session_ended(self, message: link_pb2.SessionEnded) -> None:
+    async def session_ended(self, message: link_pb2.SessionEnded, owner: Owner) -> None:
         """A session has ended, with the counts of its lanes."""
         check_span(0, message.duration_ns)
         counts = {
@@ -91,9 +93,9 @@ class EventRows:
         values = (message.session_id, message.duration_ns, json.dumps(counts))
         async with transaction(self._pool) as connection:
             if await connection.fetch(SQL["end_session"], *values):
-                await self._enqueue(connection, self._follow_ups.after_end(message.session_id))
+                await self._enqueue(connection, self._follow_ups.after_end(message.session_id), owner)
 
-    async def pressed(self, message: link_pb2.Pressed) -> None:
+    async def pressed(self, message: link_pb2.Pressed, owner: Owner) -> None:
         """A press, and the clip that it made on the agent's disk."""
         check_span(message.start_ns, message.end_ns)
         check_span(0, message.at_ns)
@@ -107,7 +109,7 @@ class EventRows:
         async with transaction(self._pool) as connection:
             if await connection.fetch(SQL["add_marker"], *values, MAX_MARKERS):
                 jobs = await self._follow_ups.after_press(connection, message.session_id, marker)
-                await self._enqueue(connection, jobs)
+                await self._enqueue(connection, jobs, owner)
             elif not await connection.fetch(SQL["has_marker"], message.session_id, marker.clip_id):
                 raise ChunkRefused(
                     f"session {message.session_id} has {MAX_MARKERS} presses, the most there may be"
@@ -139,20 +141,20 @@ class EventRows:
             if await connection.fetch(SQL["save_offer"], *values):
                 await connection.execute(SQL["notify_link"], row["session_id"])
 
-    async def source_reply(self, user_id: str, reply: link_pb2.SourceReply) -> None:
+    async def source_reply(self, owner: Owner, reply: link_pb2.SourceReply) -> None:
         """The agent's answer to a wish.
 
         Raises:
             StoreUnavailable: The upload cannot be looked at now; the agent sends its answer again.
             SourceExpired: It came too late; the agent is told why with the request's end.
         """
-        row = await self._request_of(user_id, reply.request_id)
+        row = await self._request_of(owner.user_id, reply.request_id)
         state = link_pb2.SourceReply.State
         reason = tidy(reply.reason, 300) or "the agent gave no reason"
         if reply.state == state.PINNED:
             await fetch(self._pool, "mark_pinned", reply.request_id)
         elif reply.state == state.UPLOADED:
-            await self._uploaded(row, reply)
+            await self._uploaded(row, reply, owner)
         elif reply.state == state.UNAVAILABLE:
             await fetch(self._pool, "mark_unfulfilled", reply.request_id, "unavailable", reason)
             log.info("source_unfulfilled", request_id=reply.request_id, state="unavailable")
@@ -167,7 +169,7 @@ class EventRows:
             raise ChunkRefused(f"there is no source request {request_id!r} of this account")
         return rows[0]
 
-    async def _uploaded(self, row: Any, reply: link_pb2.SourceReply) -> None:
+    async def _uploaded(self, row: Any, reply: link_pb2.SourceReply, owner: Owner) -> None:
         if row["state"] in ("uploaded", "forgotten"):
             return
         if row["state"] == "expired":
@@ -186,7 +188,7 @@ class EventRows:
             if await connection.fetch(SQL["mark_uploaded"], *values):
                 is_press = row["marker_clip_id"] is not None
                 jobs = self._follow_ups.after_upload(reply.request_id, is_press, row["num_attempts"])
-                await self._enqueue(connection, jobs)
+                await self._enqueue(connection, jobs, owner)
         log.info("source_uploaded", request_id=reply.request_id, size_bytes=reply.size_bytes)
 
     async def _ask_again(self, request_id: str, reason: str) -> None:
@@ -194,6 +196,6 @@ class EventRows:
         state = rows[0]["state"] if rows else "answered before"
         log.info("source_unfulfilled", request_id=request_id, state=state, reason=reason)
 
-    async def _enqueue(self, connection: asyncpg.Connection, jobs: Sequence[NewJob]) -> None:
+    async def _enqueue(self, connection: asyncpg.Connection, jobs: Sequence[NewJob], owner: Owner) -> None:
         if jobs:
-            await self._jobs.enqueue(connection, jobs)
+            await self._jobs.enqueue(connection, owned(jobs, owner))

@@ -11,7 +11,7 @@ import asyncio
 import dataclasses
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -36,6 +36,7 @@ from coordinator.ingest.fair_queue import FairQueue
 from coordinator.ingest.places import SpoolPlace
 from coordinator.ingest.records import Record
 from coordinator.ingest.spool import Spool
+from coordinator.model.accounts import Owner
 from coordinator.model.chunks import ChunkRow
 from protos.clippy.v1 import media_pb2
 
@@ -46,6 +47,7 @@ _T = TypeVar("_T")
 _LEAST_SHARE_CHUNKS = 4
 _LEAST_SHARE_BYTES = 1_310_720
 _ACTIVE_S = 2.0
+_NOBODY = Owner()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,7 @@ class GroupSettings:
 class _Waiting:
     chunk: media_pb2.Chunk
     on_done: OnDone
+    owner: Owner
     is_fresh: bool
     is_told: bool = False
 
@@ -133,7 +136,7 @@ class GroupCommit:
         self._thread.shutdown(wait=True)
 
     def submit(
-        self, chunk: media_pb2.Chunk, on_done: OnDone, *, owner: str = "", is_fresh: bool = False
+        self, chunk: media_pb2.Chunk, on_done: OnDone, *, owner: Owner | None = None, is_fresh: bool = False
     ) -> None:
         """Make a checked chunk of `owner` durable; `on_done` is called on the loop when its outcome is known.
 
@@ -144,14 +147,15 @@ class GroupCommit:
         if self._task is None or self._is_stopping or self._task.done():
             on_done(Outcome(kind="later", reason="the coordinator is stopping"))
             return
-        newcomer = _Waiting(chunk=chunk, on_done=on_done, is_fresh=is_fresh)
+        owner = owner or _NOBODY
+        newcomer = _Waiting(chunk=chunk, on_done=on_done, owner=owner, is_fresh=is_fresh)
         if len(self._queue) >= self._settings.max_waiting:
             full = Outcome(kind="later", reason=f"{len(self._queue)} chunks wait already")
-            displaced = self._queue.pop_longest(owner)
+            displaced = self._queue.pop_longest(owner.user_id)
             self._tell(displaced or newcomer, full)
             if displaced is None:
                 return
-        self._queue.put(owner, newcomer)
+        self._queue.put(owner.user_id, newcomer)
 
     async def _run(self) -> None:
         is_open = True
@@ -218,11 +222,11 @@ class GroupCommit:
             known = await self._patiently(lambda: self._known(asked)) if asked else {}
             living = self._rows.living_nodes()
             outcomes: dict[ChunkKey, Outcome] = {}
-            fresh: list[media_pb2.Chunk] = []
+            fresh: list[_Waiting] = []
             for key, item in firsts.items():
                 verdict = judge(known.get(key), item.chunk.sha256, living)
                 if verdict is None:
-                    fresh.append(item.chunk)
+                    fresh.append(item)
                 else:
                     outcomes[key] = verdict
                     self.counters.num_duplicates += verdict.kind != "refused"
@@ -237,14 +241,17 @@ class GroupCommit:
         async with self._connection.transaction() as connection:
             return await known_chunks(connection, keys)
 
-    async def _write(self, chunks: Sequence[media_pb2.Chunk]) -> dict[ChunkKey, Outcome]:
+    async def _write(self, items: Sequence[_Waiting]) -> dict[ChunkKey, Outcome]:
+        chunks = [item.chunk for item in items]
+        # A session is one account's; whoever submits has made sure of it.
+        owners = {item.chunk.session_id: item.owner for item in items}
         group = [(_record(chunk), chunk.payload) for chunk in chunks]
         loop = asyncio.get_running_loop()
         places = await loop.run_in_executor(self._thread, self._spool.append_group, group)
         try:
             rows = [_row(chunk, place) for chunk, place in zip(chunks, places, strict=True)]
             self.counters.num_bytes += sum(row.size_bytes for row in rows)
-            outcomes = await self._patiently(lambda: self._write_rows(rows))
+            outcomes = await self._patiently(lambda: self._write_rows(rows, owners))
             refused = [
                 place for row, place in zip(rows, places, strict=True) if outcomes[key_of(row)] is FORGOTTEN
             ]
@@ -262,10 +269,12 @@ class GroupCommit:
             # The sweep at the next start finds it.
             log.warning("forgotten_chunk_not_erased", num_chunks=len(places), problem=str(exc))
 
-    async def _write_rows(self, rows: Sequence[ChunkRow]) -> dict[ChunkKey, Outcome]:
+    async def _write_rows(
+        self, rows: Sequence[ChunkRow], owners: Mapping[str, Owner]
+    ) -> dict[ChunkKey, Outcome]:
         try:
             async with self._connection.transaction() as connection:
-                return dict(await self._rows.write(connection, rows))
+                return dict(await self._rows.write(connection, rows, owners))
         except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as exc:
             if len(rows) == 1:
                 # Not `refused`: a fault of ours must not make an agent throw its bytes away.
@@ -279,7 +288,7 @@ class GroupCommit:
         # One of them spoils the transaction for all: find it, one at a time.
         outcomes: dict[ChunkKey, Outcome] = {}
         for row in rows:
-            outcomes |= await self._write_rows([row])
+            outcomes |= await self._write_rows([row], owners)
         return outcomes
 
     async def _patiently(self, work: Callable[[], Awaitable[_T]]) -> _T:

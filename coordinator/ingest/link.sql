@@ -30,6 +30,10 @@ from unnest($1::text[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[]
      as n (session_id, lane, seq, start_ns, end_ns) join sessions s using (session_id)
 where s.forgotten && int8range(n.start_ns, n.end_ns)
 
+-- name: owners_of_sessions
+-- Whose these sessions are.
+select s.session_id, s.user_id, a.tier from sessions s join accounts a using (user_id) where s.session_id = any ($1::text[])
+
 -- name: held_ranges
 -- Which chunks of these sessions we hold, as ranges: in the store, or in the spool of a node that is alive.
 select session_id, lane, is_stored, min(seq) as first, max(seq) as last

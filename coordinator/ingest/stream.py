@@ -30,7 +30,7 @@ from coordinator.ingest.group_commit import GroupCommit
 from coordinator.ingest.hellos import Hellos
 from coordinator.ingest.stream_settings import StreamSettings
 from coordinator.ingest.told import Told
-from coordinator.model.accounts import Principal
+from coordinator.model.accounts import Owner, Principal
 from protos.clippy.v1 import link_pb2, media_pb2
 from protos.segment import PROTOCOL_VERSION
 
@@ -64,6 +64,7 @@ class AgentStream:
         self._context = context
         self.principal = principal
         self.user_id = principal.user_id
+        self._owner = Owner(user_id=principal.user_id, tier=principal.tier)
         self.agent_id = ""
         self.sessions: set[str] = set()
         self.began_s = self.heard_s = time.monotonic()
@@ -232,15 +233,15 @@ class AgentStream:
             self._add_session(message.session_started.session_id)
         elif kind == "session_ended":
             self._check_session(message.session_ended.session_id)
-            await events.session_ended(message.session_ended)
+            await events.session_ended(message.session_ended, self._owner)
         elif kind == "pressed":
             self._check_session(message.pressed.session_id)
-            await events.pressed(message.pressed)
+            await events.pressed(message.pressed, self._owner)
         elif kind == "gap":
             self._check_session(message.gap.session_id)
             await events.gap(message.gap)
         elif kind == "source_reply":
-            await events.source_reply(self.user_id, message.source_reply)
+            await events.source_reply(self._owner, message.source_reply)
         elif kind == "source_offer":
             await events.source_offer(self.user_id, message.source_offer)
         elif kind == "forget":
@@ -275,7 +276,7 @@ class AgentStream:
         key = (chunk.session_id, chunk.lane)
         newest = self._newest.get(key, -1)
         self._newest[key] = max(newest, chunk.seq)
-        self._parts.commits.submit(chunk, done, owner=self.user_id, is_fresh=chunk.seq > newest)
+        self._parts.commits.submit(chunk, done, owner=self._owner, is_fresh=chunk.seq > newest)
 
     def _add_session(self, session_id: str) -> None:
         self.sessions.add(session_id)

@@ -38,6 +38,7 @@ class Claim:
     key: str
     payload: dict[str, str | int | float | bool | None]
     tier: str = ""
+    account: str = ""
     version: int = 1
     holder: uuid.UUID | None = None
 

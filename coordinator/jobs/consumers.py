@@ -1,4 +1,4 @@
-"""Queues that nobody works: jobs are ready, and no worker that lives serves them.
+"""Routes that nobody works: jobs are ready, and no worker that lives takes their queue, version and place.
 
 What rows want and no job does needs no look of its own: the reconciler makes it a job that is ready within 30 s.
 """
@@ -31,19 +31,17 @@ _LOOK_EVERY_S = 5.0
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Unserved:
-    """A queue with jobs that are ready, and nobody who serves it."""
+    """Jobs that are ready, and nobody who takes them. `route`: the queue's name, with its version and place if any."""
 
     queue: str
+    route: str
     num_ready: int
     oldest_age_s: float
 
 
 async def unserved_queues(connection: asyncpg.Connection) -> list[Unserved]:
-    """Queues with jobs that are ready and without a worker that was heard of within 15 s."""
-    return [
-        Unserved(queue=row["queue"], num_ready=row["num_ready"], oldest_age_s=row["oldest_age_s"])
-        for row in await connection.fetch(SQL["unserved"])
-    ]
+    """Routes with jobs that are ready and without a worker that was heard of within 15 s."""
+    return [Unserved(**dict(row)) for row in await connection.fetch(SQL["unserved"])]
 
 
 class ConsumerAlarm:
@@ -56,19 +54,19 @@ class ConsumerAlarm:
 
     def note(self, unserved: Sequence[Unserved], now_s: float) -> None:
         """Args: now_s: monotonic."""
-        present = {entry.queue: entry for entry in unserved}
-        for queue in self._told - set(present):
-            log.info("queue_has_consumer_again", queue=queue)
+        present = {entry.route: entry for entry in unserved}
+        for route in self._told - set(present):
+            log.info("queue_has_consumer_again", queue=route)
         self._told &= set(present)
-        self._since_s = {queue: self._since_s.get(queue, now_s) for queue in present}
-        for queue, since_s in self._since_s.items():
-            if now_s - since_s >= self._after_s and queue not in self._told:
-                self._told.add(queue)
+        self._since_s = {route: self._since_s.get(route, now_s) for route in present}
+        for route, since_s in self._since_s.items():
+            if now_s - since_s >= self._after_s and route not in self._told:
+                self._told.add(route)
                 log.warning(
                     "queue_has_no_consumer",
-                    queue=queue,
-                    num_ready=present[queue].num_ready,
-                    oldest_age_s=round(present[queue].oldest_age_s),
+                    queue=route,
+                    num_ready=present[route].num_ready,
+                    oldest_age_s=round(present[route].oldest_age_s),
                 )
 
 

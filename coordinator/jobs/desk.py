@@ -19,12 +19,13 @@ from coordinator.errors import DatabaseUnavailable, NotFound
 from coordinator.jobs import explain
 from coordinator.jobs.connections import transaction
 from coordinator.jobs.dispositions import MAX_REASON_CHARACTERS
-from coordinator.jobs.engine import PgQueuerQueue, priority_of, route_of
+from coordinator.jobs.engine import PgQueuerQueue, route_of
 from coordinator.jobs.envelope import Envelope
 from coordinator.jobs.explain import JobFacts, LineFacts, Rest, Try
+from coordinator.jobs.numbers import behind_s, priority_of
 from coordinator.jobs.pauses import pauses
 from coordinator.jobs.work import FailureEffect, ReopenEffect
-from coordinator.model.jobs import Job, NewJob, Queue
+from coordinator.model.jobs import Job, NewJob, Priority, Queue
 from coordinator.ports import Effect
 from coordinator.statements import load_statements
 
@@ -324,6 +325,10 @@ def _told(
         silent_s=(row["heartbeat_age_s"] or 0.0) if state == "running" else 0.0,
         place_in_line=place_in_line,
         cancelled_by=row["cancelled_by"] or "",
+        route=row["entrypoint"] or "",
+        is_served=row["is_served"],
+        is_low=row["priority"] is not None and priority_of(row["priority"]) is Priority.LOW,
+        behind_s=behind_s(row["priority"], row["created"]) if row["priority"] is not None else 0.0,
     )
     return Told(
         facts=facts,
@@ -349,6 +354,7 @@ def _job_of(row: asyncpg.Record) -> NewJob:
         payload=envelope.data,
         priority=priority_of(row["priority"]),
         tier=envelope.tier,
+        account=envelope.account,
         version=route.version,
         place=route.place,
     )

@@ -6,10 +6,13 @@ select w.key, coalesce(r.queue, queue_of(q.entrypoint)) as queue, r.session_id, 
        r.tried, r.runs, r.attempts, r.progress, r.progress_words, r.cancelled_by, r.started_at, r.finished_at,
        extract(epoch from now() - r.started_at)::float8 as started_age_s,
        extract(epoch from now() - r.finished_at)::float8 as finished_age_s,
-       q.status::text as status, q.priority, q.entrypoint, convert_from(q.payload, 'UTF8') as payload,
+       q.status::text as status, q.priority, q.entrypoint, q.created, convert_from(q.payload, 'UTF8') as payload,
        extract(epoch from q.execute_after - now())::float8 as due_in_s,
        extract(epoch from now() - q.heartbeat)::float8 as heartbeat_age_s,
-       k.worker_id
+       k.worker_id, exists (
+           select from workers l
+           where l.seen_at > now() - interval '15 seconds'
+                 and q.entrypoint = any(case when l.routes = '{}' then l.queues else l.routes end)) as is_served
 from unnest($1::text[]) with ordinality as w (key, number)
 left join job_runs r using (key)
 left join lateral (
@@ -52,11 +55,17 @@ where k.seen_at > now() - interval '15 seconds'
 group by p.key
 
 -- name: unserved
--- Queues with jobs that are ready, and no worker that lives and serves them.
-select b.queue, b.num_ready, b.oldest_age_s from job_backlog b
-where b.num_ready > 0 and not exists (
-    select from workers k where k.seen_at > now() - interval '15 seconds' and b.queue = any(k.queues))
-order by b.queue
+-- Routes with jobs that are ready, and no worker that lives and takes them.
+select queue_of(b.route) as queue, b.route, b.num_ready, b.oldest_age_s
+from (
+    select entrypoint as route, count(*) as num_ready,
+           extract(epoch from now() - min(execute_after))::float8 as oldest_age_s
+    from pgqueuer where status = 'queued' and execute_after <= now() group by entrypoint) as b
+where not exists (
+    select from workers k
+    where k.seen_at > now() - interval '15 seconds'
+          and b.route = any(case when k.routes = '{}' then k.queues else k.routes end))
+order by b.route
 
 -- name: live_keys
 -- Jobs that are queued or run ($1: of these states of the engine), of a queue and of a session, what runs first. The

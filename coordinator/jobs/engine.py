@@ -16,7 +16,7 @@ import types
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import asyncpg
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
@@ -33,21 +33,21 @@ from coordinator.jobs.claims import Callback, Claim, Fate
 from coordinator.jobs.connections import translated
 from coordinator.jobs.engine_log import Held, quieten_engine_log
 from coordinator.jobs.envelope import decode, encode
+from coordinator.jobs.numbers import EPOCH_S, TOP, WIDTH, top_of
 from coordinator.jobs.slots import Slots
 from coordinator.model.jobs import NewJob, Priority, Queue, Route
+from coordinator.policy.placement import num_kept
 from coordinator.statements import load_statements
+
+if TYPE_CHECKING:
+    from coordinator.jobs.placing import Placing
 
 SQL = load_statements("coordinator.jobs", "engine.sql")
 _BATCH = 1000
 _CHANNEL = "ch_pgqueuer"
 
-# The engine runs higher numbers first; ours are the other way round. The one place that maps them.
-_ENGINE_PRIORITY = {
-    Priority.CRITICAL: 1000,
-    Priority.HIGH: 100,
-    Priority.NORMAL: 10,
-    Priority.LOW: 1,
-}
+# Of one pass: what rises goes ahead of others, so a long queue rises little by little.
+MAX_RISING = 1000
 
 
 def entrypoint_of(route: Route) -> str:
@@ -64,15 +64,12 @@ def route_of(entrypoint: str) -> Route:
     return Route(queue=Queue(queue), version=int(version or 1), place=place)
 
 
-def priority_of(engine_priority: int) -> Priority:
-    """Our priority of the engine's number; one that is not ours is as the next lower."""
-    return min(
-        (ours for ours, number in _ENGINE_PRIORITY.items() if number <= engine_priority), default=Priority.LOW
-    )
-
-
 class PgQueuerQueue:
     """Port `JobQueue`."""
+
+    def __init__(self, placing: Placing | None = None) -> None:
+        """Args: placing: decides how a job is put; None: as it is."""
+        self._placing = placing
 
     async def enqueue(
         self, connection: asyncpg.Connection, jobs: Sequence[NewJob], *, are_new: bool = False
@@ -90,18 +87,27 @@ class PgQueuerQueue:
         num_put = 0
         fresh = list(wanted.values())
         for start in range(0, len(fresh), _BATCH):
-            part = fresh[start : start + _BATCH]
-            rows = await connection.fetch(
-                SQL["put"],
-                [_ENGINE_PRIORITY[job.priority] for job in part],
-                [entrypoint_of(job.route) for job in part],
-                [encode(job) for job in part],
-                [max(0.0, job.delay_s) for job in part],
-                [job.key for job in part],
-                are_new,
-            )
+            rows = await connection.fetch(SQL["put"], *self._columns(fresh[start : start + _BATCH]), are_new)
             num_put += len(rows)
         return num_put
+
+    def _columns(
+        self, jobs: Sequence[NewJob]
+    ) -> tuple[list[int], list[str], list[bytes], list[float], list[str]]:
+        tops, entrypoints, delays_s = [], [], []
+        for job in jobs:
+            if self._placing is None:
+                tops.append(top_of(job.priority, 0.0))
+                entrypoints.append(entrypoint_of(job.route))
+                delays_s.append(max(0.0, job.delay_s))
+                continue
+            placed, behind_s = self._placing.place(job)
+            tops.append(top_of(placed.priority, behind_s))
+            # Who names a place itself knows why.
+            route = Route(queue=job.queue, version=job.version, place=job.place or placed.place)
+            entrypoints.append(entrypoint_of(route))
+            delays_s.append(max(0.0, job.delay_s) + placed.delay_s)
+        return tops, entrypoints, [encode(job) for job in jobs], delays_s, [job.key for job in jobs]
 
     async def acknowledge(self, connection: asyncpg.Connection, claims: Sequence[Claim]) -> None:
         """Let go of jobs that have ended, with what they wrote in one commit; those taken over stay."""
@@ -120,9 +126,22 @@ class PgQueuerQueue:
         return await self.put(connection, [job for job in jobs if job.key in reopened])
 
 
-async def raise_old(connection: asyncpg.Connection, *, after_s: float) -> None:
-    """Let jobs that have been ready for `after_s` rise to NORMAL."""
-    await connection.execute(SQL["raise_old"], _ENGINE_PRIORITY[Priority.NORMAL], after_s)
+async def raise_old(connection: asyncpg.Connection, *, after_s: float, limit: int = MAX_RISING) -> int:
+    """Let LOW jobs that have been ready for `after_s` rise to NORMAL, at most `limit`, the first come first; how many.
+
+    They keep the second in which they came, so they go before all NORMAL jobs that came later. What was put behind
+    others needs no rising: it is overtaken only by what comes within `MAX_BEHIND_S`.
+    """
+    low, normal = TOP[Priority.LOW], TOP[Priority.NORMAL]
+    return len(await connection.fetch(SQL["raise_old"], low, normal - low, after_s, limit))
+
+
+async def leave_places(connection: asyncpg.Connection, *, after_s: float, limit: int = MAX_RISING) -> int:
+    """Let jobs that have been ready for `after_s`, of places that no live worker serves, go to any worker; how many."""
+    moved = await connection.fetch(SQL["leave_places"], after_s, limit)
+    if moved:
+        await wake(connection)
+    return len(moved)
 
 
 async def wake(connection: asyncpg.Connection) -> None:
@@ -277,6 +296,7 @@ class _OurQueries(Queries):
     ) -> None:
         super().__init__(driver)
         self.slots = Slots(slots, self._next_due_s, lease_s=lease_s)
+        self._num_slots = dict(slots)
         self._acknowledged: set[int] = set()
         self._ranked = {
             queue: [(entrypoint_of(route), rank) for rank, group in enumerate(groups) for route in group]
@@ -308,6 +328,9 @@ class _OurQueries(Queries):
                 room,
                 queue_manager_id,
                 heartbeat_timeout.total_seconds(),
+                num_kept(self._num_slots[queue]),
+                WIDTH,
+                EPOCH_S,
             )
             jobs = [_claimed(row, queue_manager_id) for row in rows]
             self.slots.take(queue, [job.id for job in jobs], room)
@@ -365,6 +388,7 @@ def _decode(job: pgq_models.Job) -> Claim:
         key=envelope.key,
         payload=envelope.data,
         tier=envelope.tier,
+        account=envelope.account,
         version=route.version,
         holder=job.queue_manager_id,
     )

@@ -2,11 +2,13 @@
 
 -- name: put
 -- Queue jobs, but for keys that are queued or picked, and those that have ended ($6: the caller knows that none has).
--- As the engine does it, without a row of its log a job, which nothing here reads and which costs as much again.
+-- As the engine does it, without a row of its log a job, which nothing here reads and which costs as much again. $1: what
+-- the seconds of this clock are taken from, so that of one priority the first come is the highest number. A clock from
+-- before 2026 counts as its first second: the numbers end there.
 insert into pgqueuer (priority, entrypoint, payload, execute_after, dedupe_key, status)
-select priority, entrypoint, payload, now() + make_interval(secs => delay_s), key, 'queued'
-from unnest($1::integer[], $2::text[], $3::bytea[], $4::double precision[], $5::text[])
-    with ordinality as wanted(priority, entrypoint, payload, delay_s, key, place)
+select (top - greatest(floor(extract(epoch from now())), 1767225600))::integer, entrypoint, payload, now() + make_interval(secs => delay_s), key, 'queued'
+from unnest($1::bigint[], $2::text[], $3::bytea[], $4::double precision[], $5::text[])
+    with ordinality as wanted(top, entrypoint, payload, delay_s, key, place)
 where $6::boolean or not exists (
     select from job_runs where job_runs.key = wanted.key and job_runs.state in ('done', 'failed', 'expired', 'cancelled'))
 order by place
@@ -15,7 +17,8 @@ returning id
 
 -- name: claim
 -- Take up to $3 jobs of these entry points, the lower rank first, then by priority; those too whose worker ($4: we) has
--- not been heard of for $5 seconds.
+-- not been heard of for $5 seconds. The last $6 of them are no jobs that were put behind and whose turn has not come by
+-- the clock ($7, $8: see numbers.py): what comes now finds a slot that no flood has taken.
 with wanted as (
     select entrypoint, rank from unnest($1::text[], $2::integer[]) as wanted(entrypoint, rank)),
 fresh as (
@@ -30,7 +33,12 @@ stale as (
     where status = 'picked' and heartbeat < now() - make_interval(secs => $5)
     order by pgqueuer.priority desc, pgqueuer.id limit $3 for update of pgqueuer skip locked),
 best as (
-    select id, rank from (select * from fresh union all select * from stale) as found
+    select id, rank from (
+        select id, rank, priority, row_number() over (order by rank, priority desc, id) as number
+        from (select * from fresh union all select * from stale) as found) as numbered
+    where number <= case
+        when mod(mod(-priority::bigint, $7::bigint) + $7, $7) > extract(epoch from now()) - $8::bigint then $3 - $6::bigint
+        else $3 end
     order by rank, priority desc, id limit $3),
 claimed as (
     update pgqueuer as job set status = 'picked', updated = now(), heartbeat = now(), queue_manager_id = $4
@@ -66,9 +74,31 @@ select pg_notify($4, json_build_object(
 select id from pgqueuer where id = any($1::bigint[]) and queue_manager_id = $2
 
 -- name: raise_old
--- Nobody starves: what has been ready for long rises to NORMAL.
-update pgqueuer set priority = $1
-where status = 'queued' and priority < $1 and execute_after < now() - make_interval(secs => $2)
+-- Nobody starves: LOW jobs ($1: the top of their numbers) that have been ready for long rise by $2, with the second in
+-- which they came. What a worker is claiming just now is left out.
+update pgqueuer set priority = priority + $2
+where id in (
+    select id from pgqueuer
+    where status = 'queued' and priority <= $1 and execute_after < now() - make_interval(secs => $3)
+    order by priority desc, id limit $4 for update skip locked)
+returning id
+
+-- name: leave_places
+-- Jobs that wait for a kind of worker of which none lives go to any worker of their queue, if one of those does.
+update pgqueuer set entrypoint = split_part(entrypoint, '@', 1)
+where id in (
+    select job.id from pgqueuer job
+    where job.status = 'queued' and strpos(job.entrypoint, '@') > 0
+          and job.execute_after < now() - make_interval(secs => $1)
+          and not exists (
+              select from workers k
+              where k.seen_at > now() - interval '15 seconds' and job.entrypoint = any(k.routes))
+          and exists (
+              select from workers k
+              where k.seen_at > now() - interval '15 seconds' and
+                    split_part(job.entrypoint, '@', 1) = any(case when k.routes = '{}' then k.queues else k.routes end))
+    order by job.id limit $2 for update skip locked)
+returning id
 
 -- name: prune_log
 -- The engine's log holds failures only (see put), and a day of them is enough.

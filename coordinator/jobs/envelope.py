@@ -11,11 +11,12 @@ MAX_PAYLOAD_BYTES = 1024
 
 
 class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A job's key, ids and tier."""
+    """A job's key and ids, and whose it is."""
 
     key: str
     data: dict[str, str | int | float | bool | None]
     tier: str = ""
+    account: str = ""
 
 
 def encode(job: NewJob) -> bytes:
@@ -24,7 +25,7 @@ def encode(job: NewJob) -> bytes:
     Raises:
         Bug: It is too long.
     """
-    payload = msgspec.json.encode(Envelope(key=job.key, data=job.payload, tier=job.tier))
+    payload = msgspec.json.encode(Envelope(key=job.key, data=job.payload, tier=job.tier, account=job.account))
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise Bug(
             f"job {job.key}: a payload of {len(payload)} bytes is over {MAX_PAYLOAD_BYTES}; pass ids only"

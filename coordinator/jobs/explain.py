@@ -38,6 +38,10 @@ class JobFacts:
         attempts: from 1; of a waiting job the next one.
         runs: starts, crashes included.
         place_in_line: from 1; None: it is not ready, or nobody counted.
+        route: its queue with version and place, as workers take it; empty: it is in no queue.
+        is_served: a worker that lives takes it.
+        is_low: it goes after all others.
+        behind_s: by how much later than it came it counts as come, because its account asks for much.
     """
 
     key: str
@@ -58,6 +62,10 @@ class JobFacts:
     silent_s: float = 0.0
     place_in_line: int | None = None
     cancelled_by: str = ""
+    route: str = ""
+    is_served: bool = True
+    is_low: bool = False
+    behind_s: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,14 +143,18 @@ def clock(moment: datetime.datetime, now: datetime.datetime) -> str:
 def _waiting(job: JobFacts, line: LineFacts, now: datetime.datetime) -> str:
     if kept := _held_back(line, now):
         return f"waiting: {kept}"
+    if not job.is_served and job.due_in_s <= 0:
+        return f"waiting: no worker serves {job.route}"
     if job.due_in_s > 0 and job.code:
         attempt = job.attempts - 1
         after = f" after attempt {attempt} of {_num_attempts(job)}" if attempt > 0 else ""
         return f"put off {span(job.due_in_s)}{after}: {_problem(job)}"
     if job.due_in_s > 0:
-        return f"waiting: due in {span(job.due_in_s)}"
+        busy = ", put off while its queue is busy" if job.is_low and job.tier else ""
+        return f"waiting: due in {span(job.due_in_s)}{busy}"
     behind = f"{_ordinal(job.place_in_line)} in line of" if job.place_in_line else "in a line of"
-    return f"waiting: {behind} {line.num_ready}, oldest {span(line.oldest_age_s)}"
+    far = f", {span(job.behind_s)} behind because its account asks for much" if job.behind_s >= 1 else ""
+    return f"waiting: {behind} {line.num_ready}, oldest {span(line.oldest_age_s)}{far}"
 
 
 def _held_back(line: LineFacts, now: datetime.datetime) -> str:

@@ -131,7 +131,7 @@ class Ledger:
                 was_first[index] = end.key in won
                 if was_first[index]:
                     won.discard(end.key)
-                    following += await end.effect(own)
+                    following += _inherited(end.started.job, await end.effect(own))
             await self._queue.enqueue(own, following)
             await self._queue.acknowledge(own, [end.started.claim for end in ends])
         return [was_first[index] for index in range(len(ends))]
@@ -151,7 +151,7 @@ class Ledger:
             if await own.fetchval(SQL["fail"], *values) is None:
                 return False
             if effect is not None:
-                await self._queue.enqueue(own, await effect(own))
+                await self._queue.enqueue(own, _inherited(job, await effect(own)))
         return True
 
     async def _write(self, name: str, job: Job, problem: Problem) -> bool:
@@ -169,10 +169,19 @@ def _started(claim: Claim, row: asyncpg.Record | None) -> Started | None:
         key=claim.key,
         payload=claim.payload,
         tier=claim.tier,
+        account=claim.account,
         version=claim.version,
         runs=row["runs"],
     )
     return Started(job=job, attempts=row["attempts"], claim=claim)
+
+
+def _inherited(job: Job, following: Sequence[NewJob]) -> list[NewJob]:
+    """What follows a job is its account's, unless it says whose it is: the one place where a tier is handed on."""
+    return [
+        new if new.tier or not job.tier else dataclasses.replace(new, tier=job.tier, account=job.account)
+        for new in following
+    ]
 
 
 def _session_of(claim: Claim) -> str | None:

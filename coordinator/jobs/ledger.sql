@@ -51,12 +51,13 @@ where present.key = told.key and present.runs = told.runs and present.state = 'r
 
 -- name: say
 -- What a worker says of itself.
-insert into workers (worker_id, stage, pid, state, reason, detail, queues, num_slots, num_busy, holder, pauses, seen_at)
-values ($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9, $10, $11::jsonb, now())
+insert into workers (worker_id, stage, pid, state, reason, detail, queues, num_slots, num_busy, holder, pauses, routes,
+    seen_at)
+values ($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9, $10, $11::jsonb, $12, now())
 on conflict (worker_id) do update set
     stage = excluded.stage, pid = excluded.pid, state = excluded.state, reason = excluded.reason,
     detail = excluded.detail, queues = excluded.queues, num_slots = excluded.num_slots, num_busy = excluded.num_busy,
-    holder = excluded.holder, pauses = excluded.pauses, seen_at = now()
+    holder = excluded.holder, pauses = excluded.pauses, routes = excluded.routes, seen_at = now()
 
 -- name: leave
 -- A worker that ended in order.

@@ -17,7 +17,7 @@ import structlog
 
 from coordinator.errors import DatabaseUnavailable
 from coordinator.jobs.connections import transaction
-from coordinator.jobs.engine import PgQueuerQueue, raise_old
+from coordinator.jobs.engine import PgQueuerQueue, leave_places, raise_old
 from coordinator.jobs.ledger import SQL
 from coordinator.model.jobs import NewJob, Priority, Queue
 from coordinator.policy.priorities import RISES_AFTER_S
@@ -25,6 +25,8 @@ from coordinator.policy.priorities import RISES_AFTER_S
 log = structlog.get_logger(__name__)
 
 MAX_ROWS = 500
+# Longer than a worker needs to start again.
+_LEAVES_PLACE_AFTER_S = 30.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +34,9 @@ class Want:
     """What rows want.
 
     Attributes:
-        sql: returns `key` text, `payload` jsonb, `queue` text and `priority` integer (a public `Priority`), without
-            a final semicolon. It should leave out what has a `job_runs` row in state done, failed or cancelled.
+        sql: returns `key` text, `payload` jsonb, `queue` text, `priority` integer (a public `Priority`), and where
+            it is known `account` and `tier` text; without a final semicolon. It
+            should leave out what has a `job_runs` row in state done, failed or cancelled.
     """
 
     name: str
@@ -59,15 +62,21 @@ async def reconcile_once(
         if num_put:
             found[want.name] = num_put
     await raise_old(connection, after_s=RISES_AFTER_S)
+    await leave_places(connection, after_s=_LEAVES_PLACE_AFTER_S)
     await connection.execute(SQL["forget_workers"])
     return found
 
 
 async def reconcile(
-    pool: asyncpg.Pool, wants: Sequence[Want], *, stop: asyncio.Event, every_s: float = 30.0
+    pool: asyncpg.Pool,
+    wants: Sequence[Want],
+    *,
+    stop: asyncio.Event,
+    every_s: float = 30.0,
+    queue: PgQueuerQueue | None = None,
 ) -> None:
     """Reconcile now and every `every_s` until `stop`. A database that is down, or a want that is wrong, is logged."""
-    queue = PgQueuerQueue()
+    queue = queue or PgQueuerQueue()
     while not stop.is_set():
         try:
             async with transaction(pool, "reconciling") as connection:
@@ -88,4 +97,6 @@ def _job_of(row: asyncpg.Record) -> NewJob:
         key=row["key"],
         payload=json.loads(row["payload"]),
         priority=Priority(row["priority"]),
+        tier=row.get("tier") or "",
+        account=row.get("account") or "",
     )

@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from coordinator.model.jobs import Queue
+from coordinator.policy.placement import num_kept
 
 # How soon an idle worker looks by itself, should a notification be lost; and how often one that may have missed some.
 _IDLE_POLL_S = 5.0
@@ -29,6 +30,7 @@ class _Room:
     is_dry: bool = False
     resumes_at: float = 0.0
     is_resting: bool = False
+    is_held_back: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -72,6 +74,8 @@ class Slots:
         """These are held now."""
         room = self._rooms[queue]
         room.held.update(job_ids)
+        # Nothing may have come because what is left is kept for others: then any slot that is free makes a difference.
+        room.is_held_back = len(room.held) >= room.num_slots - num_kept(room.num_slots)
         if len(job_ids) >= num_asked:
             room.is_dry = False
         if not job_ids:
@@ -82,6 +86,8 @@ class Slots:
         for room in self._rooms.values():
             if job_id in room.held:
                 room.held.discard(job_id)
+                if room.is_held_back:
+                    room.is_dry = False
                 self._wake.set()
 
     def pause(self, queue: Queue, seconds: float) -> None:

@@ -20,17 +20,19 @@ import structlog
 from coordinator.errors import DatabaseUnavailable
 from coordinator.jobs.claims import Claim, Verdict
 from coordinator.jobs.connections import ACQUIRE_TIMEOUT_S, translated
-from coordinator.jobs.engine import Consumer, PgQueuerQueue
+from coordinator.jobs.engine import Consumer, PgQueuerQueue, entrypoint_of
 from coordinator.jobs.lane import Lane
 from coordinator.jobs.ledger import SQL, Ledger
 from coordinator.jobs.memory import stop_over
 from coordinator.jobs.pauses import Orders
 from coordinator.jobs.progress import ProgressBook
 from coordinator.jobs.work import Work
-from coordinator.model.jobs import Queue
+from coordinator.model.jobs import Queue, Route
 
 if TYPE_CHECKING:
     import asyncpg
+
+    from coordinator.jobs.placing import Placing
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +52,7 @@ class Presence:
         self._detail: dict[str, Any] = {}
         self._paused: dict[str, tuple[str, float]] = {}
         self._queues: list[str] = []
+        self._routes: list[str] = []
         self._num_slots = 0
         self._num_busy: Callable[[], int] = lambda: 0
         self._holder: uuid.UUID | None = None
@@ -67,10 +70,11 @@ class Presence:
         self._changed.set()
 
     def set_serving(
-        self, queues: Sequence[Queue], *, num_slots: int, num_busy: Callable[[], int], holder: uuid.UUID
+        self, routes: Sequence[Route], *, num_slots: int, num_busy: Callable[[], int], holder: uuid.UUID
     ) -> None:
-        """Which queues it claims from, how many jobs it can work at once and does, and what it signs claims with."""
-        self._queues = sorted(queue.value for queue in queues)
+        """What it claims, how many jobs it can work at once and does, and what it signs claims with."""
+        self._queues = sorted({route.queue.value for route in routes})
+        self._routes = sorted(entrypoint_of(route) for route in routes)
         self._num_slots, self._num_busy, self._holder = num_slots, num_busy, holder
         self._changed.set()
 
@@ -114,7 +118,7 @@ class Presence:
         }
         values = (self.worker_id, self._stage, os.getpid(), state, reason, json.dumps(self._detail))
         serving = (self._queues, self._num_slots, self._num_busy(), self._holder, json.dumps(pauses))
-        await self._execute(SQL["say"], *values, *serving)
+        await self._execute(SQL["say"], *values, *serving, self._routes)
 
     async def _execute(self, statement: str, *values: object) -> None:
         with translated("saying that a worker lives"):
@@ -133,6 +137,7 @@ async def run_worker(
     node: str = "local",
     presence: Presence | None = None,
     max_rss_mib: int = 0,
+    placing: Placing | None = None,
 ) -> None:
     """Work the queues of `work` until `stop` is set.
 
@@ -143,12 +148,13 @@ async def run_worker(
         grace_s: how long what runs may finish after `stop`.
         presence: made by the caller to tell details; else made here.
         max_rss_mib: over so much resident memory of its own it sets `stop` by itself; 0: never.
+        placing: decides how what follows its jobs is put, and runs with it; None: as it is.
 
     Raises:
         DatabaseUnavailable: PostgreSQL went away; end the process with its exit code.
     """
     presence = presence or Presence(pool, worker_id=f"{node}-{stage}-{os.getpid()}", stage=stage)
-    ledger, progress = Ledger(pool, PgQueuerQueue()), ProgressBook(pool)
+    ledger, progress = Ledger(pool, PgQueuerQueue(placing)), ProgressBook(pool)
     lanes: dict[Queue, Lane] = {}
 
     async def on_claim(claim: Claim) -> Verdict:
@@ -169,13 +175,11 @@ async def run_worker(
     orders = Orders(pool, consumer, list(lanes.values()))
     # Before the first claim: what rests is not claimed from, not even by a worker that starts just now.
     await orders.look()
-    num_slots = sum(entry.batch * entry.concurrency for entry in work.values())
-    presence.set_serving(list(lanes), num_slots=num_slots, num_busy=_busy_in(lanes), holder=consumer.holder)
-    presence.set_ready()
+    _say_what_is_served(presence, work, lanes, consumer)
     log.info("worker_started", stage=stage, queues=sorted(lanes), worker_id=presence.worker_id)
-    memory = stop_over(max_rss_mib, stop)
-    tasks = {"presence": presence.run(), "orders": orders.run(), "progress": progress.run(), "memory": memory}
+    tasks = {"presence": presence.run(), "orders": orders.run(), "progress": progress.run()}
     tasks |= {f"lane {queue}": lane.run() for queue, lane in lanes.items()}
+    tasks |= {"memory": stop_over(max_rss_mib, stop)} | ({"placing": placing.run()} if placing else {})
     try:
         async with _running(tasks):
             await _consume(consumer, list(lanes.values()), stop, presence.lost, grace_s=grace_s)
@@ -194,6 +198,18 @@ async def _running(tasks: Mapping[str, Coroutine[Any, Any, None]]) -> AsyncItera
         for task in started:
             task.cancel()
         await asyncio.gather(*started, return_exceptions=True)
+
+
+def _say_what_is_served(
+    presence: Presence, work: Mapping[Queue, Work], lanes: Mapping[Queue, Lane], consumer: Consumer
+) -> None:
+    presence.set_serving(
+        [route for queue, entry in work.items() for group in entry.routes(queue) for route in group],
+        num_slots=sum(entry.batch * entry.concurrency for entry in work.values()),
+        num_busy=_busy_in(lanes),
+        holder=consumer.holder,
+    )
+    presence.set_ready()
 
 
 def _busy_in(lanes: Mapping[Queue, Lane]) -> Callable[[], int]:

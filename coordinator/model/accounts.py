@@ -31,6 +31,14 @@ class Principal:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Whose something is, as far as jobs for it are concerned; empty: nobody's, or not known."""
+
+    user_id: str = ""
+    tier: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """Somebody who owns devices, sessions and clips."""
 

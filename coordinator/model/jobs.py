@@ -51,7 +51,9 @@ class NewJob:
         key: lasting identity, e.g. `stt:{session}:{seq}`; a key that is queued, running or done is not
             enqueued again.
         payload: ids only, JSON values, under 1 KB.
-        tier: of the account it is for, which decides its attempts; empty: nobody's.
+        tier: of the account it is for, which decides its attempts, priority and place; empty: nobody's, or as that
+            of the job that it follows.
+        account: whose it is, for fairness among accounts; empty: as `tier`.
         version, place: see `Route`.
     """
 
@@ -61,6 +63,7 @@ class NewJob:
     priority: Priority = Priority.NORMAL
     delay_s: float = 0.0
     tier: str = ""
+    account: str = ""
     version: int = 1
     place: str = ""
 
@@ -93,5 +96,6 @@ class Job:
     payload: dict[str, str | int | float | bool | None]
     runs: int
     tier: str = ""
+    account: str = ""
     version: int = 1
     progress: Progress = untold

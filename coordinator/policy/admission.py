@@ -20,7 +20,7 @@ _SESSIONS_A_DAY_AND_STREAM = 500
 
 
 def load_of(*, num_busy: float, num_slots: int) -> float:
-    """Busy slots by all slots of a queue, each a mean of 30 s; no slot at all is full."""
+    """Busy slots by all slots of a place, each a mean of 30 s; no slot at all is full."""
     return min(num_busy / num_slots, 1.0) if num_slots > 0 else 1.0
 
 

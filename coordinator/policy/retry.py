@@ -13,6 +13,8 @@ MAX_PAUSE_S = 30.0
 # As long as it takes to notice that a node is gone.
 PUT_OFF_S = 15.0
 
+# With the delays below in between: 4 take 7 s, which outlasts a restart of what they call, 6 take 31 s, for limits of
+# models by the minute; cleanup is of no hurry. The assessment's 5 are the least that business has.
 _ATTEMPTS = {
     Queue.VIDEO_PROCESSING: 4,
     Queue.TRANSCRIPTION: 4,

@@ -18,15 +18,24 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 CONNECT_TIMEOUT_S = 5.0
+IDLE_S = 30.0
 ACQUIRE_TIMEOUT_S = 5.0
 COMMAND_TIMEOUT_S = 60.0
 _FIRST_RETRY_S, _MAX_RETRY_S = 0.2, 2.0
 
 
 async def connect(
-    url: str, *, max_connections: int = 5, wait_s: float = 30.0, stop: asyncio.Event | None = None
+    url: str,
+    *,
+    max_connections: int = 5,
+    wait_s: float = 30.0,
+    connect_s: float = CONNECT_TIMEOUT_S,
+    idle_s: float = IDLE_S,
+    stop: asyncio.Event | None = None,
 ) -> asyncpg.Pool:
     """Open a pool of up to `max_connections`; while the server starts, try again for `wait_s`, or until `stop`.
+
+    One attempt may take `connect_s`; a connection that nobody used for `idle_s` is closed.
 
     JSON columns travel as text, as PgQueuer needs them.
 
@@ -44,12 +53,13 @@ async def connect(
                 # A floor would be kept up by a task of its own that only fills the log while the server is away.
                 min_size=0,
                 max_size=max_connections,
-                timeout=CONNECT_TIMEOUT_S,
+                timeout=connect_s,
+                max_inactive_connection_lifetime=idle_s,
                 command_timeout=COMMAND_TIMEOUT_S,
                 server_settings={"application_name": "clippy"},
             )
             try:
-                await pool.fetchval("select 1", timeout=CONNECT_TIMEOUT_S)
+                await pool.fetchval("select 1", timeout=connect_s)
             except BaseException:
                 pool.terminate()
                 raise

@@ -6,8 +6,8 @@
 -- limit keeps the planner at the index, whatever it believes of the numbers.
 select format('stt:%s:%s:%s', c.session_id, c.lane, c.seq) as key,
        jsonb_build_object('session_id', c.session_id, 'lane', c.lane, 'seq', c.seq) as payload,
-       'transcription' as queue, 100 as priority
-from sessions s
+       'transcription' as queue, 100 as priority, a.user_id as account, a.tier
+from sessions s join accounts a using (user_id)
      cross join unnest('{1,2,4}'::smallint[]) as n (lane)
      cross join lateral (
          select c.session_id, c.lane, c.seq from chunks c
@@ -27,8 +27,9 @@ where not s.is_over
 -- Windows that were heard and not looked at, and of whose session no look is queued. One of 10 s more than there is between
 -- two looks: the effect of what was heard last is on its way. `looks` is written with each chunk that was heard.
 select format('ai:%s:%s', k.session_id, k.until_ns / 10000000000) as key,
-       jsonb_build_object('session_id', k.session_id) as payload, 'ai-analysis' as queue, 100 as priority
-from looks k join sessions s using (session_id)
+       jsonb_build_object('session_id', k.session_id) as payload, 'ai-analysis' as queue, 100 as priority,
+       a.user_id as account, a.tier
+from looks k join sessions s using (session_id) join accounts a using (user_id)
 where not s.is_over
       and (k.until_ns / 10000000000 - k.looked_no >= 7
            or k.queued_no > k.looked_no and k.until_ns / 10000000000 >= k.queued_no)
@@ -38,8 +39,8 @@ where not s.is_over
 -- Sessions that have ended, and were heard to the end, without a last look.
 select format('ai:%s:final', s.session_id) as key,
        jsonb_build_object('session_id', s.session_id, 'is_final', true) as payload,
-       'ai-analysis' as queue, 100 as priority
-from sessions s
+       'ai-analysis' as queue, 100 as priority, a.user_id as account, a.tier
+from sessions s join accounts a using (user_id)
 where not s.is_over and not s.is_live and s.lane_counts is not null and s.ended_at < now() - interval '10 seconds'
       and not exists (
           select from (values (1, 'mic'), (2, 'desktop'), (4, 'signals')) as w (lane, name)
@@ -53,8 +54,9 @@ where not s.is_over and not s.is_live and s.lane_counts is not null and s.ended_
 -- Uploads that nobody looked at; one that was asked for again is another job.
 select concat('prep:', r.request_id, ':' || nullif(r.num_attempts, 0)) as key,
        jsonb_build_object('request_id', r.request_id) as payload,
-       'video-processing' as queue, case when r.moment_id is null then 1 else 100 end as priority
-from source_requests r
+       'video-processing' as queue, case when r.moment_id is null then 1 else 100 end as priority,
+       a.user_id as account, a.tier
+from source_requests r join sessions s using (session_id) join accounts a using (user_id)
 where r.state = 'uploaded'
   and not exists (
       select from job_runs j
@@ -63,8 +65,9 @@ where r.state = 'uploaded'
 -- name: uncut_uploads
 -- Uploads that were looked at and not cut.
 select format('clip:%s', r.request_id) as key, jsonb_build_object('request_id', r.request_id) as payload,
-       'clip-generation' as queue, case when r.moment_id is null then 1 else 100 end as priority
-from source_requests r
+       'clip-generation' as queue, case when r.moment_id is null then 1 else 100 end as priority,
+       a.user_id as account, a.tier
+from source_requests r join sessions s using (session_id) join accounts a using (user_id)
 where r.state = 'uploaded'
   and exists (
       select from job_runs j
@@ -75,8 +78,9 @@ where r.state = 'uploaded'
 -- name: unrendered_exports
 -- Exports that are wanted.
 select format('exp:%s:%s', e.clip_id, e.preset) as key,
-       jsonb_build_object('clip_id', e.clip_id, 'preset', e.preset) as payload, 'export' as queue, 100 as priority
-from exports e
+       jsonb_build_object('clip_id', e.clip_id, 'preset', e.preset) as payload, 'export' as queue,
+       case when c.moment_id is null then 1 else 100 end as priority, a.user_id as account, a.tier
+from exports e join clips c using (clip_id) join sessions s using (session_id) join accounts a using (user_id)
 where e.state = 'pending'
   and not exists (
       select from job_runs j

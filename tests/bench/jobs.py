@@ -60,7 +60,8 @@ def _run_other(result: Result, part: str) -> None:
     except ModuleNotFoundError:
         result.notes.append(f"{part}: not measured: there is no such part yet")
         return
-    result.figures |= module.measure()
+    with result.promising(*module.FIGURES), quiet_log():
+        result.figures |= module.measure()
 
 
 def _run_overhead(result: Result, site: JobsSite, scale: float) -> None:

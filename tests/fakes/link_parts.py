@@ -92,15 +92,18 @@ class JobTable:
 
     async def create(self, pool: asyncpg.Pool) -> None:
         """Make the table."""
-        await pool.execute("create table if not exists wanted_jobs (key text primary key, num int default 1)")
+        await pool.execute(
+            "create table if not exists wanted_jobs (key text primary key, num int default 1, tier text, account text)"
+        )
 
     async def enqueue(
         self, connection: asyncpg.Connection, jobs: Sequence[NewJob], *, are_new: bool = False
     ) -> None:
         """As the port says; counts how often a key was asked for."""
         await connection.executemany(
-            "insert into wanted_jobs (key) values ($1) on conflict (key) do update set num = wanted_jobs.num + 1",
-            [(job.key,) for job in jobs],
+            "insert into wanted_jobs (key, tier, account) values ($1, $2, $3)"
+            " on conflict (key) do update set num = wanted_jobs.num + 1",
+            [(job.key, job.tier, job.account) for job in jobs],
         )
 
 

@@ -12,6 +12,7 @@ from coordinator.errors import JobFailed
 from coordinator.jobs.claims import Claim
 from coordinator.jobs.engine import PgQueuerQueue
 from coordinator.jobs.ledger import End, Ledger
+from coordinator.jobs.numbers import priority_of
 from coordinator.jobs.work import in_batches, one_by_one
 from coordinator.model.jobs import Job, NewJob, Priority, Queue
 from coordinator.ports import Effect
@@ -187,7 +188,7 @@ async def test_of_two_wishes_for_a_key_in_one_commit_the_first_counts(pool: asyn
     wishes = [export("a", priority=Priority.CRITICAL), export("a", priority=Priority.LOW)]
 
     assert await put(pool, *wishes) == 1
-    assert await pool.fetchval("select priority from pgqueuer") == 1000
+    assert priority_of(await pool.fetchval("select priority from pgqueuer")) is Priority.CRITICAL
 
 
 @pytest.mark.logs("job_failed")

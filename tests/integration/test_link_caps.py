@@ -14,15 +14,17 @@ import pytest
 from coordinator.errors import DatabaseUnavailable
 from coordinator.ingest import accounts as accounts_module
 from coordinator.ingest import events as events_module
+from coordinator.ingest.chunk_rows import ChunkRows
 from coordinator.ingest.server import LinkServer
 from coordinator.ingest.stream_settings import StreamSettings
 from coordinator.jobs.engine import PgQueuerQueue
 from coordinator.jobs.waiting import waiting_by_account
 from coordinator.model.accounts import Principal, WaitingWork
+from coordinator.model.chunks import ChunkRow
 from coordinator.pipeline.steps import hearing
 from coordinator.settings import Limits
 from protos.clippy.v1 import link_pb2, media_pb2
-from tests.fakes.link_parts import Site, eventually, make_site, new_session_id
+from tests.fakes.link_parts import JobTable, Site, eventually, hear, make_site, new_session_id
 from tests.fakes.link_peers import Peer, Tokens, chunk, hello, still_serves
 
 FREE = Principal(user_id="free-1", tier="free")
@@ -217,6 +219,42 @@ async def test_an_account_with_too_much_work_waiting_is_held_and_goes_on_when_it
 
     assert held_up == []
     assert taken == [0]
+
+
+async def test_a_chunks_job_is_of_its_account_and_tier(site: Site, server: LinkServer, pool: asyncpg.Pool):
+    for token, agent in (("free", "a"), ("pro", "b")):
+        session_id = new_session_id()
+        async with Peer(site, token) as peer:
+            await peer.greet(session_id, agent_id=agent)
+            await peer.send(chunk(session_id))
+            assert fsynced(await peer.hear()) == [0]
+
+    owners = await pool.fetch("select tier, account from wanted_jobs order by tier")
+    assert [tuple(row) for row in owners] == [("free", FREE.user_id), ("pro", PRO.user_id)]
+
+
+async def test_a_chunk_found_in_a_spool_is_of_its_sessions_account(site: Site, pool: asyncpg.Pool):
+    """Recovery knows no stream: the database is asked."""
+    await pool.execute("insert into agents (agent_id, user_id) values ('a', $1)", PRO.user_id)
+    await pool.execute(
+        "insert into sessions (session_id, user_id, agent_id, started_at) values ('s', $1, 'a', now())",
+        PRO.user_id,
+    )
+    found = ChunkRow(
+        session_id="s",
+        lane=1,
+        seq=7,
+        start_ns=0,
+        end_ns=10,
+        content_type="x",
+        sha256=b"1",
+        size_bytes=1,
+        place="spool:local/1/0/1",
+    )
+    async with pool.acquire() as connection, connection.transaction():
+        await ChunkRows(JobTable(), hear, lambda: {"local"}).write(connection, [found])
+
+    assert tuple(await pool.fetchrow("select tier, account from wanted_jobs")) == ("pro", PRO.user_id)
 
 
 @pytest.mark.logs("backlog_unknown")

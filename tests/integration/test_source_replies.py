@@ -15,10 +15,13 @@ from coordinator.errors import ChunkRefused, SourceExpired
 from coordinator.ingest.downlink import Downlink
 from coordinator.ingest.events import EventRows, FollowUps
 from coordinator.ingest.source_uploads import SourceUploads
+from coordinator.model.accounts import Owner
 from coordinator.store.objects import S3Objects
 from protos.clippy.v1 import link_pb2
 from tests.fakes.link_parts import SECOND_NS, JobTable, prepare
 from tests.fakes.s3_server import S3Traffic, s3_server
+
+OWNER = Owner(user_id="owner", tier="business")
 
 SESSION = "5e" * 16
 KEY = "sources/r1.mp4"
@@ -170,9 +173,11 @@ async def test_an_agent_that_knows_nothing_of_parts_sends_one_put(
 ):
     await bucket.put(KEY, DATA)
 
-    await events.source_reply("owner", reply())
+    await events.source_reply(OWNER, reply())
 
     assert await state_of(pool) == ("uploaded", 0)
+    owner = await pool.fetchrow("select tier, account from wanted_jobs")
+    assert tuple(owner) == ("business", "owner")
 
 
 async def test_an_agent_that_went_back_to_one_put_after_an_offer_is_taken_at_its_word(
@@ -181,7 +186,7 @@ async def test_an_agent_that_went_back_to_one_put_after_an_offer_is_taken_at_its
     await events.source_offer("owner", offer())
     await bucket.put(KEY, DATA)
 
-    await events.source_reply("owner", reply())
+    await events.source_reply(OWNER, reply())
 
     assert await state_of(pool) == ("uploaded", 0)
 
@@ -194,7 +199,7 @@ async def test_an_object_from_before_does_not_stand_in_the_way_of_parts(
     for number in range(3):
         await bucket.put(f"{KEY}.{SHA256.hex()[:16]}.part-{number:04}", DATA[200 * number :][:200])
 
-    await events.source_reply("owner", reply())
+    await events.source_reply(OWNER, reply())
 
     assert await state_of(pool) == ("uploaded", 0)
 
@@ -232,7 +237,7 @@ async def test_parts_count_only_when_all_of_them_are_there(
     await events.source_offer("owner", offer())
     await bucket.put(f"{KEY}.{SHA256.hex()[:16]}.part-0000", DATA[:200])
 
-    await events.source_reply("owner", reply())
+    await events.source_reply(OWNER, reply())
 
     assert await state_of(pool) == ("wanted", 1)
     assert "part 1 has 0 of 200 bytes" in await pool.fetchval("select reason from source_requests")
@@ -244,7 +249,7 @@ async def test_an_object_larger_than_allowed_is_deleted_whatever_the_agent_says(
 ):
     await bucket.put(KEY, bytes(MAX_BYTES + 1))
 
-    await events.source_reply("owner", reply(size_bytes=MAX_BYTES + 1))
+    await events.source_reply(OWNER, reply(size_bytes=MAX_BYTES + 1))
 
     assert traffic.objects == {}
     assert await state_of(pool) == ("wanted", 1)
@@ -255,8 +260,8 @@ async def test_a_failure_is_asked_for_again_later_and_counts_once_however_often_
 ):
     failed = reply(state=State.FAILED, reason="the disk was full")
 
-    await events.source_reply("owner", failed)
-    await events.source_reply("owner", failed)
+    await events.source_reply(OWNER, failed)
+    await events.source_reply(OWNER, failed)
 
     assert await state_of(pool) == ("wanted", 1)
     assert await requests(downlink, also_sent=True) == []
@@ -269,7 +274,7 @@ async def test_an_answer_that_was_quicker_than_the_note_that_its_request_went_do
     pool: asyncpg.Pool, events: EventRows, downlink: Downlink
 ):
     await pool.execute("update source_requests set state = 'wanted'")
-    await events.source_reply("owner", reply(state=link_pb2.SourceReply.FAILED, reason="no room"))
+    await events.source_reply(OWNER, reply(state=link_pb2.SourceReply.FAILED, reason="no room"))
 
     await downlink.mark_sent(["r1"])
 
@@ -281,7 +286,7 @@ async def test_a_source_fails_for_good_after_three_more_times(
 ):
     waits_s = []
     for _ in range(4):
-        await events.source_reply("owner", reply(state=State.FAILED, reason="no"))
+        await events.source_reply(OWNER, reply(state=State.FAILED, reason="no"))
         waits_s.append(
             await pool.fetchval("select extract(epoch from retry_at - updated_at)::int from source_requests")
         )
@@ -294,10 +299,10 @@ async def test_a_source_fails_for_good_after_three_more_times(
 
 async def test_what_is_final_stays_final(pool: asyncpg.Pool, events: EventRows, bucket: S3Objects):
     await bucket.put(KEY, DATA)
-    await events.source_reply("owner", reply(state=State.UNAVAILABLE, reason="forgotten"))
+    await events.source_reply(OWNER, reply(state=State.UNAVAILABLE, reason="forgotten"))
 
-    await events.source_reply("owner", reply())
-    await events.source_reply("owner", reply(state=State.FAILED))
+    await events.source_reply(OWNER, reply())
+    await events.source_reply(OWNER, reply(state=State.FAILED))
 
     assert await state_of(pool) == ("unavailable", 0)
 

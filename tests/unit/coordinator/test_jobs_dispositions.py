@@ -15,10 +15,8 @@ from coordinator.errors import (
     StoreUnavailable,
 )
 from coordinator.jobs.dispositions import Disposition, problem_of
-from coordinator.jobs.engine import _ENGINE_PRIORITY
 from coordinator.jobs.schedule import Scheduled, due_job
 from coordinator.jobs.work import in_batches, one_by_one
-from coordinator.model.jobs import Priority
 
 
 @pytest.mark.parametrize(
@@ -52,12 +50,6 @@ def test_a_failed_jobs_own_stage_and_reason_are_kept():
 
 def test_reasons_are_bounded():
     assert len(problem_of(ValueError("x" * 10_000), "export").reason) == 500
-
-
-def test_a_lower_public_priority_is_a_higher_one_of_the_engine():
-    ours = sorted(Priority)
-
-    assert sorted(ours, key=lambda priority: -_ENGINE_PRIORITY[priority]) == ours
 
 
 def test_a_period_has_one_key():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import math
 from typing import Any
 
 import pytest
 
 from coordinator.errors import CoordinatorError
-from coordinator.jobs.engine import _ENGINE_PRIORITY, priority_of
 from coordinator.jobs.explain import JobFacts, LineFacts, Rest, explain, explain_line, span
+from coordinator.jobs.numbers import behind_s, priority_of, top_of
 from coordinator.jobs.pauses import Pause
 from coordinator.model.jobs import Priority, Queue
 from coordinator.policy.remedies import REMEDIES, remedy_of
@@ -35,6 +36,21 @@ def job(state: str, **more: Any) -> JobFacts:
         (job("waiting", place_in_line=22), SERVED, "waiting: 22nd in line of 120, oldest 14 s"),
         (job("waiting"), SERVED, "waiting: in a line of 120, oldest 14 s"),
         (job("waiting", due_in_s=60), SERVED, "waiting: due in 60 s"),
+        (
+            job("waiting", due_in_s=45, is_low=True, tier="free"),
+            SERVED,
+            "waiting: due in 45 s, put off while its queue is busy",
+        ),
+        (
+            job("waiting", place_in_line=3, behind_s=90),
+            SERVED,
+            "waiting: third in line of 120, oldest 14 s, 90 s behind because its account asks for much",
+        ),
+        (
+            job("waiting", route="transcription@small", is_served=False),
+            SERVED,
+            "waiting: no worker serves transcription@small",
+        ),
         (job("waiting"), {**SERVED, "num_workers": 0}, "waiting: no worker serves transcription"),
         (
             job("waiting"),
@@ -156,8 +172,15 @@ def test_a_code_of_a_newer_version_has_a_remedy_too():
     assert "jobs retry" in remedy_of("from_the_future")
 
 
-def test_the_engines_priorities_come_back_as_ours():
-    assert {priority_of(number) for number in _ENGINE_PRIORITY.values()} == set(Priority)
-    assert [priority_of(number) for number in (0, 5, 50, 5000)] == [
-        *(Priority.LOW, Priority.LOW, Priority.NORMAL, Priority.CRITICAL),
-    ]
+@pytest.mark.parametrize("year", [2026, 2040, 2056])
+@pytest.mark.parametrize("behind", [0.0, 40.0, 3600.0])
+def test_the_engines_numbers_come_back_as_our_priorities_and_what_was_put_behind(year: int, behind: float):
+    created = datetime.datetime(year, 7, 1, 12, 30, 15, 999_000, tzinfo=datetime.UTC)
+    numbers = {priority: top_of(priority, behind) - math.floor(created.timestamp()) for priority in Priority}
+
+    assert {priority: priority_of(number) for priority, number in numbers.items()} == {
+        priority: priority for priority in Priority
+    }
+    assert {behind_s(number, created) for number in numbers.values()} == {behind}
+    assert all(-(2**31) <= number < 2**31 for number in numbers.values())
+    assert sorted(numbers, key=lambda priority: -numbers[priority]) == sorted(Priority)

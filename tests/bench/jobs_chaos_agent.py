@@ -42,7 +42,7 @@ CHUNK_S = 10
 VIDEO_S = 3
 LANES = {"mic": media_pb2.LANE_MIC, "signals": media_pb2.LANE_SIGNALS}
 # Of so many chunks one stands out, and after so many there is a press.
-_LOUD_EVERY, _PRESS_EVERY = 12, 15
+_LOUD_EVERY, _PRESS_EVERY = 12, 9
 _RATE_HZ = 16_000
 _SAYING = threading.Lock()
 

@@ -184,5 +184,5 @@ def _scratch(site: ChaosSite) -> list[str]:
     return [
         f"scratch {path.relative_to(site.data)}"
         for path in (site.data / "scratch").rglob("*")
-        if path.is_file() and path.name != ".lock"
+        if path.is_file() and not path.name.startswith(".")  # locks of those who live
     ]

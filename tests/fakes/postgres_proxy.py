@@ -20,12 +20,14 @@ class PostgresProxy:
 
     Attributes:
         delay_s: every piece is so late, each way.
+        cut_on: the next connection on which these bytes are sent to the server is ended before it hears of them.
         cut_at_commit: the next connection that commits while `commit_of` was written on it is ended: before the server
             hears of it, or once it has answered and before the client hears of that.
     """
 
     def __init__(self, url: str) -> None:
         self.delay_s = 0.0
+        self.cut_on = b""
         self.cut_at_commit: Literal["", "before", "after"] = ""
         self.commit_of = b""
         self.num_cut = 0
@@ -95,6 +97,10 @@ class _Link:
         proxy = self._proxy
         with contextlib.suppress(OSError):
             while data := await self._client[0].read(_PIECE_BYTES):
+                if proxy.cut_on and proxy.cut_on in data:
+                    proxy.cut_on = b""
+                    proxy.num_cut += 1
+                    return
                 self._is_marked |= bool(proxy.commit_of) and proxy.commit_of in data
                 if b"COMMIT" in data and self._is_marked and proxy.cut_at_commit:
                     kind, proxy.cut_at_commit = proxy.cut_at_commit, ""

@@ -299,7 +299,9 @@ def _death(doing: str, status: int, cpu_s: float) -> CoordinatorError:
     if sys.platform != "win32" and status == -signal.SIGXCPU:
         return MediaUnusable(f"{doing}: it took more than {cpu_s:g} s of CPU")
     if sys.platform != "win32" and status in (-signal.SIGKILL, -signal.SIGTERM):
-        return MediaInterrupted(f"{doing}: its process was killed from outside; is the machine short of memory?")
+        return MediaInterrupted(
+            f"{doing}: its process was killed from outside; is the machine short of memory?"
+        )
     if sys.platform != "win32" and status == -signal.SIGABRT:
         return MediaUnusable(f"{doing}: it ran out of its memory limit")
     return MediaUnusable(f"{doing}: it crashed its decoder (exit status {status})")

@@ -35,7 +35,7 @@ REMEDIES: Mapping[str, str] = {
     "timeout": f"see whether that machine is overloaded, or the stage hangs; then {_RETRY}",
     "poison": "it kills its worker: look for memory or a crash in the log of its stage before it is tried again",
     "stopping": "nothing to do: its worker was stopped, and another takes it",
-    "suspect": "nothing to do yet: it runs alone now; if its worker dies again it is given up, and its neighbours are not",
+    "suspect": "nothing to do yet: it runs alone now, so that what ran beside it does not share its fate",
     "bug": f"report it with the log of its stage; after an update {_RETRY}",
 }
 

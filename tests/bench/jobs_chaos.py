@@ -174,7 +174,7 @@ class _Killing:
             time.sleep(max(0.0, began_s + due_s - time.monotonic()))
             if database_at_s and time.monotonic() - began_s >= database_at_s[0]:
                 database_at_s.pop(0)
-                kill = self._kill_database()
+                kill: Kill | None = self._kill_database()
             elif self._chance.random() < _CHILD_SHARE:
                 kill = self._kill_child()
             else:
@@ -218,7 +218,9 @@ class _Killing:
         # It may still answer for a moment on connections of before; a new one tells.
         since_s = self._site.wait_answering()
         keys = tuple(row["key"] for row in self._site.ask_sql(STARTED_BEFORE, at_s))
-        return Kill(what=f"the database, {since_s - at_s:.1f} s", is_database=True, since_s=since_s, keys=keys)
+        return Kill(
+            what=f"the database, {since_s - at_s:.1f} s", is_database=True, since_s=since_s, keys=keys
+        )
 
     def _wait_busy(self, stage: str) -> None:
         running = "select exists (select from job_runs where queue = $1 and state = 'running') as is_busy"
@@ -243,10 +245,12 @@ def _recoveries(site: ChaosSite, kills: list[Kill]) -> tuple[list[float], list[s
         never += [f"never taken up: {key}" for key in kill.keys if key not in taken and key not in ended]
         for key, at_s in taken.items():
             # While the database is away nobody can; the clock starts when it answers again.
-            answered = [other.since_s for other in kills if other.is_database and kill.since_s < other.since_s < at_s]
+            answered = [
+                other.since_s for other in kills if other.is_database and kill.since_s < other.since_s < at_s
+            ]
             seconds.append(at_s - max([kill.since_s, *answered]))
             if seconds[-1] > 2 * LEASE_S:
-                say(f"chaos {site.kind}: {seconds[-1]:.1f} s after {kill.what}")
+                say(f"chaos {site.kind}: {seconds[-1]:.1f} s after {kill.what}: {key}")
     return seconds, never
 
 

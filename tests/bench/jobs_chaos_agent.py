@@ -63,7 +63,9 @@ def mic_payload(kind: int) -> bytes:
     """Ten seconds of a microphone, Ogg Opus: 0 and 1 say nothing, 2 speaks, 3 shouts."""
     pcm = np.random.default_rng(kind).normal(0.0, 0.002, CHUNK_S * _RATE_HZ).astype(np.float32)
     if kind >= 2:
-        phrase = spoken("he scores" if kind == 3 else "blue team keeps the ball") * (1.0 if kind == 3 else 0.2)
+        phrase = spoken("he scores" if kind == 3 else "blue team keeps the ball") * (
+            1.0 if kind == 3 else 0.2
+        )
         pcm[_RATE_HZ : _RATE_HZ + phrase.size] += phrase
     file = io.BytesIO()
     with av.open(file, "w", format="ogg") as container:

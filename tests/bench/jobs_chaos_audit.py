@@ -35,7 +35,8 @@ begin
         values (tg_table_name, concat_ws(':', new.session_id, new.lane, new.seq), lower(tg_op));
     elsif tg_table_name = 'analyses' then
         insert into chaos_book (what, key, state)
-        values ('analyses', concat_ws(':', new.session_id, new.window_no), case when new.is_final then 'final' else lower(tg_op) end);
+        values ('analyses', concat_ws(':', new.session_id, new.window_no),
+                case when new.is_final then 'final' else lower(tg_op) end);
     elsif tg_table_name = 'clips' then
         insert into chaos_book (what, key, state) values ('clips', new.request_id, lower(tg_op));
     elsif tg_table_name = 'exports' then
@@ -65,7 +66,8 @@ LOST = {
     "clips": "select r.request_id from source_requests r left join clips c using (request_id) where c.clip_id is null",
     "exports": "select c.clip_id, e.state, e.reason from clips c left join exports e using (clip_id)"
     " where e.state is distinct from 'ready'",
-    "jobs that ended well": "select key, state, stage, reason from job_runs where state <> 'done' and queue <> 'cleanup'",
+    "jobs that ended well": "select key, state, stage, reason from job_runs"
+    " where state <> 'done' and queue <> 'cleanup'",
 }
 # What was done more often than once.
 TWICE = {
@@ -126,7 +128,9 @@ def install(site: ChaosSite) -> None:
 
 def wait_empty(site: ChaosSite, deadline_s: float) -> None:
     """Wait until nothing is under way any more, all by itself."""
-    wait_until(lambda: site.ask_sql(_OPEN)[0]["num"] == 0, "the queue empties by itself", deadline_s=deadline_s)
+    wait_until(
+        lambda: site.ask_sql(_OPEN)[0]["num"] == 0, "the queue empties by itself", deadline_s=deadline_s
+    )
 
 
 def look(site: ChaosSite) -> Findings:
@@ -136,7 +140,9 @@ def look(site: ChaosSite) -> Findings:
     pressed = {(words[1], words[2]) for words in told if words[:1] == ["press"]}
     here = {(row["session_id"], row["lane"], row["seq"]) for row in site.sql("select * from chunks")}
     markers = {(row["session_id"], row["clip_id"]) for row in site.sql("select * from markers")}
-    lost = [f"chunk {key}" for key in sorted(put - here)] + [f"press {key}" for key in sorted(pressed - markers)]
+    lost = [f"chunk {key}" for key in sorted(put - here)] + [
+        f"press {key}" for key in sorted(pressed - markers)
+    ]
     twice = [f"chunk that was never put {key}" for key in sorted(here - put)]
     for words, found in ((lost, LOST), (twice, TWICE)):
         for what, statement in found.items():
@@ -149,7 +155,9 @@ def look(site: ChaosSite) -> Findings:
 
 def _windows_without_an_end(site: ChaosSite, put: set[tuple[str, int, int]]) -> list[str]:
     """Sessions whose looks do not reach as far as what was put."""
-    ends = {row["session_id"]: row["looked_no"] for row in site.sql("select session_id, looked_no from looks")}
+    ends = {
+        row["session_id"]: row["looked_no"] for row in site.sql("select session_id, looked_no from looks")
+    }
     num_put = {session: 0 for session, _, _ in put}
     for session, lane, _ in put:
         num_put[session] += lane == LANES["mic"]

@@ -152,7 +152,10 @@ class ExternalSite(ChaosSite):
         migrate = self._start("migrate", [sys.executable, "-m", "coordinator", "migrate"])
         if migrate.wait(within_s=60) != 0:
             raise CannotMeasure(f"no schema: {migrate.last_words()}")
-        for name, words in {"serve": ["serve"], **{stage: ["worker", "--stage", stage] for stage in STAGES}}.items():
+        for name, words in {
+            "serve": ["serve"],
+            **{stage: ["worker", "--stage", stage] for stage in STAGES},
+        }.items():
             command = [sys.executable, "-m", "coordinator", *words]
             self._services.append(KeptService(name, command, self.environment, self.folder / f"{name}.log"))
         if is_ready:

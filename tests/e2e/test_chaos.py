@@ -1,4 +1,4 @@
-"""kill -9 of workers and of the database under streams, in short: what `bench jobs --part chaos` does for five minutes."""
+"""kill -9 of workers and of the database under streams: in short what `bench jobs --part chaos` does for minutes."""
 
 from __future__ import annotations
 

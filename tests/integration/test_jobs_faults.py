@@ -38,12 +38,16 @@ async def pool(pool: asyncpg.Pool) -> asyncpg.Pool:
 
 def lasting(name: str, seconds: float, *, kills: bool = False) -> NewJob:
     return NewJob(
-        queue=Queue.EXPORT, key=f"exp:{name}", payload={"seconds": seconds, **({"kill": True} if kills else {})}
+        queue=Queue.EXPORT,
+        key=f"exp:{name}",
+        payload={"seconds": seconds, **({"kill": True} if kills else {})},
     )
 
 
 @contextlib.asynccontextmanager
-async def worker_process(database_url: str, shape: str = "beside") -> AsyncIterator[asyncio.subprocess.Process]:
+async def worker_process(
+    database_url: str, shape: str = "beside"
+) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.fakes.fault_worker", shape),
         cwd=ROOT,
@@ -101,7 +105,9 @@ async def test_jobs_over_which_workers_died_twice_run_one_at_a_time_and_others_b
     assert [met[key] for key in sorted(suspects)] == [set(), set()]
     assert any(met[key] for key in others)
     assert sorted(await keys(pool)) == sorted(suspects | others)
-    rows = await pool.fetch("select runs - attempts as num_deaths from job_runs where key = any($1)", [*suspects])
+    rows = await pool.fetch(
+        "select runs - attempts as num_deaths from job_runs where key = any($1)", [*suspects]
+    )
     assert [row["num_deaths"] for row in rows] == [2, 2]
 
 
@@ -128,7 +134,9 @@ async def test_a_job_that_kills_its_workers_is_given_up_and_takes_no_neighbour_w
             num_killed += dying.done()
             dying.cancel()
         # Nobody waits here for the lease of one who is known to be dead.
-        await pool.execute("update pgqueuer set heartbeat = now() - interval '1 minute' where status = 'picked'")
+        await pool.execute(
+            "update pgqueuer set heartbeat = now() - interval '1 minute' where status = 'picked'"
+        )
 
     assert num_killed == 5
     poison = await pool.fetchrow("select state, code, reason from job_runs where key = 'exp:poison'")
@@ -228,16 +236,15 @@ async def test_a_database_that_answers_slowly_lets_no_lease_run_out(pool: asyncp
         slow = await connect(proxy.url, max_connections=8)
         proxy.delay_s = 0.05
         await put(pool, export("a"))
-        async with working(slow, {Queue.EXPORT: one_by_one(handle)}, lease_s=3):
-            async with pool.acquire() as connection:
-                await until(lambda: has_started(pool), "started")
-                async with working(pool, {Queue.EXPORT: one_by_one(handle)}, lease_s=3):
-                    await asyncio.sleep(3.0)
-                    async with connection.transaction():
-                        # Whoever wants to write that it is done waits as long as another lease.
-                        await connection.execute("lock table job_runs in exclusive mode")
-                        await asyncio.sleep(3.0)
-                    await until_ended(pool, 1)
+        async with working(slow, {Queue.EXPORT: one_by_one(handle)}, lease_s=3), pool.acquire() as locking:
+            await until(lambda: has_started(pool), "started")
+            async with working(pool, {Queue.EXPORT: one_by_one(handle)}, lease_s=3):
+                await asyncio.sleep(2.5)
+                async with locking.transaction():
+                    # Whoever wants to write that it is done waits longer than another lease.
+                    await locking.execute("lock table job_runs in exclusive mode")
+                    await asyncio.sleep(4.0)
+                await until_ended(pool, 1)
         await asyncio.wait_for(slow.close(), 10)
 
     assert num_calls == 1
@@ -313,7 +320,9 @@ async def test_a_job_that_fails_while_the_database_is_away_is_tried_again_by_the
         through = await connect(proxy.url, max_connections=8)
         await put(pool, export("a"))
         work = {Queue.EXPORT: one_by_one(handle)}
-        task = asyncio.create_task(run_worker(through, stage="test", work=work, stop=asyncio.Event(), lease_s=2))
+        task = asyncio.create_task(
+            run_worker(through, stage="test", work=work, stop=asyncio.Event(), lease_s=2)
+        )
         await asyncio.wait_for(started.wait(), 10)
         await proxy.go_away()
         fail.set()

@@ -14,8 +14,8 @@ on conflict (dedupe_key) where status in ('queued', 'picked') and dedupe_key is 
 returning id
 
 -- name: claim
--- Take up to $3 jobs of these entry points, the lower rank first, then by priority; those too whose worker ($4: we) has
--- not been heard of for $5 seconds.
+-- Take up to $3 jobs of these entry points, the lower rank first, then by priority; before them those whose worker ($4: we)
+-- has not been heard of for $5 seconds: they were begun before, and would wait as long again behind a full queue.
 with wanted as (
     select entrypoint, rank from unnest($1::text[], $2::integer[]) as wanted(entrypoint, rank)),
 fresh as (
@@ -30,8 +30,9 @@ stale as (
     where status = 'picked' and heartbeat < now() - make_interval(secs => $5)
     order by pgqueuer.priority desc, pgqueuer.id limit $3 for update of pgqueuer skip locked),
 best as (
-    select id, rank from (select * from fresh union all select * from stale) as found
-    order by rank, priority desc, id limit $3),
+    select id, rank from (
+        select *, false as was_begun from fresh union all select *, true from stale) as found
+    order by was_begun desc, rank, priority desc, id limit $3),
 claimed as (
     update pgqueuer as job set status = 'picked', updated = now(), heartbeat = now(), queue_manager_id = $4
     from best where job.id = best.id

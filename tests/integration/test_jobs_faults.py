@@ -16,7 +16,7 @@ import pytest
 from coordinator.errors import DatabaseUnavailable
 from coordinator.jobs.work import one_by_one
 from coordinator.jobs.worker import run_worker
-from coordinator.model.jobs import Job, NewJob, Queue
+from coordinator.model.jobs import Job, NewJob, Priority, Queue
 from coordinator.ports import Effect
 from coordinator.store.connect import connect
 from tests.fakes.postgres_proxy import postgres_proxy
@@ -221,6 +221,18 @@ async def test_a_worker_that_gets_sigterm_finishes_what_it_can_and_gives_the_res
     assert await keys(pool) == ["exp:short"]
     rows = await pool.fetch("select dedupe_key, status::text as status from pgqueuer")
     assert [tuple(row) for row in rows] == [("exp:long", "queued")]
+
+
+async def test_what_a_killed_worker_had_begun_comes_before_what_is_new_however_urgent(pool: asyncpg.Pool):
+    await put(pool, export("begun", priority=Priority.LOW))
+    await pool.execute(
+        "update pgqueuer set status = 'picked', queue_manager_id = gen_random_uuid(), heartbeat = now() - interval '1 h'"
+    )
+    await put(pool, export("urgent", priority=Priority.CRITICAL))
+    async with working(pool, {Queue.EXPORT: one_by_one(write)}):
+        await until_ended(pool, 2)
+
+    assert await keys(pool) == ["exp:begun", "exp:urgent"]
 
 
 async def test_a_database_that_answers_slowly_lets_no_lease_run_out(pool: asyncpg.Pool, database_url: str):

@@ -226,7 +226,8 @@ async def test_a_worker_that_gets_sigterm_finishes_what_it_can_and_gives_the_res
 async def test_what_a_killed_worker_had_begun_comes_before_what_is_new_however_urgent(pool: asyncpg.Pool):
     await put(pool, export("begun", priority=Priority.LOW))
     await pool.execute(
-        "update pgqueuer set status = 'picked', queue_manager_id = gen_random_uuid(), heartbeat = now() - interval '1 h'"
+        "update pgqueuer set status = 'picked', queue_manager_id = gen_random_uuid(),"
+        " heartbeat = now() - interval '1 hour'"
     )
     await put(pool, export("urgent", priority=Priority.CRITICAL))
     async with working(pool, {Queue.EXPORT: one_by_one(write)}):

@@ -19,6 +19,7 @@ from coordinator.jobs.worker import run_worker
 from coordinator.model.jobs import Job, NewJob, Priority, Queue
 from coordinator.ports import Effect
 from coordinator.store.connect import connect
+from coordinator.store.looks import PostgresLooks
 from tests.fakes.postgres_proxy import postgres_proxy
 from tests.fakes.worker_here import RESULTS, export, keys, put, until, until_ended, working, write, writing
 
@@ -347,3 +348,21 @@ async def test_a_job_that_fails_while_the_database_is_away_is_tried_again_by_the
 
     assert await keys(pool) == ["exp:a"]
     assert await pool.fetchval("select count(*) from pgqueuer") == 0
+
+
+async def test_a_session_of_long_ago_that_was_only_just_told_of_is_not_given_up(pool: asyncpg.Pool):
+    await pool.execute("insert into agents (agent_id, user_id) values ('here', 'owner')")
+    await pool.execute(
+        "insert into agents (agent_id, user_id, last_seen_at) values ('gone', 'owner', now() - interval '3 days')"
+    )
+    for agent in ("here", "gone"):
+        await pool.execute(
+            "insert into sessions (session_id, user_id, agent_id, started_at)"
+            " values ($1, 'owner', $1, now() - interval '3 days')",
+            agent,
+        )
+    async with pool.acquire() as connection:
+        await PostgresLooks(pool).give_up_sessions(connection)
+
+    rows = await pool.fetch("select session_id from sessions where is_over")
+    assert [row["session_id"] for row in rows] == ["gone"]

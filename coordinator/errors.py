@@ -16,6 +16,7 @@ CoordinatorError
 │   ├── DeviceRefused             a device that is unknown, revoked, or of a closed account
 │   ├── SourceExpired             an upload that came after its request had expired
 │   └── AgentTaken                an agent that belongs to another account
+├── MediaInterrupted              the process that worked on a file was killed from outside
 ├── JobFailed                     a stage gave up, with its stage and reason
 │   └── JobExpired                what it was for is past; it was not run
 ├── BytesAway                     a chunk's bytes cannot be read now; its node comes back, or its agent sends them again
@@ -145,6 +146,13 @@ class AgentTaken(InputUnusable):
     """An agent that already belongs to another account."""
 
     code = "agent_taken"
+
+
+class MediaInterrupted(CoordinatorError):
+    """The process that worked on a media file was killed from outside; the file may be sound."""
+
+    code = "media_interrupted"
+    retryable = True
 
 
 class JobFailed(CoordinatorError):

@@ -83,7 +83,8 @@ class Judge(Protocol):
 class Media(Protocol):
     """Decoding and encoding of what came from outside, in a limited child process.
 
-    Every method raises MediaUnusable for input that cannot be used, with the reason.
+    Every method raises MediaUnusable for input that cannot be used, with the reason, and MediaInterrupted where the
+    child was killed from outside, which says nothing of the input.
     """
 
     async def probe(self, path: Path) -> MediaFile:

@@ -50,7 +50,7 @@ class Installation:
         return self.data / "scratch"
 
     def scratch_of(self, process: str) -> Path:
-        """The part of `scratch` that one process (a stage, or `serve`) has to itself; made if need be."""
+        """The part of `scratch` of a stage's workers, or of one `serve` process; made if need be."""
         folder = self.scratch / process
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder

@@ -13,6 +13,7 @@ import structlog
 from coordinator.app.installation import Installation
 from coordinator.model.jobs import Queue
 from coordinator.ops import lifeline
+from coordinator.ops.scratch import own_folder
 from coordinator.settings import Config, place_named
 from protos.timebase import SECOND_NS
 
@@ -107,7 +108,7 @@ async def _work_of(
         "rows": rows,
         "objects": installation.objects(),
         "media": media,
-        "scratch": installation.scratch_of(stage),
+        "scratch": stack.enter_context(own_folder(installation.scratch_of(stage))),
     }
     if stage == "media":
         handle = in_time(unless_forgotten(Preparation(**parts).handle, rows, request_of))

@@ -19,6 +19,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
 import asyncpg
+import structlog
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.core.qm import QueueManager
@@ -41,6 +42,8 @@ from coordinator.statements import load_statements
 
 if TYPE_CHECKING:
     from coordinator.jobs.placing import Placing
+
+log = structlog.get_logger(__name__)
 
 SQL = load_statements("coordinator.jobs", "engine.sql")
 _BATCH = 1000
@@ -358,10 +361,17 @@ class _OurQueries(Queries):
     async def retry_job(
         self, job: pgq_models.Job, delay: timedelta, traceback_record: pgq_models.TracebackRecord | None
     ) -> None:
-        await self.driver.execute(
-            SQL["put_back"], job.id, job.queue_manager_id, delay.total_seconds(), _CHANNEL
-        )
-        self.slots.free(job.id)
+        try:
+            with translated("putting a job back"):
+                await self.driver.execute(
+                    SQL["put_back"], job.id, job.queue_manager_id, delay.total_seconds(), _CHANNEL
+                )
+        except DatabaseUnavailable as exc:
+            # Raised, the engine would take it for the job's failure, and park the job once the server is back. It is
+            # no longer kept alive: its lease runs out.
+            log.info("job_left_to_its_lease", job_id=job.id, reason=str(exc))
+        finally:
+            self.slots.free(job.id)
 
     async def _still_ours(self, jobs: Sequence[pgq_models.Job]) -> set[int]:
         if not jobs:

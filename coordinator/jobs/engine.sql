@@ -16,9 +16,10 @@ on conflict (dedupe_key) where status in ('queued', 'picked') and dedupe_key is 
 returning id
 
 -- name: claim
--- Take up to $3 jobs of these entry points, the lower rank first, then by priority; those too whose worker ($4: we) has
--- not been heard of for $5 seconds. The last $6 of them are no jobs that were put behind and whose turn has not come by
--- the clock ($7, $8: see numbers.py): what comes now finds a slot that no flood has taken.
+-- Take up to $3 jobs of these entry points, the lower rank first, then by priority; before them those whose worker ($4: we)
+-- has not been heard of for $5 seconds: they were begun before, and would wait as long again behind a full queue. The last
+-- $6 of them are no jobs that were put behind and whose turn has not come by the clock ($7, $8: see numbers.py): what comes
+-- now finds a slot that no flood has taken.
 with wanted as (
     select entrypoint, rank from unnest($1::text[], $2::integer[]) as wanted(entrypoint, rank)),
 fresh as (
@@ -34,12 +35,13 @@ stale as (
     order by pgqueuer.priority desc, pgqueuer.id limit $3 for update of pgqueuer skip locked),
 best as (
     select id, rank from (
-        select id, rank, priority, row_number() over (order by rank, priority desc, id) as number
-        from (select * from fresh union all select * from stale) as found) as numbered
+        select *, row_number() over (order by was_begun desc, rank, priority desc, id) as number
+        from (select *, false as was_begun from fresh union all select *, true from stale) as found) as numbered
     where number <= case
-        when mod(mod(-priority::bigint, $7::bigint) + $7, $7) > extract(epoch from now()) - $8::bigint then $3 - $6::bigint
-        else $3 end
-    order by rank, priority desc, id limit $3),
+        when not was_begun
+             and mod(mod(-priority::bigint, $7::bigint) + $7, $7) > extract(epoch from now()) - $8::bigint
+        then $3 - $6::bigint else $3 end
+    order by was_begun desc, rank, priority desc, id limit $3),
 claimed as (
     update pgqueuer as job set status = 'picked', updated = now(), heartbeat = now(), queue_manager_id = $4
     from best where job.id = best.id

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import TypeAlias
 
 import structlog
 
@@ -17,11 +18,13 @@ from coordinator.jobs.claims import Claim, Fate, Verdict
 from coordinator.jobs.dispositions import Disposition, Problem, problem_of
 from coordinator.jobs.ledger import End, Ledger, Started
 from coordinator.jobs.progress import ProgressBook
+from coordinator.jobs.turns import Turns
 from coordinator.jobs.work import Work
 from coordinator.model.jobs import Job, Queue
 from coordinator.policy.retry import (
     PUT_OFF_S,
     is_poison,
+    is_suspect,
     max_attempts,
     next_delay_s,
     next_pause_s,
@@ -35,6 +38,8 @@ _STOPPING = Problem(disposition=Disposition.PAUSE, stage="", reason="the worker 
 _ENDED = Verdict(fate=Fate.ENDED)
 _DONE = Verdict(fate=Fate.ENDED, is_acknowledged=True)
 _LOST_DELAY_S = 1.0
+_Waiting: TypeAlias = "tuple[Claim, asyncio.Future[Verdict]]"
+_WorkMany: TypeAlias = "Callable[[Sequence[Claim]], Awaitable[dict[str, Verdict | None]]]"
 
 
 class Lane:
@@ -60,9 +65,10 @@ class Lane:
         self._num_pauses = 0
         self._paused_until = 0.0
         # Bounded by the claims: the engine holds no more of this queue than `work.slots`.
-        self._waiting: asyncio.Queue[tuple[Claim, asyncio.Future[Verdict]]] = asyncio.Queue()
+        self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue()
         self._is_draining = False
         self._abort = asyncio.Event()
+        self._turns = Turns()
         self._calls: dict[asyncio.Future[Sequence[Effect | Exception]], frozenset[str]] = {}
 
     @property
@@ -111,28 +117,57 @@ class Lane:
             batch = [await self._waiting.get()]
             while len(batch) < self._work.batch and not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
-            verdicts: dict[str, Verdict] = {}
-            try:
-                verdicts = await self._work_batch([claim for claim, _ in batch])
-            except DatabaseUnavailable as exc:
-                log.info("jobs_put_back", queue=self.queue.value, count=len(batch), reason=str(exc))
-            except Exception:  # a call's outermost frame
-                log.exception("jobs_crashed", queue=self.queue.value, count=len(batch))
-            finally:
-                for claim, verdict in batch:
-                    _give(
-                        verdict,
-                        verdicts.get(claim.key, _again(_LOST_DELAY_S, "the worker could not keep it")),
-                    )
+            for suspect in await self._answer(batch, self._work_batch):
+                await self._answer([suspect], self._work_alone)
 
-    async def _work_batch(self, claims: Sequence[Claim]) -> dict[str, Verdict]:
-        started = await self._ledger.begin(claims)
+    async def _answer(self, batch: Sequence[_Waiting], work: _WorkMany) -> list[_Waiting]:
+        """Work them and give each its verdict; returns those that are to be worked alone."""
+        verdicts: dict[str, Verdict | None] = {}
+        try:
+            verdicts = await work([claim for claim, _ in batch])
+        except DatabaseUnavailable as exc:
+            log.info("jobs_put_back", queue=self.queue.value, count=len(batch), reason=str(exc))
+        except Exception:  # a call's outermost frame
+            log.exception("jobs_crashed", queue=self.queue.value, count=len(batch))
+        finally:
+            lost = _again(_LOST_DELAY_S, "the worker could not keep it")
+            suspects = [entry for entry in batch if verdicts.get(entry[0].key, lost) is None]
+            for claim, future in batch:
+                if (verdict := verdicts.get(claim.key, lost)) is not None:
+                    _give(future, verdict)
+        return suspects
+
+    async def _work_batch(self, claims: Sequence[Claim]) -> dict[str, Verdict | None]:
+        """Work jobs in one call; None: it did not run, and is to be worked alone."""
+        async with self._turns.beside_others():
+            if self._is_draining:
+                return {claim.key: _again(0.0, "stopping") for claim in claims}
+            return await self._work_started(claims, await self._ledger.begin(claims))
+
+    async def _work_alone(self, claims: Sequence[Claim]) -> dict[str, Verdict | None]:
+        """Work a job while no other of this queue runs, so that whoever kills the worker does it to itself alone."""
+        async with self._turns.alone():
+            if self._is_draining:
+                return {claim.key: _again(0.0, "stopping") for claim in claims}
+            log.info("job_worked_alone", queue=self.queue.value, keys=[claim.key for claim in claims])
+            return await self._work_started(claims, await self._ledger.begin(claims), is_alone=True)
+
+    async def _work_started(
+        self, claims: Sequence[Claim], started: Mapping[str, Started], *, is_alone: bool = False
+    ) -> dict[str, Verdict | None]:
         # What has ended before is acknowledged, and nothing else.
-        verdicts = {claim.key: _ENDED for claim in claims if claim.key not in started}
+        verdicts: dict[str, Verdict | None] = {
+            claim.key: _ENDED for claim in claims if claim.key not in started
+        }
+        # Where one runs at a time, each is alone already.
+        can_spread = not is_alone and self._work.batch * self._work.concurrency > 1
         healthy: list[Started] = []
         for entry in started.values():
             if is_poison(runs=entry.job.runs, attempts=entry.attempts):
                 verdicts[entry.job.key] = await self._fail(entry.job, _poison(entry, self.queue))
+            elif can_spread and is_suspect(runs=entry.job.runs, attempts=entry.attempts):
+                is_ours = await self._ledger.take_back(entry.job, _suspect(entry, self.queue))
+                verdicts[entry.job.key] = None if is_ours else _ENDED
             else:
                 healthy.append(entry)
         if healthy:
@@ -306,6 +341,17 @@ def _poison(entry: Started, queue: Queue) -> Problem:
         stage=queue.value,
         reason=f"its worker died {num_crashes} times while it ran",
         code="poison",
+    )
+
+
+def _suspect(entry: Started, queue: Queue) -> Problem:
+    # The present start has not run, and is taken back.
+    num_crashes = entry.job.runs - entry.attempts
+    return Problem(
+        disposition=Disposition.PUT_OFF,
+        stage=queue.value,
+        reason=f"its worker died {num_crashes} times while it ran; it is worked alone",
+        code="suspect",
     )
 
 

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
-from coordinator.errors import AudioUnusable, CoordinatorError, DiskFull, MediaUnusable
+from coordinator.errors import AudioUnusable, CoordinatorError, DiskFull, MediaInterrupted, MediaUnusable
 from coordinator.media.limits import Limits
 from coordinator.media.partial import discard_partials
 from coordinator.media.worker import message
@@ -303,7 +303,7 @@ class LimitedMedia:
                 async with asyncio.timeout(timeout_s):
                     answer = await child.ask(header, payload, on_progress)
                 if answer is None:
-                    raise MediaUnusable(f"cannot {operation} {name}: it {_cause(await child.died(), cpu_s)}")
+                    raise _death(f"cannot {operation} {name}", await child.died(), cpu_s)
         except TimeoutError as exc:
             raise MediaUnusable(f"cannot {operation} {name}: it took longer than {timeout_s:g} s") from exc
         finally:
@@ -315,13 +315,17 @@ class LimitedMedia:
         return answer[0]["result"], answer[1]
 
 
-def _cause(status: int, cpu_s: float) -> str:
-    """Say what ended a child, in words that follow 'it'."""
+def _death(doing: str, status: int, cpu_s: float) -> CoordinatorError:
+    """What ended a child, as an error; its own limits say what they are by another signal, or by an answer."""
     if sys.platform != "win32" and status == -signal.SIGXCPU:
-        return f"took more than {cpu_s:g} s of CPU"
-    if sys.platform != "win32" and status in (-signal.SIGKILL, -signal.SIGABRT):
-        return "ran out of its memory limit, or the system killed it"
-    return f"crashed its decoder (exit status {status})"
+        return MediaUnusable(f"{doing}: it took more than {cpu_s:g} s of CPU")
+    if sys.platform != "win32" and status in (-signal.SIGKILL, -signal.SIGTERM):
+        return MediaInterrupted(
+            f"{doing}: its process was killed from outside; is the machine short of memory?"
+        )
+    if sys.platform != "win32" and status == -signal.SIGABRT:
+        return MediaUnusable(f"{doing}: it ran out of its memory limit")
+    return MediaUnusable(f"{doing}: it crashed its decoder (exit status {status})")
 
 
 def _length_s(start_s: float, end_s: float | None) -> float | None:

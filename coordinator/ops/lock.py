@@ -37,7 +37,7 @@ class DataLock:
                 f"cannot use the data directory {self._path.parent}: {exc}; set --data"
             ) from exc
         try:
-            _lock(file)
+            lock_now(file)
         except OSError as exc:
             holder = os.pread(file, 32, 0).decode(errors="replace").strip() if hasattr(os, "pread") else ""
             os.close(file)
@@ -78,7 +78,7 @@ def brief_lock(path: Path, *, wait_s: float = 10.0) -> Iterator[None]:
     try:
         while True:
             try:
-                _lock(file)
+                lock_now(file)
                 break
             except OSError:
                 if time.monotonic() > deadline_s:
@@ -89,7 +89,12 @@ def brief_lock(path: Path, *, wait_s: float = 10.0) -> Iterator[None]:
         os.close(file)
 
 
-def _lock(file: int) -> None:
+def lock_now(file: int) -> None:
+    """Lock an open file until it is closed, by the kernel's hand too.
+
+    Raises:
+        OSError: Another holds it.
+    """
     if sys.platform == "win32":
         import msvcrt
 

@@ -18,6 +18,7 @@ REMEDIES: Mapping[str, str] = {
     "already_running": "end the other supervisor of this data directory",
     "input_unusable": "nothing to do here: what came in cannot be used, and another try would fail too",
     "media_unusable": "nothing to do here: the file cannot be decoded; ask for its source anew, or record it again",
+    "media_interrupted": f"see whether that machine runs out of memory: something killed the decoder; then {_RETRY}",
     "upload_damaged": "its agent is asked for the file again; see that its line and disk are sound",
     "audio_unusable": "nothing to do here: this piece of sound cannot be decoded; the rest of the session is heard",
     "chunk_refused": "update that agent: it sends what the protocol does not allow",
@@ -36,6 +37,7 @@ REMEDIES: Mapping[str, str] = {
     "timeout": f"see whether that machine is overloaded, or the stage hangs; then {_RETRY}",
     "poison": "it kills its worker: look for memory or a crash in the log of its stage before it is tried again",
     "stopping": "nothing to do: its worker was stopped, and another takes it",
+    "suspect": "nothing to do yet: it runs alone now, so that what ran beside it does not share its fate",
     "bug": f"report it with the log of its stage; after an update {_RETRY}",
 }
 

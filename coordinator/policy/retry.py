@@ -6,6 +6,8 @@ from coordinator.model.jobs import Queue
 
 # A job that killed its worker this often is not started again.
 MAX_CRASHES = 5
+# From then on it runs alone: what ran beside it died as often, and may be innocent.
+SUSPECT_CRASHES = 2
 FIRST_DELAY_S = 1.0
 MAX_DELAY_S = 300.0
 FIRST_PAUSE_S = 2.0
@@ -55,6 +57,14 @@ def is_poison(*, runs: int, attempts: int) -> bool:
         attempts: 1 and one more for each orderly failure; the difference is how often its worker died.
     """
     return runs - attempts >= MAX_CRASHES
+
+
+def is_suspect(*, runs: int, attempts: int) -> bool:
+    """Did workers die over a job so often that it must run alone, lest its neighbours pass for poison too?
+
+    Args: as `is_poison`.
+    """
+    return runs - attempts >= SUSPECT_CRASHES
 
 
 _TIME_LIMIT_S = {

@@ -87,9 +87,13 @@ returning window_no
 update sessions set is_over = true where session_id = $1 and not is_over
 
 -- name: give_up_sessions
--- Sessions of which nothing has come for two days are not waited for.
+-- Sessions of which nothing has come for two days are not waited for. One that began long ago and of which nothing has come
+-- at all may only just have been told of: its agent was away, and is about to send.
 update sessions s set is_over = true
 where not s.is_over and s.started_at < now() - interval '2 days'
+      and (exists (select from chunks c where c.session_id = s.session_id)
+           or exists (select from agents a where a.agent_id = s.agent_id
+                      and a.last_seen_at < now() - interval '2 days'))
       and not exists (select from unnest('{1,2,4}'::smallint[]) as n (lane)
                       cross join lateral (select c.received_at from chunks c
                                           where c.session_id = s.session_id and c.lane = n.lane

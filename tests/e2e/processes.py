@@ -66,6 +66,11 @@ class Started:
         return self._process.stdout
 
     @property
+    def stdin(self) -> Any:
+        """What it listens to, where that was asked for."""
+        return self._process.stdin
+
+    @property
     def is_alive(self) -> bool:
         """Does it run?"""
         return self._process.poll() is None

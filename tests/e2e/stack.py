@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import asyncpg
 import httpx
@@ -69,7 +69,7 @@ class Stack:
         kill_left_over(str(self.folder))
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def __enter__(self) -> Stack:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

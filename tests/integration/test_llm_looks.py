@@ -128,7 +128,6 @@ async def test_the_error_of_one_look_is_its_own(pool: asyncpg.Pool, first: LlmSe
     assert len(await moments(pool, well)) == len(await moments(pool, broken)) == 1
 
 
-@pytest.mark.logs("job_failed")
 async def test_what_is_forgotten_or_late_ends_alone(pool: asyncpg.Pool, first: LlmServer):
     well, gone, late = [await add_session(pool, LOUD) for _ in range(3)]
     await pool.execute("delete from sessions where session_id = $1", gone)
@@ -137,11 +136,11 @@ async def test_what_is_forgotten_or_late_ends_alone(pool: asyncpg.Pool, first: L
 
     async with judging(pool, Llm(providers=providers(first))):
         await until_ended(pool, 2)
-        await until_ended(pool, 1, state="failed")
+        await until_ended(pool, 1, state="expired")
 
     assert len(await moments(pool, well)) == 1
     assert await moments(pool, late) == []
-    assert await pool.fetchval("select code from job_runs where state = 'failed'") == "job_expired"
+    assert await pool.fetchval("select code from job_runs where state = 'expired'") == "job_expired"
 
 
 @pytest.mark.parametrize("behaviour", ["429-seconds", "429-date", "498", "500", "drop", "hang"])

@@ -14,7 +14,7 @@ import av
 import numpy as np
 import pytest
 
-from coordinator.errors import AudioUnusable, InputUnusable, MediaUnusable
+from coordinator.errors import AudioUnusable, InputUnusable, MediaInterrupted, MediaUnusable
 from coordinator.media import child
 from coordinator.media.audio import decode_channels, decode_pcm16k
 from coordinator.media.child import LimitedMedia
@@ -160,6 +160,19 @@ async def test_cancelling_kills_the_child_and_removes_what_it_had_not_finished(t
             await job
 
     assert await gone(int(unfinished.name.split(".")[-2]))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["long.mp4"]
+
+
+async def test_a_child_killed_at_work_from_outside_is_no_fault_of_its_file(tmp_path):
+    long = write_clip(tmp_path / "long.mp4", duration_s=6, size=(640, 360))
+    async with LimitedMedia() as media:
+        job = asyncio.create_task(media.export(long, tmp_path / "post.mp4", preset="vertical", end_s=6.0))
+        unfinished = await appeared(tmp_path, ".post.mp4.*.partial")
+        os.kill(int(unfinished.name.split(".")[-2]), signal.SIGKILL)
+        with pytest.raises(MediaInterrupted, match="killed from outside") as found:
+            await job
+
+    assert found.value.retryable
     assert sorted(p.name for p in tmp_path.iterdir()) == ["long.mp4"]
 
 

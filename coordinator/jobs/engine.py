@@ -34,23 +34,18 @@ from coordinator.jobs.claims import Callback, Claim, Fate
 from coordinator.jobs.connections import translated
 from coordinator.jobs.engine_log import Held, quieten_engine_log
 from coordinator.jobs.envelope import decode, encode
-from coordinator.jobs.numbers import EPOCH_S, TOP, WIDTH, top_of
+from coordinator.jobs.numbers import EPOCH_S, WIDTH, top_of
 from coordinator.jobs.slots import Slots
-from coordinator.model.jobs import NewJob, Priority, Queue, Route
+from coordinator.jobs.upkeep import CHANNEL, SQL
+from coordinator.model.jobs import NewJob, Queue, Route
 from coordinator.policy.placement import num_kept
-from coordinator.statements import load_statements
 
 if TYPE_CHECKING:
     from coordinator.jobs.placing import Placing
 
 log = structlog.get_logger(__name__)
 
-SQL = load_statements("coordinator.jobs", "engine.sql")
 _BATCH = 1000
-_CHANNEL = "ch_pgqueuer"
-
-# Of one pass: what rises goes ahead of others, so a long queue rises little by little.
-MAX_RISING = 1000
 
 
 def entrypoint_of(route: Route) -> str:
@@ -127,35 +122,6 @@ class PgQueuerQueue:
         await connection.execute(SQL["forget_held"], keys)
         reopened = {row["key"] for row in await connection.fetch(SQL["reopen"], keys)}
         return await self.put(connection, [job for job in jobs if job.key in reopened])
-
-
-async def raise_old(connection: asyncpg.Connection, *, after_s: float, limit: int = MAX_RISING) -> int:
-    """Let LOW jobs that have been ready for `after_s` rise to NORMAL, at most `limit`, the first come first; how many.
-
-    They keep the second in which they came, so they go before all NORMAL jobs that came later. What was put behind
-    others needs no rising: it is overtaken only by what comes within `MAX_BEHIND_S`.
-    """
-    low, normal = TOP[Priority.LOW], TOP[Priority.NORMAL]
-    return len(await connection.fetch(SQL["raise_old"], low, normal - low, after_s, limit))
-
-
-async def leave_places(connection: asyncpg.Connection, *, after_s: float, limit: int = MAX_RISING) -> int:
-    """Let jobs that have been ready for `after_s`, of places that no live worker serves, go to any worker; how many."""
-    moved = await connection.fetch(SQL["leave_places"], after_s, limit)
-    if moved:
-        await wake(connection)
-    return len(moved)
-
-
-async def wake(connection: asyncpg.Connection) -> None:
-    """Let idle workers look now, and not at their next poll: what kept jobs back has gone."""
-    await connection.execute(SQL["wake"], _CHANNEL)
-
-
-async def prune_history(connection: asyncpg.Connection) -> None:
-    """Drop the engine's own records that nothing reads any more."""
-    for name in ("prune_log", "prune_statistics", "prune_held"):
-        await connection.execute(SQL[name])
 
 
 _LISTENER_TRIES = 4
@@ -364,7 +330,7 @@ class _OurQueries(Queries):
         try:
             with translated("putting a job back"):
                 await self.driver.execute(
-                    SQL["put_back"], job.id, job.queue_manager_id, delay.total_seconds(), _CHANNEL
+                    SQL["put_back"], job.id, job.queue_manager_id, delay.total_seconds(), CHANNEL
                 )
         except DatabaseUnavailable as exc:
             # Raised, the engine would take it for the job's failure, and park the job once the server is back. It is

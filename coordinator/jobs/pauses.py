@@ -17,8 +17,9 @@ import structlog
 
 from coordinator.errors import DatabaseUnavailable, InputUnusable, PausedByAnother
 from coordinator.jobs.connections import ACQUIRE_TIMEOUT_S, translated
-from coordinator.jobs.engine import Consumer, wake
+from coordinator.jobs.engine import Consumer
 from coordinator.jobs.lane import Lane
+from coordinator.jobs.upkeep import wake
 from coordinator.model.jobs import Queue
 from coordinator.statements import load_statements
 

@@ -17,8 +17,9 @@ import structlog
 
 from coordinator.errors import DatabaseUnavailable
 from coordinator.jobs.connections import transaction
-from coordinator.jobs.engine import PgQueuerQueue, leave_places, raise_old
+from coordinator.jobs.engine import PgQueuerQueue
 from coordinator.jobs.ledger import SQL
+from coordinator.jobs.upkeep import leave_places, raise_old
 from coordinator.model.jobs import NewJob, Priority, Queue
 from coordinator.policy.priorities import RISES_AFTER_S
 

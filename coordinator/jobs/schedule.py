@@ -13,8 +13,9 @@ import structlog
 
 from coordinator.errors import DatabaseUnavailable
 from coordinator.jobs.connections import transaction
-from coordinator.jobs.engine import PgQueuerQueue, prune_history
+from coordinator.jobs.engine import PgQueuerQueue
 from coordinator.jobs.ledger import SQL
+from coordinator.jobs.upkeep import prune_history
 from coordinator.model.jobs import NewJob, Priority, Queue
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ import os
 import shutil
 import sys
 import threading
+import time
 import uuid
 from fractions import Fraction
 from pathlib import Path

@@ -9,14 +9,15 @@ from collections.abc import Awaitable, Callable, Sequence
 import asyncpg
 import pytest
 
-from coordinator.jobs import engine
+from coordinator.jobs import upkeep
 from coordinator.jobs.consumers import unserved_queues
 from coordinator.jobs.desk import Desk
-from coordinator.jobs.engine import PgQueuerQueue, leave_places, raise_old
+from coordinator.jobs.engine import PgQueuerQueue
 from coordinator.jobs.envelope import decode
 from coordinator.jobs.numbers import behind_s, priority_of
 from coordinator.jobs.placing import Placing, SetPlacement, clear_placement, set_placement
 from coordinator.jobs.reconciler import Want, reconcile_once
+from coordinator.jobs.upkeep import leave_places, raise_old
 from coordinator.jobs.work import one_by_one
 from coordinator.model.jobs import Job, NewJob, Priority, Queue
 from coordinator.policy.placement import Placement
@@ -411,7 +412,7 @@ async def test_a_pass_raises_a_thousand_at_most_and_waits_for_nobody(pool: async
     await pool.execute("update pgqueuer set execute_after = now() - interval '3 min'")
     async with pool.acquire() as one, pool.acquire() as other, one.transaction(), other.transaction():
         held = await one.fetch("select id from pgqueuer order by id limit 10 for update")
-        assert await raise_old(other, after_s=120) == engine.MAX_RISING
+        assert await raise_old(other, after_s=120) == upkeep.MAX_RISING
         raised = {
             row["id"] for row in await other.fetch("select id from pgqueuer where priority > -1000000000")
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from coordinator.jobs.connections import transaction
-from coordinator.jobs.engine import SQL
+from coordinator.jobs.upkeep import SQL
 from coordinator.model.accounts import TIERS, WaitingWork
 from coordinator.policy.admission import max_pending_chunks
 

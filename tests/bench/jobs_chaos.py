@@ -35,6 +35,11 @@ _WEIGHTS = {"media": 2, "transcribe": 4, "ai": 2, "clip": 2, "export": 4, "maint
 _CHILD_SHARE = 0.2
 _BUSY_SHARE, _BUSY_WAIT_S = 0.8, 3.0
 
+FIGURES = tuple(
+    f"chaos_{kind}_{name}"
+    for kind in (EmbeddedSite.kind, ExternalSite.kind)
+    for name in ("kills", "db_kills", "lost", "twice", "left", "recovery_p50_s", "recovery_max_s")
+)
 HELD = (
     "select p.dedupe_key as key from pgqueuer p join workers w on w.holder = p.queue_manager_id"
     " where w.pid = $1 and p.status = 'picked' and p.dedupe_key is not null"

@@ -34,7 +34,7 @@ from coordinator.jobs.claims import Callback, Claim, Fate
 from coordinator.jobs.connections import translated
 from coordinator.jobs.engine_log import Held, quieten_engine_log
 from coordinator.jobs.envelope import decode, encode
-from coordinator.jobs.numbers import EPOCH_S, WIDTH, top_of
+from coordinator.jobs.numbers import EPOCH_S, HALF, top_of
 from coordinator.jobs.slots import Slots
 from coordinator.jobs.upkeep import CHANNEL, SQL
 from coordinator.model.jobs import NewJob, Queue, Route
@@ -100,7 +100,7 @@ class PgQueuerQueue:
                 delays_s.append(max(0.0, job.delay_s))
                 continue
             placed, behind_s = self._placing.place(job)
-            tops.append(top_of(placed.priority, behind_s))
+            tops.append(top_of(placed.priority, behind_s, is_after_presses=placed.is_after_presses))
             # Who names a place itself knows why.
             route = Route(queue=job.queue, version=job.version, place=job.place or placed.place)
             entrypoints.append(entrypoint_of(route))
@@ -298,7 +298,7 @@ class _OurQueries(Queries):
                 queue_manager_id,
                 heartbeat_timeout.total_seconds(),
                 num_kept(self._num_slots[queue]),
-                WIDTH,
+                HALF,
                 EPOCH_S,
             )
             jobs = [_claimed(row, queue_manager_id) for row in rows]

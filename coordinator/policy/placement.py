@@ -50,11 +50,18 @@ class Placement:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
-    """What was decided of a job. `delay_s` comes on top of its own."""
+    """What was decided of a job.
+
+    Attributes:
+        delay_s: comes on top of its own.
+        is_after_presses: as critical as a press, and behind every press all the same: no stream keeps one waiting,
+            whoever pays for it.
+    """
 
     priority: Priority
     place: str
     delay_s: float = 0.0
+    is_after_presses: bool = False
 
 
 def place_job(
@@ -74,7 +81,10 @@ def place_job(
         delay_s = defer_s(tier, load)
     if wish is not Priority.NORMAL:
         return Placed(priority=wish, place=place)
-    return Placed(priority=priority_of(tier, is_deferred=delay_s > 0), place=place, delay_s=delay_s)
+    priority = priority_of(tier, is_deferred=delay_s > 0)
+    return Placed(
+        priority=priority, place=place, delay_s=delay_s, is_after_presses=priority is Priority.CRITICAL
+    )
 
 
 def _place(placement: Placement, loads: Mapping[str, float | None], *, is_press: bool) -> str:

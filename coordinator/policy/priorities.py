@@ -7,9 +7,7 @@ from coordinator.model.jobs import Priority
 # A job that has waited so long rises to NORMAL, so that no one starves.
 RISES_AFTER_S = 120.0
 
-# Business goes before all others' streams, and not before a press: nothing but a press is CRITICAL, so that no stream
-# keeps one waiting, whoever pays for it.
-_BY_TIER = {"free": Priority.NORMAL, "pro": Priority.NORMAL, "business": Priority.HIGH}
+_BY_TIER = {"free": Priority.NORMAL, "pro": Priority.NORMAL, "business": Priority.CRITICAL}
 
 
 def priority_of(tier: str, *, is_press: bool = False, is_deferred: bool = False) -> Priority:

@@ -122,7 +122,7 @@ async def test_what_the_reconciler_finds_is_of_its_account(pool: asyncpg.Pool):
     async with pool.acquire() as connection, connection.transaction():
         await reconcile_once(connection, PgQueuerQueue(Placing(pool)), [want])
 
-    assert await queued(pool) == {"exp:a": ("export", Priority.HIGH, False)}
+    assert await queued(pool) == {"exp:a": ("export", Priority.CRITICAL, False)}
     told = await Desk(pool).show("exp:a")
     assert told.facts.tier == "business"
 

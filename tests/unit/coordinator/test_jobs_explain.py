@@ -172,7 +172,17 @@ def test_a_code_of_a_newer_version_has_a_remedy_too():
     assert "jobs retry" in remedy_of("from_the_future")
 
 
-@pytest.mark.parametrize("year", [2026, 2040, 2056])
+def test_what_goes_after_presses_is_critical_and_behind_every_press_there_will_be():
+    years = [datetime.datetime(year, 1, 1, tzinfo=datetime.UTC) for year in (2026, 2041)]
+    first, last = [math.floor(moment.timestamp()) for moment in years]
+    after = top_of(Priority.CRITICAL, is_after_presses=True) - first
+
+    assert top_of(Priority.CRITICAL, 3600.0) - last > after > top_of(Priority.HIGH) - first
+    assert priority_of(after) is priority_of(after - (last - first)) is Priority.CRITICAL
+    assert behind_s(after, years[0]) == 0.0
+
+
+@pytest.mark.parametrize("year", [2026, 2033, 2040])
 @pytest.mark.parametrize("behind", [0.0, 40.0, 3600.0])
 def test_the_engines_numbers_come_back_as_our_priorities_and_what_was_put_behind(year: int, behind: float):
     created = datetime.datetime(year, 7, 1, 12, 30, 15, 999_000, tzinfo=datetime.UTC)

@@ -23,7 +23,7 @@ GPU = Placement(place="gpu", under_load="small", press="reserved")
         ("", NORMAL, None, {"": 1.0}, Placed(priority=NORMAL, place="")),
         # By tier; a press goes before all streams, business' too.
         ("pro", NORMAL, None, {"": 1.0}, Placed(priority=NORMAL, place="")),
-        ("business", NORMAL, None, {"": 1.0}, Placed(priority=HIGH, place="")),
+        ("business", NORMAL, None, {"": 1.0}, Placed(priority=CRITICAL, place="", is_after_presses=True)),
         ("free", CRITICAL, None, {"": 1.0}, Placed(priority=CRITICAL, place="")),
         # What somebody chose stays.
         ("business", LOW, None, {"": 1.0}, Placed(priority=LOW, place="")),

@@ -265,7 +265,13 @@ class DebianPostgres:
         self._run()
         login = ("-h", "127.0.0.1", "-p", str(self._port), "-U", "postgres")
         wait_until(lambda: self._try("pg_isready", *login), "PostgreSQL is ready", deadline_s=30)
-        for statement in ("create role clippy login", "create database clippy owner clippy"):
+        # As docs/operations.md has it of an administrator.
+        for statement in (
+            "create role clippy login",
+            "create role clippy_reader nologin",
+            "grant clippy_reader to clippy",
+            "create database clippy owner clippy",
+        ):
             self._tool("psql", "-X", *login, "-c", statement, "postgres")
 
     def kill(self) -> None:

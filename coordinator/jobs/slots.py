@@ -21,6 +21,8 @@ _IDLE_POLL_S = 5.0
 _BUSY_POLL_S = 0.25
 # Notifications name no queue: a worker that was woken for others' jobs rests as long before it asks again.
 _REST_S = 0.02
+# While a flood fills all other slots it is what wakes a worker, and whoever comes beside it should not wait for that rest.
+_HELD_BACK_REST_S = 0.005
 
 
 @dataclasses.dataclass(slots=True)
@@ -79,7 +81,7 @@ class Slots:
         if len(job_ids) >= num_asked:
             room.is_dry = False
         if not job_ids:
-            self._rests_until = time.monotonic() + _REST_S
+            self._rests_until = time.monotonic() + (_HELD_BACK_REST_S if room.is_held_back else _REST_S)
 
     def free(self, job_id: int) -> None:
         """This one is held no longer. Twice is once."""

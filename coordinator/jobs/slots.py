@@ -21,7 +21,7 @@ _IDLE_POLL_S = 5.0
 _BUSY_POLL_S = 0.25
 # Notifications name no queue: a worker that was woken for others' jobs rests as long before it asks again.
 _REST_S = 0.02
-# While a flood fills all other slots it is what wakes a worker, and whoever comes beside it should not wait for that rest.
+# While a flood fills all other slots it is what wakes a worker; whoever comes beside it should not wait for that rest.
 _HELD_BACK_REST_S = 0.005
 
 

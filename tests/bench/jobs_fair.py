@@ -5,7 +5,8 @@ worker processes work them, each job a sleep. One placing lives through all phas
 while: what it knows of its accounts' rates it has from the others alone. Those need 0.62 of the workers, with the flood
 it is 1.24: the flood must be told apart, or all wait. Phases: others alone, with the flood, with the flood and no
 fairness, with the flood, others alone. Of each it says what the others' jobs of its second half waited, from when a job
-was due to be enqueued until it started, and until its work had ended. Before each phase the server makes a checkpoint, so that none falls into one.
+was due to be enqueued until it started, and until its work had ended.
+Before each phase the server makes a checkpoint, so that none falls into one.
 """
 
 from __future__ import annotations

@@ -35,8 +35,6 @@ _CALLS_AT_ONCE = 4
 _LOOK_EVERY_S = 5.0
 _PRUNE_EVERY_S = 60.0
 _RETRY_S = 30.0
-# A provider that rests refuses everything for a while, which says nothing of how much is asked for.
-_MAX_DEMAND = 3.0
 
 _Outcome: TypeAlias = "Judgement | Unjudged"
 _Outcomes: TypeAlias = "dict[str, _Outcome]"
@@ -64,8 +62,6 @@ class ChainJudge:
         self._gate = Gate(min_score=settings.gate_min_score)
         self._on_pressure = on_pressure
         self._looked_at = self._pruned_at = time.monotonic()
-        # Questions since the gate was moved last: what is refused at a full limit is asked for, too.
-        self._num_asked = self._num_refused = 0
         self._calls = asyncio.Semaphore(_CALLS_AT_ONCE)
 
     async def judge(
@@ -148,9 +144,7 @@ class ChainJudge:
                 answered = await self._chain.ask(
                     question, tier=tier, limit_micros=day_micros(self._settings, tier)
                 )
-            self._num_asked += 1
             if not isinstance(answered, Answered):
-                self._num_refused += answered.why is Unjudged.LIMITS
                 retries.append(answered.retry_after_s)
                 return dict.fromkeys((window.window_id for window in group), answered.why)
             if answered.completion.is_cut:
@@ -179,7 +173,7 @@ class ChainJudge:
         if now - self._looked_at >= _LOOK_EVERY_S:
             elapsed_s, self._looked_at = now - self._looked_at, now
             states = await self._ledger.states([provider.name for provider in self._chain.providers])
-            used = used_share(self._chain.providers, states) * self._demand()
+            used = used_share(self._chain.providers, states)
             before, self._gate = self._gate, self._gate.stepped(used_share=used, elapsed_s=elapsed_s)
             pressure = round(self._gate.pressure, 1)
             if self._on_pressure is not None and pressure != round(before.pressure, 1):
@@ -188,16 +182,6 @@ class ChainJudge:
             self._pruned_at = now
             await self._ledger.prune()
             await self._cache.prune()
-
-    def _demand(self) -> float:
-        """How many times more was asked for since the last look than the limits let through; 1 to 3.
-
-        Seen here alone: each process of a fleet is refused its share. Without it a full limit looks like one that is
-        just reached, however much is asked for.
-        """
-        num_asked, num_refused = self._num_asked, self._num_refused
-        self._num_asked = self._num_refused = 0
-        return min(num_asked / max(1, num_asked - num_refused), _MAX_DEMAND) if num_asked else 1.0
 
     def _max_tokens(self) -> int:
         return max(provider.max_context_tokens for provider in self._chain.providers)

@@ -132,7 +132,7 @@ async def still_serves(site: Site, token: str = TOKEN, agent_id: str = "agent-1"
 def files_outside(site: Site) -> set[Path]:
     """Whatever lies in or beside the site's folder and is neither spool, object nor certificate."""
     folder = site.folder
-    known = {folder / "spool" / "n1" / "lock", site.certificates.ca_path}
+    known = {folder / "spool" / "n1" / "lock", folder / "objects.made", site.certificates.ca_path}
     return {
         path
         for path in folder.parent.rglob("*")

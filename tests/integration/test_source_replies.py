@@ -324,7 +324,7 @@ async def test_an_upload_that_comes_after_its_request_expired_is_refused_and_bec
     for _ in range(2):
         # The agent sends it again at the next connect.
         with pytest.raises(SourceExpired) as refused:
-            await events.source_reply("owner", reply())
+            await events.source_reply(OWNER, reply())
 
     assert refused.value.code == "source_expired"
     assert await state_of(pool) == ("expired", 0)
@@ -356,6 +356,6 @@ async def test_an_upload_is_taken_as_long_as_it_is_waited_for(
         "update source_requests set state = $1, expires_at = now() - interval '1 minute'", state
     )
 
-    await events.source_reply("owner", reply())
+    await events.source_reply(OWNER, reply())
 
     assert await state_of(pool) == ("uploaded", 0)

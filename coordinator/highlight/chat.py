@@ -21,12 +21,17 @@ Mask = npt.NDArray[np.bool_]
 
 LAG_S: Final = 5.0  # from the deed to the middle of the answers
 WINDOW_S: Final = 9.0
-_BURST_SIGMA: Final = 4.0
+_BURST_SIGMA: Final = 6.0
+FULL_SHARE: Final = 0.6  # so many of the messages answer: all of them do
 BASE_WINDOW_S: Final = 240.0
+# What is not known of the past counts as quiet: a chat that begins with laughter has something to laugh about.
+LEAST_PAST_S: Final = 120.0
 # Chosen among a few on nine labelled streams; 0.6 to 1 and 0.4 to 0.6 do equally well.
 WONDER_WEIGHT: Final = 0.8
 MURMUR_WEIGHT: Final = 0.5
 LOUD_WEIGHT: Final = 0.15  # capitals, drawn-out letters
+_MANY_ANSWERS: Final = 100.0
+_MANY_POWER: Final = 0.3
 MIN_LINES_A_MINUTE: Final = 2.0  # under it nobody is there to answer, which says nothing
 
 _LAUGH: Final = re.compile(
@@ -104,9 +109,13 @@ def weigh(text: str) -> tuple[float, bool]:
 
 
 def reaction_score(texts: Sequence[str]) -> float:
-    """How strongly some messages, taken together, answer an event: 0-1, drawn to 0 when they are few."""
+    """How strongly some messages, taken together, answer an event: 0-1, drawn to 0 when they are few.
+
+    Which share of them answers, and how many do: a hundred who laugh say more than three.
+    """
     weights = [weigh(text)[0] for text in texts]
-    return sum(weights) / (len(weights) + 2.0)
+    answering = sum(weights)
+    return answering / (len(weights) + 2.0) * min(answering / _MANY_ANSWERS, 1.0) ** _MANY_POWER
 
 
 def reaction(chat: Sequence[ChatLine], duration_s: float) -> Reaction:
@@ -131,13 +140,14 @@ def reaction(chat: Sequence[ChatLine], duration_s: float) -> Reaction:
     width = int(WINDOW_S * SIGNAL_RATE_HZ)
     lag = int(LAG_S * SIGNAL_RATE_HZ)
     num, reacting, laughing = (_ahead(curve, width, lag) for curve in (counts, weights, laughs))
-    base_num, past_steps = _trailing(counts), _trailing(np.ones(num_steps))
-    usual = base_num / np.maximum(past_steps, 1.0) * width
-    usual_reacting = _trailing(weights) / np.maximum(past_steps, 1.0) * width
+    least_steps = LEAST_PAST_S * SIGNAL_RATE_HZ
+    base_num, past_steps = _trailing(counts), np.maximum(_trailing(np.ones(num_steps)), least_steps)
+    usual = base_num / past_steps * width
+    usual_reacting = _trailing(weights) / past_steps * width
     burst = (reacting - usual_reacting) / np.sqrt(usual_reacting + 1.5)
     share = reacting / (num + 2.0)
-    activation = -np.expm1(-np.maximum(burst, 0.0) / _BURST_SIGMA) * np.minimum(share / 0.5, 1.0) ** 0.5
-    is_peopled = base_num > MIN_LINES_A_MINUTE * np.maximum(past_steps, 120.0) / 120.0
+    activation = -np.expm1(-np.maximum(burst, 0.0) / _BURST_SIGMA) * np.minimum(share / FULL_SHARE, 1.0)
+    is_peopled = base_num > MIN_LINES_A_MINUTE * past_steps / (60 * SIGNAL_RATE_HZ)
     can_have_come = np.arange(num_steps) < num_steps - lag
     return Reaction(
         activation=activation,

@@ -12,9 +12,12 @@ from typing import Any
 import asyncpg
 import pytest
 
+from coordinator.model.sessions import Said
+from coordinator.search.index import PostgresUtterances
+from protos.timebase import SECOND_NS
 from tests.fakes.flash_clip import write_clip
 from tests.fakes.running_site import RunningSite, running_site
-from tests.fakes.seeded_session import POST_KEY, finish_export, seed
+from tests.fakes.seeded_session import POST_KEY, SESSION_ID, finish_export, seed
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 WITHIN_MS = 20_000
@@ -145,3 +148,27 @@ async def test_nothing_is_cut_off_on_a_phone(page: Any, pool: asyncpg.Pool, site
     await page.goto(site.url)
 
     assert await page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+async def test_what_was_said_is_found_from_the_page_and_leads_back_to_its_session(
+    pool: asyncpg.Pool, site: RunningSite, page: Any
+):
+    await seed(pool)
+    async with pool.acquire() as connection, connection.transaction():
+        said = [
+            Said(start_ns=60 * SECOND_NS, end_ns=62 * SECOND_NS, text="what a goal by number nine"),
+            Said(start_ns=70 * SECOND_NS, end_ns=71 * SECOND_NS, text="<b>goal</b> kick"),
+        ]
+        await PostgresUtterances().add(connection, SESSION_ID, 1, 0, said)
+    await page.goto(f"{site.url}/sessions/{SESSION_ID}")
+
+    await page.get_by_role("searchbox").fill("gaol")
+    await page.keyboard.press("Enter")
+
+    hits = page.locator(".hits li")
+    await hits.first.wait_for()
+    assert await hits.count() == 2
+    assert await page.get_by_text("<b>goal</b> kick").count() == 1
+    assert await page.get_by_text("Nobody said gaol; looked for goal.").count() == 1
+    await hits.first.get_by_role("link").first.click()
+    await page.wait_for_url(f"**/sessions/{SESSION_ID}")

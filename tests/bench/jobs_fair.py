@@ -3,8 +3,8 @@
 Jobs come by chance (Poisson) and are put through the product's own queue with its placing, in groups of 20 ms; two
 worker processes work them, each job a sleep. One placing lives through all phases, as in a `serve` that has run for a
 while: what it knows of its accounts' rates it has from the others alone. Those need 0.62 of the workers, with the flood
-it is 1.24: the flood must be told apart, or all wait. Phases: others alone, with the flood, with the flood and no
-fairness, with the flood, others alone. Of each it says what the others' jobs of its second half waited, from when a job
+it is 1.24: the flood must be told apart, or all wait. Phases: others alone, with the flood, twice; then with the
+flood and no fairness. Of each it says what the others' jobs of its second half waited, from when a job
 was due to be enqueued until it started, and until its work had ended.
 Before each phase the server makes a checkpoint, so that none falls into one.
 """
@@ -46,7 +46,7 @@ _FLOOD_PER_S = OTHERS_PER_S / (NUM_USERS - NUM_FLOODING) * FLOOD_FACTOR * NUM_FL
 _NUM_WORKERS, _SLOTS, _WORK_S = 2, 32, 0.5
 _WARM_S, _MEASURED_S = 30.0, 30.0
 _TICK_S, _RECONCILE_S, _PATIENCE_S = 0.02, 15.0, 90.0
-_PHASES = ("calm", "flood", "unfair", "flood", "calm")
+_PHASES = ("calm", "flood", "calm", "flood", "unfair")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ def measure(*, scale: float = 1.0) -> dict[str, float]:
         seen = asyncio.run(_phases(site, scale))
 
     def ratios(phase: str, name: str) -> float:
-        # The n-th flood beside the n-th calm: the phases are laid out so that a drift of the machine meets both.
+        # The n-th flood beside the n-th calm, which came just before it.
         pairs = zip(seen[phase], seen["calm"], strict=False)
         return round(statistics.median(getattr(one, name) / getattr(calm, name) for one, calm in pairs), 3)
 

@@ -7,6 +7,7 @@ People answer some seconds late; `reaction` puts a message where its cause was.
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -115,7 +116,8 @@ def reaction_score(texts: Sequence[str]) -> float:
     """
     weights = [weigh(text)[0] for text in texts]
     answering = sum(weights)
-    return answering / (len(weights) + 2.0) * min(answering / _MANY_ANSWERS, 1.0) ** _MANY_POWER
+    share = answering / (len(weights) + 2.0)
+    return share * math.pow(min(answering / _MANY_ANSWERS, 1.0), _MANY_POWER)
 
 
 def reaction(chat: Sequence[ChatLine], duration_s: float) -> Reaction:

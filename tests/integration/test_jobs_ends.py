@@ -241,6 +241,7 @@ async def test_an_order_to_forget_that_cannot_be_worked_off_says_why_until_it_is
         assert dead.words.startswith("failed at forget: the bucket's policy forbids it; ")
 
         store.problem = None
+
         # The reconciler asks once more, and not while it is under way: the engine parks the failed one just now.
         async def is_asked_again() -> bool:
             return (await reconcile(pool)).get("open_tombstones") == 1

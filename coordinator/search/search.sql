@@ -29,6 +29,8 @@ select chunk.account_no, word, clippy_trigrams(chunk.account_no, word)
 from chunk cross join (
     select distinct word from heard cross join unnest(string_to_array(heard.words, ' ')) as word
     where length(word) between 3 and 30 order by word) as spoken
+-- Nearly all are known; asking first spares their trigrams, and locks that two chunks of one account could wait for.
+where not exists (select from search_words w where (w.account_no, w.word) = (chunk.account_no, spoken.word collate "C"))
 on conflict do nothing
 
 -- name: newest

@@ -23,6 +23,7 @@ LANE_NAMES = {
     media_pb2.LANE_PROXY: "proxy",
     media_pb2.LANE_SIGNALS: "signals",
     media_pb2.LANE_CHAT: "chat",
+    media_pb2.LANE_EVENTS: "events",
 }
 LANES_BY_NAME = {name: lane for lane, name in LANE_NAMES.items()}
 

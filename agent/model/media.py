@@ -21,7 +21,7 @@ TrackName = str
 # Names that no application can have.
 TRACKS_OF_OURS = ("video", "mix", "mic", "desktop", "mic_raw")
 MAX_APPS = 8
-LaneName = Literal["mic", "desktop", "proxy", "signals", "chat"]
+LaneName = Literal["mic", "desktop", "proxy", "signals", "chat", "events"]
 # Why an epoch began: the session did; the picture's size or encoder changed; the machine slept; the process stood
 # still or the clock jumped; the screen was away.
 EpochReason = Literal["start", "size", "encoder", "suspended", "stopped", "screen"]

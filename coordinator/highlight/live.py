@@ -51,6 +51,14 @@ def _from(signals: SessionSignals, shift_s: float) -> SessionSignals:
             if line.at_s >= shift_s
         ],
         markers_s=[marker_s - shift_s for marker_s in signals.markers_s if marker_s >= shift_s],
+        audiences=[
+            dataclasses.replace(one, at_s=one.at_s - shift_s)
+            for one in signals.audiences
+            if one.at_s >= shift_s
+        ],
+        events=[
+            dataclasses.replace(one, at_s=one.at_s - shift_s) for one in signals.events if one.at_s >= shift_s
+        ],
     )
 
 

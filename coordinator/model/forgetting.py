@@ -14,6 +14,7 @@ _NAMES = {
     "proxy": ("chunk of small picture", "chunks of small picture"),
     "signals": ("chunk of signals", "chunks of signals"),
     "chat": ("chunk of chat", "chunks of chat"),
+    "events": ("chunk of game events", "chunks of game events"),
     "words": ("word that was heard", "words that were heard"),
     "moments": ("moment", "moments"),
     "presses": ("press", "presses"),

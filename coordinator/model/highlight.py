@@ -39,10 +39,40 @@ class Utterance:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ChatLine:
-    """One chat message."""
+    """One line of a chat.
+
+    Attributes:
+        chat: which of several, e.g. `twitch:name`; empty where there is one only.
+        author: a pseudonym, the same within a session; empty: not known.
+        kind: `message`, `command`, `bot`, `raid` or `support`, as far as its platform says.
+        count: how many came with a raid, or were given.
+    """
 
     at_s: float
     text: str
+    chat: str = ""
+    author: str = ""
+    kind: str = "message"
+    count: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Audience:
+    """How many people watched, as a chat's platform said."""
+
+    at_s: float
+    num_viewers: int
+    chat: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class GameEvent:
+    """What a game, or a bridge to one, said of itself; `weight` is how much of a moment it is by itself, 0-1."""
+
+    at_s: float
+    kind: str
+    weight: float
+    text: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +110,8 @@ class SessionSignals:
         utterances: what was said, from any number of speakers; need not be sorted.
         chat: what was written; need not be sorted.
         markers_s: where the streamer pressed the key or the button.
+        audiences: how many watched; empty: nobody said.
+        events: what games said.
     """
 
     duration_s: float
@@ -87,3 +119,5 @@ class SessionSignals:
     utterances: Sequence[Utterance] = ()
     chat: Sequence[ChatLine] = ()
     markers_s: Sequence[float] = ()
+    audiences: Sequence[Audience] = ()
+    events: Sequence[GameEvent] = ()

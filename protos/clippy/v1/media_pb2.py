@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cprotos/clippy/v1/media.proto\x12\tclippy.v1\"\xa0\x01\n\x05\x43hunk\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x1d\n\x04lane\x18\x02 \x01(\x0e\x32\x0f.clippy.v1.Lane\x12\x0b\n\x03seq\x18\x03 \x01(\x04\x12\x10\n\x08start_ns\x18\x04 \x01(\x03\x12\x0e\n\x06\x65nd_ns\x18\x05 \x01(\x03\x12\x14\n\x0c\x63ontent_type\x18\x06 \x01(\t\x12\x0e\n\x06sha256\x18\x07 \x01(\x0c\x12\x0f\n\x07payload\x18\x08 \x01(\x0c\"/\n\x0bSignalTrack\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\x06values\x18\x02 \x03(\x02\x42\x02\x10\x01\"X\n\x0bSignalBatch\x12\x10\n\x08start_ns\x18\x01 \x01(\x03\x12\x0f\n\x07step_ns\x18\x02 \x01(\x03\x12&\n\x06tracks\x18\x03 \x03(\x0b\x32\x16.clippy.v1.SignalTrack\"\'\n\x08\x43hatLine\x12\r\n\x05\x61t_ns\x18\x01 \x01(\x03\x12\x0c\n\x04text\x18\x02 \x01(\t\"/\n\tChatBatch\x12\"\n\x05lines\x18\x01 \x03(\x0b\x32\x13.clippy.v1.ChatLine\"\'\n\x08SeqRange\x12\r\n\x05\x66irst\x18\x01 \x01(\x04\x12\x0c\n\x04last\x18\x02 \x01(\x04\"\x8a\x01\n\nLaneRanges\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x1d\n\x04lane\x18\x02 \x01(\x0e\x32\x0f.clippy.v1.Lane\x12$\n\x07\x66synced\x18\x03 \x03(\x0b\x32\x13.clippy.v1.SeqRange\x12#\n\x06stored\x18\x04 \x03(\x0b\x32\x13.clippy.v1.SeqRange\"e\n\x03Gap\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x1d\n\x04lane\x18\x02 \x01(\x0e\x32\x0f.clippy.v1.Lane\x12\r\n\x05\x66irst\x18\x03 \x01(\x04\x12\x0c\n\x04last\x18\x04 \x01(\x04\x12\x0e\n\x06reason\x18\x05 \x01(\t*m\n\x04Lane\x12\x14\n\x10LANE_UNSPECIFIED\x10\x00\x12\x0c\n\x08LANE_MIC\x10\x01\x12\x10\n\x0cLANE_DESKTOP\x10\x02\x12\x0e\n\nLANE_PROXY\x10\x03\x12\x10\n\x0cLANE_SIGNALS\x10\x04\x12\r\n\tLANE_CHAT\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cprotos/clippy/v1/media.proto\x12\tclippy.v1\"\xa0\x01\n\x05\x43hunk\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x1d\n\x04lane\x18\x02 \x01(\x0e\x32\x0f.clippy.v1.Lane\x12\x0b\n\x03seq\x18\x03 \x01(\x04\x12\x10\n\x08start_ns\x18\x04 \x01(\x03\x12\x0e\n\x06\x65nd_ns\x18\x05 \x01(\x03\x12\x14\n\x0c\x63ontent_type\x18\x06 \x01(\t\x12\x0e\n\x06sha256\x18\x07 \x01(\x0c\x12\x0f\n\x07payload\x18\x08 \x01(\x0c\"/\n\x0bSignalTrack\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\x06values\x18\x02 \x03(\x02\x42\x02\x10\x01\"X\n\x0bSignalBatch\x12\x10\n\x08start_ns\x18\x01 \x01(\x03\x12\x0f\n\x07step_ns\x18\x02 \x01(\x03\x12&\n\x06tracks\x18\x03 \x03(\x0b\x32\x16.clippy.v1.SignalTrack\"w\n\x08\x43hatLine\x12\r\n\x05\x61t_ns\x18\x01 \x01(\x03\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0c\n\x04\x63hat\x18\x03 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x04 \x01(\t\x12!\n\x04kind\x18\x05 \x01(\x0e\x32\x13.clippy.v1.ChatKind\x12\r\n\x05\x63ount\x18\x06 \x01(\r\"<\n\x08\x41udience\x12\r\n\x05\x61t_ns\x18\x01 \x01(\x03\x12\x0c\n\x04\x63hat\x18\x02 \x01(\t\x12\x13\n\x0bnum_viewers\x18\x03 \x01(\r\"W\n\tChatBatch\x12\"\n\x05lines\x18\x01 \x03(\x0b\x32\x13.clippy.v1.ChatLine\x12&\n\taudiences\x18\x02 \x03(\x0b\x32\x13.clippy.v1.Audience\"V\n\tGameEvent\x12\r\n\x05\x61t_ns\x18\x01 \x01(\x03\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0e\n\x06weight\x18\x03 \x01(\x02\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x0e\n\x06source\x18\x05 \x01(\t\"2\n\nEventBatch\x12$\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x14.clippy.v1.GameEvent\"\'\n\x08SeqRange\x12\r\n\x05\x66irst\x18\x01 \x01(\x04\x12\x0c\n\x04last\x18\x02 \x01(\x04\"\x8a\x01\n\nLaneRanges\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x1d\n\x04lane\x18\x02 \x01(\x0e\x32\x0f.clippy.v1.Lane\x12$\n\x07\x66synced\x18\x03 \x03(\x0b\x32\x13.clippy.v1.SeqRange\x12#\n\x06stored\x18\x04 \x03(\x0b\x32\x13.clippy.v1.SeqRange\"e\n\x03Gap\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x1d\n\x04lane\x18\x02 \x01(\x0e\x32\x0f.clippy.v1.Lane\x12\r\n\x05\x66irst\x18\x03 \x01(\x04\x12\x0c\n\x04last\x18\x04 \x01(\x04\x12\x0e\n\x06reason\x18\x05 \x01(\t*~\n\x04Lane\x12\x14\n\x10LANE_UNSPECIFIED\x10\x00\x12\x0c\n\x08LANE_MIC\x10\x01\x12\x10\n\x0cLANE_DESKTOP\x10\x02\x12\x0e\n\nLANE_PROXY\x10\x03\x12\x10\n\x0cLANE_SIGNALS\x10\x04\x12\r\n\tLANE_CHAT\x10\x05\x12\x0f\n\x0bLANE_EVENTS\x10\x06*v\n\x08\x43hatKind\x12\x15\n\x11\x43HAT_KIND_MESSAGE\x10\x00\x12\x15\n\x11\x43HAT_KIND_COMMAND\x10\x01\x12\x11\n\rCHAT_KIND_BOT\x10\x02\x12\x12\n\x0e\x43HAT_KIND_RAID\x10\x03\x12\x15\n\x11\x43HAT_KIND_SUPPORT\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,8 +33,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SIGNALTRACK'].fields_by_name['values']._loaded_options = None
   _globals['_SIGNALTRACK'].fields_by_name['values']._serialized_options = b'\020\001'
-  _globals['_LANE']._serialized_start=720
-  _globals['_LANE']._serialized_end=829
+  _globals['_LANE']._serialized_start=1042
+  _globals['_LANE']._serialized_end=1168
+  _globals['_CHATKIND']._serialized_start=1170
+  _globals['_CHATKIND']._serialized_end=1288
   _globals['_CHUNK']._serialized_start=44
   _globals['_CHUNK']._serialized_end=204
   _globals['_SIGNALTRACK']._serialized_start=206
@@ -42,13 +44,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SIGNALBATCH']._serialized_start=255
   _globals['_SIGNALBATCH']._serialized_end=343
   _globals['_CHATLINE']._serialized_start=345
-  _globals['_CHATLINE']._serialized_end=384
-  _globals['_CHATBATCH']._serialized_start=386
-  _globals['_CHATBATCH']._serialized_end=433
-  _globals['_SEQRANGE']._serialized_start=435
-  _globals['_SEQRANGE']._serialized_end=474
-  _globals['_LANERANGES']._serialized_start=477
-  _globals['_LANERANGES']._serialized_end=615
-  _globals['_GAP']._serialized_start=617
-  _globals['_GAP']._serialized_end=718
+  _globals['_CHATLINE']._serialized_end=464
+  _globals['_AUDIENCE']._serialized_start=466
+  _globals['_AUDIENCE']._serialized_end=526
+  _globals['_CHATBATCH']._serialized_start=528
+  _globals['_CHATBATCH']._serialized_end=615
+  _globals['_GAMEEVENT']._serialized_start=617
+  _globals['_GAMEEVENT']._serialized_end=703
+  _globals['_EVENTBATCH']._serialized_start=705
+  _globals['_EVENTBATCH']._serialized_end=755
+  _globals['_SEQRANGE']._serialized_start=757
+  _globals['_SEQRANGE']._serialized_end=796
+  _globals['_LANERANGES']._serialized_start=799
+  _globals['_LANERANGES']._serialized_end=937
+  _globals['_GAP']._serialized_start=939
+  _globals['_GAP']._serialized_end=1040
 # @@protoc_insertion_point(module_scope)

@@ -38,6 +38,8 @@ class _LaneEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Lane.ValueType],
     """SignalBatch"""
     LANE_CHAT: _Lane.ValueType  # 5
     """ChatBatch"""
+    LANE_EVENTS: _Lane.ValueType  # 6
+    """EventBatch"""
 
 class Lane(_Lane, metaclass=_LaneEnumTypeWrapper): ...
 
@@ -52,7 +54,39 @@ LANE_SIGNALS: Lane.ValueType  # 4
 """SignalBatch"""
 LANE_CHAT: Lane.ValueType  # 5
 """ChatBatch"""
+LANE_EVENTS: Lane.ValueType  # 6
+"""EventBatch"""
 Global___Lane: _TypeAlias = Lane  # noqa: Y015
+
+class _ChatKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ChatKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChatKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CHAT_KIND_MESSAGE: _ChatKind.ValueType  # 0
+    """a person"""
+    CHAT_KIND_COMMAND: _ChatKind.ValueType  # 1
+    """to a bot: `!uptime`"""
+    CHAT_KIND_BOT: _ChatKind.ValueType  # 2
+    CHAT_KIND_RAID: _ChatKind.ValueType  # 3
+    """viewers of another stream arrive; `count` of them"""
+    CHAT_KIND_SUPPORT: _ChatKind.ValueType  # 4
+    """subscriptions, gifts, cheers; `count` of them"""
+
+class ChatKind(_ChatKind, metaclass=_ChatKindEnumTypeWrapper):
+    """Who or what wrote a line, as far as its platform says."""
+
+CHAT_KIND_MESSAGE: ChatKind.ValueType  # 0
+"""a person"""
+CHAT_KIND_COMMAND: ChatKind.ValueType  # 1
+"""to a bot: `!uptime`"""
+CHAT_KIND_BOT: ChatKind.ValueType  # 2
+CHAT_KIND_RAID: ChatKind.ValueType  # 3
+"""viewers of another stream arrive; `count` of them"""
+CHAT_KIND_SUPPORT: ChatKind.ValueType  # 4
+"""subscriptions, gifts, cheers; `count` of them"""
+Global___ChatKind: _TypeAlias = ChatKind  # noqa: Y015
 
 @_typing.final
 class Chunk(_message.Message):
@@ -158,21 +192,62 @@ class ChatLine(_message.Message):
 
     AT_NS_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
+    CHAT_FIELD_NUMBER: _builtins.int
+    AUTHOR_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
     at_ns: _builtins.int
     text: _builtins.str
+    chat: _builtins.str
+    """which chat, e.g. `twitch:name`; empty: there is one only"""
+    author: _builtins.str
+    """a pseudonym, the same within a session; never the name"""
+    kind: Global___ChatKind.ValueType
+    count: _builtins.int
     def __init__(
         self,
         *,
         at_ns: _builtins.int = ...,
         text: _builtins.str = ...,
+        chat: _builtins.str = ...,
+        author: _builtins.str = ...,
+        kind: Global___ChatKind.ValueType = ...,
+        count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ns", b"at_ns", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ns", b"at_ns", "author", b"author", "chat", b"chat", "count", b"count", "kind", b"kind", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ChatLine: _TypeAlias = ChatLine  # noqa: Y015
+
+@_typing.final
+class Audience(_message.Message):
+    """How many people watch, as the platform said at a moment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_NS_FIELD_NUMBER: _builtins.int
+    CHAT_FIELD_NUMBER: _builtins.int
+    NUM_VIEWERS_FIELD_NUMBER: _builtins.int
+    at_ns: _builtins.int
+    chat: _builtins.str
+    num_viewers: _builtins.int
+    def __init__(
+        self,
+        *,
+        at_ns: _builtins.int = ...,
+        chat: _builtins.str = ...,
+        num_viewers: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ns", b"at_ns", "chat", b"chat", "num_viewers", b"num_viewers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Audience: _TypeAlias = Audience  # noqa: Y015
 
 @_typing.final
 class ChatBatch(_message.Message):
@@ -181,20 +256,83 @@ class ChatBatch(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     LINES_FIELD_NUMBER: _builtins.int
+    AUDIENCES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChatLine]: ...
+    @_builtins.property
+    def audiences(self) -> _containers.RepeatedCompositeFieldContainer[Global___Audience]: ...
     def __init__(
         self,
         *,
         lines: _abc.Iterable[Global___ChatLine] | None = ...,
+        audiences: _abc.Iterable[Global___Audience] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audiences", b"audiences", "lines", b"lines"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ChatBatch: _TypeAlias = ChatBatch  # noqa: Y015
+
+@_typing.final
+class GameEvent(_message.Message):
+    """What a game, or a bridge to one, said of itself."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_NS_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    at_ns: _builtins.int
+    kind: _builtins.str
+    """hype, funny, clutch, fail, score, rage, wholesome; another word counts as hype"""
+    weight: _builtins.float
+    """0 to 1: how much of a moment it is by itself"""
+    text: _builtins.str
+    """for people: `quadra kill`"""
+    source: _builtins.str
+    """which bridge"""
+    def __init__(
+        self,
+        *,
+        at_ns: _builtins.int = ...,
+        kind: _builtins.str = ...,
+        weight: _builtins.float = ...,
+        text: _builtins.str = ...,
+        source: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ns", b"at_ns", "kind", b"kind", "source", b"source", "text", b"text", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GameEvent: _TypeAlias = GameEvent  # noqa: Y015
+
+@_typing.final
+class EventBatch(_message.Message):
+    """Payload of a LANE_EVENTS chunk."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___GameEvent]: ...
+    def __init__(
+        self,
+        *,
+        events: _abc.Iterable[Global___GameEvent] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EventBatch: _TypeAlias = EventBatch  # noqa: Y015
 
 @_typing.final
 class SeqRange(_message.Message):

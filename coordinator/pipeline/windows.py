@@ -1,6 +1,7 @@
 """Which window of a session is looked at next, and when: decided with each chunk that was heard, in its transaction.
 
-A look costs the same whatever it finds, so there is one a minute, and one every 10 s while something is promising.
+A look costs the same whatever it finds, so there is one a minute, and one with each chunk while something is promising:
+windows are shorter than chunks, so that each chunk closes one, wherever it ends.
 Of a session at most one look is queued or running; it sees what is heard by the time it starts.
 """
 
@@ -19,9 +20,9 @@ from protos.timebase import SECOND_NS
 if TYPE_CHECKING:
     import asyncpg
 
-WINDOW_NS = 10 * SECOND_NS
+WINDOW_NS = 5 * SECOND_NS
 # Nothing promising: so many windows are looked at together.
-CALM_WINDOWS = 6
+CALM_WINDOWS = 12
 # As long as a moment may last from what first told of it, and until it is settled.
 PROMISE_NS = 70 * SECOND_NS
 # A second and a half must pass nearly all (a tenth is left out) of the minute before by so much. Measured on speech of

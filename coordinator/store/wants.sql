@@ -24,15 +24,15 @@ where not s.is_over
           where j.key = format('stt:%s:%s:%s', c.session_id, c.lane, c.seq) and j.state in ('done', 'failed', 'expired', 'cancelled'))
 
 -- name: unlooked_windows
--- Windows that were heard and not looked at, and of whose session no look is queued. One of 10 s more than there is between
--- two looks: the effect of what was heard last is on its way. `looks` is written with each chunk that was heard.
-select format('ai:%s:%s', k.session_id, k.until_ns / 10000000000) as key,
+-- Windows (of 5 s: windows.py) that were heard and not looked at, of whose session no look is queued. One more than there
+-- is between two looks: the effect of what was heard last is on its way. `looks` is written with each chunk that was heard.
+select format('ai:%s:%s', k.session_id, k.until_ns / 5000000000) as key,
        jsonb_build_object('session_id', k.session_id) as payload, 'ai-analysis' as queue, 100 as priority,
        a.user_id as account, a.tier
 from looks k join sessions s using (session_id) join accounts a using (user_id)
 where not s.is_over
-      and (k.until_ns / 10000000000 - k.looked_no >= 7
-           or k.queued_no > k.looked_no and k.until_ns / 10000000000 >= k.queued_no)
+      and (k.until_ns / 5000000000 - k.looked_no >= 13
+           or k.queued_no > k.looked_no and k.until_ns / 5000000000 >= k.queued_no)
       and k.session_id not in (select split_part(key, ':', 2) from job_keys where starts_with(key, 'ai:'))
 
 -- name: unlooked_ends

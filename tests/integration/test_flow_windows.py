@@ -41,7 +41,7 @@ async def test_a_calm_session_is_looked_at_once_a_minute(flow: Flow):
 
     # The first chunk has nothing to be compared with, and counts as promising.
     assert sum(map(len, looks[:8])) == 8
-    assert [keys for keys in looks[8:] if keys] == [[f"ai:{SESSION}:{no}"] for no in (14, 20, 26, 32, 38)]
+    assert [keys for keys in looks[8:] if keys] == [[f"ai:{SESSION}:{no}"] for no in (28, 40, 52, 64, 76)]
 
 
 async def test_a_rise_is_looked_at_with_each_window_until_it_is_settled(flow: Flow):
@@ -65,13 +65,13 @@ async def test_a_press_makes_windows_promising(flow: Flow):
 async def test_while_nobody_looks_one_look_is_queued_and_it_covers_all(flow: Flow):
     for seq in range(100):
         await flow.hear(seq)
-    assert await flow.queued() == [f"ai:{SESSION}:1"]
+    assert await flow.queued() == [f"ai:{SESSION}:2"]
 
     await flow.work_off(Queue.AI_ANALYSIS)
     await flow.look()
 
-    assert await flow.analyses() == [(100, False, "done")]
-    assert [await flow.hear(seq) for seq in range(100, 106)] == [[], [], [], [], [], [f"ai:{SESSION}:106"]]
+    assert await flow.analyses() == [(200, False, "done")]
+    assert [await flow.hear(seq) for seq in range(100, 106)] == [[], [], [], [], [], [f"ai:{SESSION}:212"]]
 
 
 async def test_what_was_heard_during_a_look_is_decided_when_it_ends(flow: Flow):
@@ -80,7 +80,7 @@ async def test_what_was_heard_during_a_look_is_decided_when_it_ends(flow: Flow):
     for seq in range(1, 9):
         assert await flow.hear(seq) == []
 
-    assert await flow.commit(effect) == [f"ai:{SESSION}:9"]
+    assert await flow.commit(effect) == [f"ai:{SESSION}:18"]
 
 
 async def test_a_window_waits_for_the_slowest_lane(flow: Flow):
@@ -89,7 +89,7 @@ async def test_a_window_waits_for_the_slowest_lane(flow: Flow):
         assert await flow.hear(seq) == []
 
     assert await flow.commit(flow.hearing.give_up(hearing_job(SESSION, MIC, 0), "too loud")) == [
-        f"ai:{SESSION}:1"
+        f"ai:{SESSION}:2"
     ]
 
 
@@ -140,7 +140,7 @@ async def test_hearing_twice_is_written_once(flow: Flow):
 
     first, second = [await flow.commit(effect) for effect in effects]
 
-    assert (first, second) == ([f"ai:{SESSION}:1"], [])
+    assert (first, second) == ([f"ai:{SESSION}:2"], [])
     assert await flow.pool.fetchval("select count(*) from features") == 1
 
 
@@ -159,7 +159,7 @@ async def test_a_look_made_twice_is_written_once(pool: asyncpg.Pool):
         await flow.commit(effect)
 
     row = await pool.fetchrow("select window_no, num_moments, engines from analyses")
-    assert tuple(row) == (1, 1, "test 1")
+    assert tuple(row) == (2, 1, "test 1")
     assert await pool.fetchval("select count(*) from moments") == 1
     assert await pool.fetchval("select count(*) from source_requests") == 1
 
@@ -176,7 +176,7 @@ async def test_the_last_look_comes_when_all_is_heard_and_nothing_after_it(flow: 
     assert await flow.look("final") == []
 
     assert flow.seen[-1] == (40.0, True)
-    assert (await flow.analyses())[-1] == (4, True, "done")
+    assert (await flow.analyses())[-1] == (8, True, "done")
     assert await flow.reconcile() == {}
 
 
@@ -207,12 +207,12 @@ async def test_a_look_that_failed_says_so_and_the_next_ones_go_on(flow: Flow):
 
     await flow.commit(flow.detection.give_up(look_job(SESSION, "ai"), "the detector gave up"))
 
-    assert await flow.analyses() == [(1, False, "failed")]
+    assert await flow.analyses() == [(2, False, "failed")]
     assert (
         await flow.pool.fetchval("select moments_reason from sessions")
         == "the look failed: the detector gave up"
     )
-    assert await flow.hear(1) == [f"ai:{SESSION}:2"]
+    assert await flow.hear(1) == [f"ai:{SESSION}:4"]
 
 
 async def test_a_look_that_got_lost_is_queued_by_the_reconciler_once(flow: Flow):
@@ -222,7 +222,7 @@ async def test_a_look_that_got_lost_is_queued_by_the_reconciler_once(flow: Flow)
 
     assert await flow.reconcile() == {"unlooked_windows": 1}
     assert await flow.reconcile() == {}
-    assert await flow.queued() == [f"ai:{SESSION}:9"]
+    assert await flow.queued() == [f"ai:{SESSION}:18"]
 
 
 async def test_a_last_look_that_got_lost_is_queued_by_the_reconciler(flow: Flow):

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from coordinator.model.sessions import FeatureRow, LookState
-from coordinator.pipeline.windows import CALM_WINDOWS, due_look, is_rising, window_of
+from coordinator.pipeline.windows import CALM_WINDOWS, WINDOW_NS, due_look, is_rising, window_of
 from protos.timebase import SECOND_NS
 
 _STATE = LookState(
@@ -57,13 +57,14 @@ def test_what_has_nothing_before_it_rises():
     ("until_s", "more", "key"),
     [
         (59.9, {}, None),
-        (60.0, {}, "ai:s:6"),
-        (9.9, {"promising_until_ns": 80 * SECOND_NS}, None),  # the window is not closed
-        (10.0, {"promising_until_ns": 80 * SECOND_NS}, "ai:s:1"),
-        (90.0, {"promising_until_ns": 80 * SECOND_NS, "looked_no": 8}, None),
-        (30.0, {"pressed_ns": 5 * SECOND_NS, "looked_no": 2}, "ai:s:3"),
-        (300.0, {"queued_no": 6}, None),  # one is queued, and sees all of it
-        (300.0, {"queued_no": 6, "looked_no": 6}, "ai:s:30"),
+        (60.0, {}, "ai:s:12"),
+        (4.9, {"promising_until_ns": 80 * SECOND_NS}, None),  # the window is not closed
+        (5.0, {"promising_until_ns": 80 * SECOND_NS}, "ai:s:1"),
+        (97.0, {"promising_until_ns": 150 * SECOND_NS, "looked_no": 18}, "ai:s:19"),  # wherever a chunk ends
+        (90.0, {"promising_until_ns": 80 * SECOND_NS, "looked_no": 16}, None),
+        (30.0, {"pressed_ns": 5 * SECOND_NS, "looked_no": 5}, "ai:s:6"),
+        (300.0, {"queued_no": 12}, None),  # one is queued, and sees all of it
+        (300.0, {"queued_no": 12, "looked_no": 12}, "ai:s:60"),
         (3.0, {"is_live": False, "is_all_heard": True}, "ai:s:final"),
         (300.0, {"is_live": False, "is_all_heard": True, "is_over": True}, None),
     ],
@@ -77,6 +78,6 @@ def test_a_look_is_due_once_a_minute_or_with_each_promising_window(
 
 
 def test_the_last_window_is_the_one_that_has_begun():
-    assert [window_of(value * SECOND_NS) for value in (0, 9, 10, 61)] == [0, 0, 1, 6]
-    assert [window_of(value * SECOND_NS, is_final=True) for value in (0, 9, 10, 61)] == [0, 1, 1, 7]
-    assert CALM_WINDOWS * 10 == 60
+    assert [window_of(value * SECOND_NS) for value in (0, 4, 5, 61)] == [0, 0, 1, 12]
+    assert [window_of(value * SECOND_NS, is_final=True) for value in (0, 4, 5, 61)] == [0, 1, 1, 13]
+    assert CALM_WINDOWS * WINDOW_NS == 60 * SECOND_NS

@@ -22,7 +22,7 @@ select c.session_id, c.lane, 0, max(c.end_ns)
 from features f join chunks c using (session_id, lane, seq) join sessions s using (session_id)
 where not s.is_over group by c.session_id, c.lane;
 
--- Where the looks of a session stand. Window n ends at n * 10 s of session time (coordinator/pipeline/windows.py), and is
+-- Where the looks of a session stand. Window n ends at n * WINDOW_NS of session time (coordinator/pipeline/windows.py), and is
 -- closed when all lanes that live were heard up to there; 0: none.
 create table looks (
     session_id text primary key references sessions on delete cascade,

@@ -89,6 +89,10 @@ class Rows(Protocol):
         """Offer a moment."""
         ...
 
+    async def drop_moment(self, connection: asyncpg.Connection, moment_id: str) -> None:
+        """Take back a moment that is forming; one that is certain stays."""
+        ...
+
     async def rescore_moment(self, connection: asyncpg.Connection, row: MomentRow) -> None:
         """Change score, kind, title, evidence and opinion; the span stays."""
         ...

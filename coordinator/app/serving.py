@@ -197,7 +197,8 @@ def _identity(
 
 def _after_press(pool: asyncpg.Pool, *, is_exported: bool) -> Any:
     """A press's clip is asked for at once: it needs no analysis."""
-    from coordinator.pipeline.detect import REQUEST_EXPIRES_S, request_for_press
+    from coordinator.pipeline.detect import REQUEST_EXPIRES_S
+    from coordinator.pipeline.offered import request_for_press
     from coordinator.store.rows import PostgresRows
 
     rows = PostgresRows(pool)

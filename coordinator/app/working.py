@@ -327,7 +327,7 @@ def is_telling(words: Sequence[SpokenWord]) -> bool:
     """Do these words sound like a moment? Cheap: only the lexicon is asked."""
     from coordinator.highlight.text import read_cues
     from coordinator.model.highlight import Utterance
-    from coordinator.pipeline.detect import group_words
+    from coordinator.pipeline.look_signals import group_words
 
     said = [
         Utterance(
@@ -341,13 +341,12 @@ def is_telling(words: Sequence[SpokenWord]) -> bool:
 
 
 def look_for_moments(signals: SessionSignals, is_final: bool) -> Found:
-    """The detector as the pipeline calls it: moments that will not change any more, or why there are none."""
+    """The detector as the pipeline calls it: what was found, or why there is nothing."""
     from coordinator.highlight.detect import detect, explain_empty, settled
     from coordinator.pipeline.detect import Found
 
-    moments = detect(signals, top_k=_MAX_MOMENTS_A_LOOK)
-    if not is_final:
-        moments = settled(moments, signals.duration_s)
     # A press alone is no finding: its clip is on the streamer's disk, and asked for by itself.
-    kept = [moment for moment in moments if moment.kind != "marker"]
-    return Found(moments=kept, reason="" if kept else explain_empty(signals))
+    found = [moment for moment in detect(signals, top_k=_MAX_MOMENTS_A_LOOK) if moment.kind != "marker"]
+    certain = found if is_final else settled(found, signals.duration_s)
+    forming = [moment for moment in found if moment not in certain]
+    return Found(moments=certain, forming=forming, reason="" if found else explain_empty(signals))

@@ -134,7 +134,12 @@ class MarkerRow:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class MomentRow:
-    """A moment as it is offered. `opinion`: a language model's, which is in its score, title and evidence."""
+    """A moment as it is offered.
+
+    Attributes:
+        opinion: a language model's, which is in its score, title and evidence.
+        is_forming: what comes next may still move its ends.
+    """
 
     moment_id: str
     session_id: str
@@ -146,6 +151,7 @@ class MomentRow:
     title: str
     evidence: tuple[Evidence, ...]
     opinion: Opinion | None = None
+    is_forming: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,31 +1,23 @@
 """Stage `ai-analysis`: what was heard so far becomes moments, and moments become source requests.
 
-One look a window (`windows.py` says when), each over the minutes before. A moment keeps its id and span once it was
-offered; later looks only re-score it. What a language model says of a look (`judging.py`) is part of its effect.
+One look a window (`windows.py` says when), each over the minutes before. A moment is offered as soon as it is heard;
+its ends may move while it is forming, then it keeps its span, is asked for, and later looks only re-score it. What a
+language model says of a look (`judging.py`) is part of its effect.
 """
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
-import uuid
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-
-from coordinator.model.highlight import SIGNAL_RATE_HZ, Moment, SessionSignals, Track, Utterance
+from coordinator.model.highlight import Moment, SessionSignals
 from coordinator.model.jobs import Job, NewJob
 from coordinator.model.llm import Judgement
-from coordinator.model.sessions import (
-    AnalysisRow,
-    FeatureRow,
-    MarkerRow,
-    MomentRow,
-    RequestRow,
-    SpokenWord,
-    TranscriptRow,
-)
+from coordinator.model.sessions import AnalysisRow, MarkerRow, MomentRow, TranscriptRow
+from coordinator.pipeline.look_signals import build_look
+from coordinator.pipeline.offered import moment_row, request_for, request_for_press, same_moment
 from coordinator.pipeline.opinions import opinion_of, weighed
 from coordinator.pipeline.windows import next_look, window_of
 from coordinator.ports import Effect
@@ -41,15 +33,19 @@ _GRID_NS = 2 * SECOND_NS
 MAX_MOMENTS_A_LOOK = 20
 # An agent keeps five minutes; what it could not pin by then it will never have.
 REQUEST_EXPIRES_S = 24 * 3600.0
-_PAUSE_NS = 600_000_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a look found: moments that will not change any more, best first, or the reason why there are none."""
+    """What a look found: moments that will not change any more, best first, or the reason why there are none.
+
+    Attributes:
+        forming: moments that were heard, and whose ends what comes next may move.
+    """
 
     moments: Sequence[Moment]
     reason: str
+    forming: Sequence[Moment] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +54,7 @@ class Look:
 
     analysis: AnalysisRow
     moments: Sequence[MomentRow]
+    forming: Sequence[MomentRow]
     pressed: Sequence[MarkerRow]
     transcripts: Sequence[TranscriptRow]
 
@@ -123,7 +120,11 @@ class Detection:
         # A batch of looks must not hold up the loop, which also keeps the leases.
         found = await asyncio.to_thread(detect)
         words = [word for row in transcripts for word in row.words]
-        rows = [_row(session_id, moment, since_ns, words) for moment in found.moments]
+        rows = [moment_row(session_id, moment, since_ns, words) for moment in found.moments]
+        forming = [
+            dataclasses.replace(moment_row(session_id, moment, since_ns, words), is_forming=True)
+            for moment in found.forming
+        ]
         analysis = AnalysisRow(
             session_id=session_id,
             window_no=window_of(until_ns, is_final=is_final),
@@ -136,7 +137,9 @@ class Detection:
         )
         # Until the session is over, nobody knows that nothing will be found.
         pressed = markers if is_final or self._policy.are_presses_exported else []
-        return Look(analysis=analysis, moments=rows, pressed=pressed, transcripts=transcripts)
+        return Look(
+            analysis=analysis, moments=rows, forming=forming, pressed=pressed, transcripts=transcripts
+        )
 
     def effect(self, look: Look, judgement: Judgement | None = None) -> Effect:
         """What a look wants written.
@@ -176,6 +179,13 @@ class Detection:
         offered: list[tuple[MomentRow, bool]] = []
         for index, moment in enumerate(look.moments):
             offered.append(await self._offer(connection, moment, judgement, index, known))
+        for moment in look.forming:
+            await self._offer(connection, moment, None, 0, known)
+        # What two that were forming have become is one of them; the other was never asked for.
+        certain = [moment for moment, _ in offered if not moment.is_forming]
+        for other in [one for one in known if one.is_forming and same_moment(one, certain) is not None]:
+            await self._rows.drop_moment(connection, other.moment_id)
+            known.remove(other)
         # An opinion may have changed their order.
         for moment, is_new in sorted(offered, key=lambda pair: -pair[0].score):
             if moment.score >= self._policy.min_score and budget > 0:
@@ -209,11 +219,12 @@ class Detection:
             await self._rows.add_moment(connection, moment)
             known.append(moment)
             return moment, True
-        moment = dataclasses.replace(
-            moment, moment_id=same.moment_id, start_ns=same.start_ns, end_ns=same.end_ns
-        )
+        moment = dataclasses.replace(moment, moment_id=same.moment_id)
+        if not same.is_forming:
+            moment = dataclasses.replace(moment, start_ns=same.start_ns, end_ns=same.end_ns, is_forming=False)
         await self._rows.rescore_moment(connection, moment)
-        return moment, False
+        known[known.index(same)] = moment
+        return moment, same.is_forming
 
 
 def give_up(rows: Rows, looks: Looks) -> Callable[[Job, str], Effect]:
@@ -249,139 +260,3 @@ async def _after(looks: Looks, connection: asyncpg.Connection, analysis: Analysi
     if analysis.is_final:
         await looks.end_session(connection, analysis.session_id)
     return await next_look(looks, connection, analysis.session_id, looked_no=analysis.window_no)
-
-
-def build_look(
-    features: Sequence[FeatureRow],
-    transcripts: Sequence[TranscriptRow],
-    markers: Sequence[MarkerRow],
-    *,
-    since_ns: int,
-    until_ns: int,
-) -> SessionSignals:
-    """Lay everything on one line of half-second steps that starts at `since_ns`."""
-    step_ns = SECOND_NS // SIGNAL_RATE_HZ
-    num_steps = max(0, -(-(until_ns - since_ns) // step_ns))
-    values: dict[str, np.ndarray] = {}
-    for row in features:
-        first = round((row.start_ns - since_ns) / step_ns)
-        for name, measured in row.tracks.items():
-            line = values.setdefault(name, np.full(num_steps, np.nan))
-            for index, value in enumerate(measured, start=first):
-                if 0 <= index < num_steps and value is not None:
-                    line[index] = value
-    words = [word for row in transcripts for word in row.words if since_ns <= word.start_ns < until_ns]
-    return SessionSignals(
-        duration_s=(until_ns - since_ns) / SECOND_NS,
-        tracks=[
-            Track(name=name, values=np.nan_to_num(line), present=~np.isnan(line))
-            for name, line in sorted(values.items())
-        ],
-        utterances=[
-            Utterance(
-                start_s=(said[0].start_ns - since_ns) / SECOND_NS,
-                end_s=(said[-1].end_ns - since_ns) / SECOND_NS,
-                text=" ".join(word.text for word in said),
-            )
-            for said in group_words(words)
-        ],
-        chat=[],
-        markers_s=[(marker.at_ns - since_ns) / SECOND_NS for marker in markers if marker.at_ns >= since_ns],
-    )
-
-
-def group_words(words: Sequence[SpokenWord]) -> list[list[SpokenWord]]:
-    """Words with no pause of 0.6 s between them, and at most 20, are one utterance."""
-    groups: list[list[SpokenWord]] = []
-    for word in words:
-        if groups and len(groups[-1]) < 20 and word.start_ns - groups[-1][-1].end_ns < _PAUSE_NS:
-            groups[-1].append(word)
-        else:
-            groups.append([word])
-    return groups
-
-
-def same_moment(moment: MomentRow, known: Sequence[MomentRow]) -> MomentRow | None:
-    """The known moment that this is: they share half of the shorter, or one's peak lies in the other."""
-    for other in known:
-        shared_ns = min(moment.end_ns, other.end_ns) - max(moment.start_ns, other.start_ns)
-        shorter_ns = min(moment.end_ns - moment.start_ns, other.end_ns - other.start_ns)
-        holds_peak = other.start_ns <= moment.peak_ns < other.end_ns or (
-            moment.start_ns <= other.peak_ns < moment.end_ns
-        )
-        if shared_ns > 0 and (2 * shared_ns >= shorter_ns or holds_peak):
-            return other
-    return None
-
-
-def title_of(moment_start_ns: int, moment_end_ns: int, peak_ns: int, words: Sequence[SpokenWord]) -> str:
-    """What was said nearest to the peak, as a title; empty when nobody spoke."""
-    said = [
-        group
-        for group in group_words([word for word in words if moment_start_ns <= word.start_ns < moment_end_ns])
-        if len(group) > 1
-    ]
-    if not said:
-        return ""
-    nearest = min(said, key=lambda group: abs((group[0].start_ns + group[-1].end_ns) // 2 - peak_ns))
-    text = " ".join(word.text for word in nearest[:12]).strip()
-    return text[:1].upper() + text[1:80]
-
-
-def request_for(moment: MomentRow) -> RequestRow:
-    """Full quality of exactly the moment: nothing else leaves the streamer's PC."""
-    return _request(
-        moment.session_id,
-        f"clippy:source:{moment.moment_id}",
-        moment.start_ns,
-        moment.end_ns,
-        moment_id=moment.moment_id,
-    )
-
-
-def request_for_press(session_id: str, marker: MarkerRow) -> RequestRow:
-    """Full quality of what a press saved."""
-    return _request(
-        session_id, f"clippy:press:{marker.clip_id}", marker.start_ns, marker.end_ns, clip_id=marker.clip_id
-    )
-
-
-def _request(
-    session_id: str,
-    name: str,
-    start_ns: int,
-    end_ns: int,
-    *,
-    moment_id: str | None = None,
-    clip_id: str | None = None,
-) -> RequestRow:
-    request_id = uuid.uuid5(uuid.NAMESPACE_URL, name).hex
-    return RequestRow(
-        request_id=request_id,
-        session_id=session_id,
-        moment_id=moment_id,
-        marker_clip_id=clip_id,
-        start_ns=start_ns,
-        end_ns=end_ns,
-        state="wanted",
-        object_key=f"sources/{session_id}/{request_id}.mp4",
-        covered_start_ns=None,
-        covered_end_ns=None,
-    )
-
-
-def _row(session_id: str, moment: Moment, since_ns: int, words: Sequence[SpokenWord]) -> MomentRow:
-    start_ns = since_ns + round(moment.start_s * SECOND_NS)
-    end_ns = since_ns + round(moment.end_s * SECOND_NS)
-    peak_ns = since_ns + round(moment.peak_s * SECOND_NS)
-    return MomentRow(
-        moment_id=uuid.uuid4().hex,
-        session_id=session_id,
-        start_ns=start_ns,
-        end_ns=end_ns,
-        peak_ns=peak_ns,
-        score=moment.score,
-        kind=moment.kind,
-        title=title_of(start_ns, end_ns, peak_ns, words),
-        evidence=moment.evidence,
-    )

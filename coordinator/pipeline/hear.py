@@ -16,7 +16,7 @@ from coordinator.model.highlight import SIGNAL_RATE_HZ, Track
 from coordinator.model.jobs import Job, NewJob
 from coordinator.model.sessions import FeatureRow, Said, SpokenWord, TranscriptRow
 from coordinator.model.speech import Pcm16k, Transcript
-from coordinator.pipeline.detect import group_words
+from coordinator.pipeline.look_signals import group_words
 from coordinator.pipeline.windows import is_rising, next_look
 from coordinator.ports import ChunkBytes, Effect, Media, Speech
 from coordinator.row_ports import Looks, Rows, UtteranceIndex

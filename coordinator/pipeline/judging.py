@@ -14,7 +14,8 @@ import structlog
 
 from coordinator.model.jobs import Job
 from coordinator.model.llm import JudgedWindow, Judgement, Unjudged
-from coordinator.pipeline.detect import Detection, Look, same_moment
+from coordinator.pipeline.detect import Detection, Look
+from coordinator.pipeline.offered import same_moment
 from coordinator.pipeline.opinions import window_of_moments
 from coordinator.pipeline.quiet import in_time, session_of, unless_forgotten
 from coordinator.ports import Effect, Judge

@@ -167,7 +167,11 @@ class PostgresRows:
             row.title,
             _evidence_json(row),
             _opinion_json(row),
+            row.is_forming,
         )
+
+    async def drop_moment(self, connection: asyncpg.Connection, moment_id: str) -> None:
+        await connection.execute(SQL["drop_moment"], moment_id)
 
     async def rescore_moment(self, connection: asyncpg.Connection, row: MomentRow) -> None:
         await connection.execute(
@@ -178,6 +182,10 @@ class PostgresRows:
             row.title,
             _evidence_json(row),
             _opinion_json(row),
+            row.start_ns,
+            row.end_ns,
+            row.peak_ns,
+            row.is_forming,
         )
 
     async def set_moments_reason(self, connection: asyncpg.Connection, session_id: str, reason: str) -> None:

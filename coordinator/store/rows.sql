@@ -53,7 +53,8 @@ select pg_advisory_xact_lock(hashtextextended($1, 7843))
 
 -- name: moments_of
 -- All moments of a session.
-select moment_id, start_ns, end_ns, peak_ns, score, kind, title, evidence, opinion from moments where session_id = $1
+select moment_id, start_ns, end_ns, peak_ns, score, kind, title, evidence, opinion, is_forming
+from moments where session_id = $1
 
 -- name: owner
 -- Whose a session is.
@@ -61,15 +62,30 @@ select s.user_id, a.tier from sessions s join accounts a using (user_id) where s
 
 -- name: add_moment
 -- A new moment, unless its span is to be forgotten.
-insert into moments (moment_id, session_id, start_ns, end_ns, peak_ns, score, kind, title, evidence, opinion)
-select $1, s.session_id, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::jsonb
+insert into moments (
+    moment_id, session_id, start_ns, end_ns, peak_ns, score, kind, title, evidence, opinion, is_forming)
+select $1, s.session_id, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::jsonb, $11
 from sessions s where s.session_id = $2 and not s.forgotten && int8range($3::bigint, $4::bigint)
 for key share of s
 
+-- name: drop_moment
+-- It was forming, and has become part of another.
+delete from moments where moment_id = $1 and is_forming
+
 -- name: rescore_moment
--- More is known of a moment: its span stays, for it may have been asked for already.
-update moments set score = $2, kind = $3, title = $4, evidence = $5::jsonb, opinion = $6::jsonb, updated_at = now()
-where moment_id = $1 and (score, title, opinion) is distinct from ($2, $4, $6::jsonb)
+-- More is known of a moment. One that was forming takes the span that it has now, unless that is to be forgotten; of
+-- others the span stays, for it may have been asked for already.
+update moments m set
+    score = $2, kind = $3, title = $4, evidence = $5::jsonb, opinion = $6::jsonb, updated_at = now(),
+    start_ns = case when m.is_forming then $7 else m.start_ns end,
+    end_ns = case when m.is_forming then $8 else m.end_ns end,
+    peak_ns = case when m.is_forming then $9 else m.peak_ns end,
+    is_forming = m.is_forming and $10
+from sessions s
+where m.moment_id = $1 and s.session_id = m.session_id
+      and ((m.score, m.title, m.opinion) is distinct from ($2, $4, $6::jsonb)
+           or m.is_forming and (m.start_ns, m.end_ns, true) is distinct from ($7, $8, $10))
+      and not (m.is_forming and s.forgotten && int8range($7::bigint, $8::bigint))
 
 -- name: set_moments_reason
 -- Why there are no moments; empty when there are.

@@ -140,14 +140,15 @@ class Flow:
 
 
 def flow_on(
-    pool: asyncpg.Pool, find: Callable[[SessionSignals], Sequence[Moment]] = lambda _signals: ()
+    pool: asyncpg.Pool, find: Callable[[SessionSignals], Sequence[Moment] | Found] = lambda _signals: ()
 ) -> Flow:
     """Args: find: what a look finds."""
     seen: list[tuple[float, bool]] = []
 
     def detect(signals: SessionSignals, is_final: bool) -> Found:
         seen.append((signals.duration_s, is_final))
-        return Found(moments=find(signals), reason="nothing stood out")
+        found = find(signals)
+        return found if isinstance(found, Found) else Found(moments=found, reason="nothing stood out")
 
     def never(*_: Any, **__: Any) -> Any:
         raise AssertionError("a chunk of signals needs neither speech nor media")

@@ -221,7 +221,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(202, {"accepted": len(heard)})
 
     def _refuse(self) -> None:
-        self._answer(405, {"error": "method", "message": "only POST is taken; see docs/operations.md"})
+        self._answer(405, {"error": "method", "message": "only POST is taken; see docs/protocol.md"})
 
     do_GET = do_HEAD = do_PUT = do_DELETE = do_OPTIONS = do_PATCH = _refuse  # noqa: N815
 

@@ -71,7 +71,11 @@ class KickChat:
         self._viewers_s = self._clock_s() - _VIEWERS_S
         try:
             self._connection = connect(
-                self._socket_url, open_timeout=_TIMEOUT_S, close_timeout=1.0, max_size=_MAX_FRAME_BYTES
+                self._socket_url,
+                open_timeout=_TIMEOUT_S,
+                close_timeout=1.0,
+                max_size=_MAX_FRAME_BYTES,
+                proxy=None,
             )
         except (OSError, WebSocketException, ValueError) as exc:
             raise ChatUnavailable(
@@ -177,10 +181,9 @@ class KickChat:
     def _ask_site(self) -> dict[str, Any]:
         """What the site tells of the channel; empty: nothing."""
         content = b""
+        url = f"{self._site_url}/api/v2/channels/{self._slug}"
         try:
-            with httpx.stream(
-                "GET", f"{self._site_url}/api/v2/channels/{self._slug}", timeout=_TIMEOUT_S
-            ) as response:
+            with httpx.stream("GET", url, timeout=_TIMEOUT_S, trust_env=False) as response:
                 if response.status_code != 200:
                     return {}
                 for part in response.iter_bytes():

@@ -16,7 +16,7 @@ import structlog
 from agent.chat.chunker import ChatChunker, oldest_ns
 from agent.chat.cleaning import Cleaner, clean_name
 from agent.chat_ports import ChatSource
-from agent.errors import ChatUnavailable
+from agent.errors import AgentError, ChatUnavailable
 from agent.model.chat import ChatStatus, Heard, Watched, Written
 from agent.worker import Worker
 from protos.timebase import SECOND_NS
@@ -53,7 +53,7 @@ class ChatReader(Worker):
         cleaner: this reader's own.
         now_ns: now, on the session's line.
         """
-        super().__init__(f"chat-{source.name.partition(':')[0]}")
+        super().__init__(f"chat-{source.name.partition(':')[0]}", on_problem=self._end)
         self.source = source
         # Written by the composition root's thread.
         self.is_wanted = True
@@ -108,6 +108,10 @@ class ChatReader(Worker):
             num_dropped=self._num_dropped,
             num_viewers=self._num_viewers,
         )
+
+    def _end(self, exc: AgentError) -> None:
+        """A bug of ours ended the thread: this chat is read no more, and says so."""
+        self._problem = str(exc)
 
     def _rest(self) -> None:
         """Nobody is to be told anything: read nothing, and let the platform know nothing of us."""

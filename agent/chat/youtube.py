@@ -85,7 +85,7 @@ class YouTubeChat:
 
     def connect(self) -> None:
         self._key = self._read_key()
-        self._client = httpx.Client(base_url=self._base_url, timeout=_TIMEOUT_S)
+        self._client = httpx.Client(base_url=self._base_url, timeout=_TIMEOUT_S, trust_env=False)
         self._page, self._is_first = "", not self._known
         self._next_s = self._clock_s()
         self._chat_id = self._look_at_video()

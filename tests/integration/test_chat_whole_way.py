@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import sqlite3
-import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -190,4 +189,3 @@ def test_an_engine_takes_lines_keeps_no_name_and_forgets_them(tmp_path: Path):
         exit_code, _ = engine.ask("forget", "--last", "60", "--yes")
 
         assert (exit_code, chat_payloads()) == (0, [])
-    assert "chat" not in {thread.name for thread in threading.enumerate()}

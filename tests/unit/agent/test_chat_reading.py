@@ -128,6 +128,19 @@ def test_nothing_is_read_while_nothing_leaves():
     assert (reader.status().is_connected, reader.status().problem) == (False, UNWANTED)
 
 
+@pytest.mark.logs("worker_failed")
+def test_a_bug_in_a_source_is_told_and_ends_that_chat_alone():
+    source = Told([], Watched(num_viewers=1))  # not a list of things
+    reader = reader_of(source)
+    reader.start()
+    assert wait_until(lambda: reader.status().problem != "")
+    assert wait_until(lambda: not reader.is_running)
+
+    assert "restart the engine" in reader.status().problem
+    assert not reader.status().is_connected
+    assert source.calls == ["connect", "close"]
+
+
 def test_only_what_is_set_is_opened(tmp_path):
     paths = AgentPaths(data=tmp_path)
     chat = Chat(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,6 +24,11 @@ ENV_PREFIX = "CLIPPY_AGENT_"
 # Read by paths.py, before there is a configuration.
 _MAX_APP_LENGTH = 40
 _ENV_ELSEWHERE = {"CLIPPY_AGENT_DATA", "CLIPPY_AGENT_CONFIG"}
+_MAX_CHATS = 8
+_TWITCH_CHANNEL = r"[A-Za-z0-9_]{1,25}"
+_KICK_CHANNEL = r"[A-Za-z0-9_-]{1,40}(=[0-9]{1,12})?"
+# A bare id, or the id in `watch?v=`, `youtu.be/`, `live/`.
+YOUTUBE_VIDEO = r"(?:^|v=|youtu\.be/|/live/)([A-Za-z0-9_-]{11})(?:$|[?&#/])"
 
 
 class Capture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -146,6 +152,25 @@ class Uplink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     sources_on_metered: Literal["press", "all", "none"] = "press"
 
 
+class Chat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which chats are read; none as installed. Each is read without an account, and leaves with the stream's sound.
+
+    Attributes:
+        twitch: names of channels.
+        youtube: the live video's id or address; `youtube_key_file` holds a key of your own for YouTube's Data API v3.
+        youtube_poll_s: how often YouTube is asked: each time costs 5 of the 10,000 units that a key has a day.
+        kick: names of channels; `name=NUMBER` where the number of the chat room is known.
+        local_port: listens on 127.0.0.1 for bots and bridges; 0: not at all.
+    """
+
+    twitch: tuple[str, ...] = ()
+    youtube: str = ""
+    youtube_key_file: str = ""
+    youtube_poll_s: float = 15.0
+    kick: tuple[str, ...] = ()
+    local_port: int = 0
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All of it."""
 
@@ -157,6 +182,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     trigger: Trigger = Trigger()
     health: Health = Health()
     uplink: Uplink = Uplink()
+    chat: Chat = Chat()
 
 
 def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
@@ -213,6 +239,7 @@ _SHAPES: dict[Any, Callable[[str], Any]] = {tuple[str, ...]: _listed, dict[str, 
 def _check(config: Config) -> None:
     _check_area(config.capture)
     _check_sounds(config)
+    _check_chat(config.chat)
     if bool(config.uplink.client_cert_file) != bool(config.uplink.client_key_file):
         raise InputUnusable(
             "uplink.client_cert_file and uplink.client_key_file belong together; set both or none"
@@ -263,6 +290,34 @@ def _clip_rules(clips: Clips) -> list[tuple[bool, str, object, str]]:
         (low <= getattr(clips, name) <= high, f"clips.{name}", getattr(clips, name), f"{low}..{high}")
         for name, low, high in ranges
     ]
+
+
+def _check_chat(chat: Chat) -> None:
+    for setting, names, allowed in (
+        ("chat.twitch", chat.twitch, _TWITCH_CHANNEL),
+        ("chat.kick", chat.kick, _KICK_CHANNEL),
+    ):
+        for name in names:
+            if not re.fullmatch(allowed, name):
+                raise InputUnusable(f"{setting}: {name!r} is no channel; write its name as in its address")
+    if len(chat.twitch) + len(chat.kick) > _MAX_CHATS:
+        raise InputUnusable(
+            f"[chat] names {len(chat.twitch) + len(chat.kick)} channels; allowed: {_MAX_CHATS}"
+        )
+    if chat.youtube and not re.search(YOUTUBE_VIDEO, chat.youtube):
+        raise InputUnusable(
+            f"chat.youtube: {chat.youtube!r} is no video; write the live video's id or address"
+        )
+    if chat.youtube and not chat.youtube_key_file:
+        raise InputUnusable(
+            "chat.youtube needs chat.youtube_key_file: a file with a key for the YouTube Data API v3"
+        )
+    if not 5 <= chat.youtube_poll_s <= 45:
+        raise InputUnusable(f"chat.youtube_poll_s = {chat.youtube_poll_s:g} is out of range; allowed: 5..45")
+    if chat.local_port and not 1024 <= chat.local_port <= 65535:
+        raise InputUnusable(
+            f"chat.local_port = {chat.local_port} is out of range; allowed: 0, or 1024..65535"
+        )
 
 
 def _check_sounds(config: Config) -> None:

@@ -14,6 +14,7 @@ AgentError
 │   └── EngineNotRunning          the control socket does not answer
 ├── InputUnusable                 a file or value the user gave cannot be used; exit code 2 or 1
 ├── NothingToClip                 the ring holds no packet of the span that was asked for
+├── ChatUnavailable               a chat cannot be read now; tried again by itself
 ├── LinkProblem                   the coordinator does not answer or refused; retried with jitter
 ├── PairingRefused                the code is wrong, used or too old
 └── Bug                           an invariant of ours does not hold; goes to the log with a traceback
@@ -121,6 +122,17 @@ class LinkProblem(AgentError):
     code = "link_problem"
     retryable = True
     exit_code = 75
+
+
+class ChatUnavailable(AgentError):
+    """A chat cannot be read now. `retry_s`: not before so many seconds; 0: soon."""
+
+    code = "chat_unavailable"
+    retryable = True
+
+    def __init__(self, message: str, *, retry_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_s = retry_s
 
 
 class PairingRefused(AgentError):

@@ -107,6 +107,11 @@ class AgentPaths:
         return self.data / "secrets.json"
 
     @property
+    def chat_token(self) -> Path:
+        """What whoever feeds the local chat endpoint must know."""
+        return self.data / "chat-token"
+
+    @property
     def control_socket(self) -> Path:
         """The control API's socket: in the data directory, or in a short folder if that path is too long."""
         path = self.data / "run" / "control.sock"

@@ -12,6 +12,7 @@ CoordinatorError
 │   ├── MediaUnusable             a file cannot be probed, decoded or cut
 │   │   └── UploadDamaged         its bytes are not those that were sent; sent again they may be
 │   ├── AudioUnusable             a window of audio cannot be decoded
+│   ├── ChatUnusable              a chunk of chat or of game events cannot be read
 │   ├── ChunkRefused              a chunk breaks the protocol, or its key is taken by other bytes
 │   ├── DeviceRefused             a device that is unknown, revoked, or of a closed account
 │   ├── SourceExpired             an upload that came after its request had expired
@@ -122,6 +123,12 @@ class AudioUnusable(InputUnusable):
     """A window of audio cannot be decoded; a retry will not help."""
 
     code = "audio_unusable"
+
+
+class ChatUnusable(InputUnusable):
+    """A chunk of chat or of game events cannot be read; a retry will not help."""
+
+    code = "chat_unusable"
 
 
 class ChunkRefused(InputUnusable):

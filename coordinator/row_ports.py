@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from coordinator.model.chat import Chatter
 from coordinator.model.chunks import ChunkRow
 from coordinator.model.forgetting import DoomedObject, HeldChunk, Receipt
 from coordinator.model.media import ExportResult
@@ -175,6 +176,20 @@ class UtteranceIndex(Protocol):
         self, connection: asyncpg.Connection, session_id: str, lane: int, seq: int, said: Sequence[Said]
     ) -> None:
         """Add what was said in one chunk, once; nothing of a chunk that was forgotten meanwhile."""
+        ...
+
+
+class Chats(Protocol):
+    """What viewers wrote and games said."""
+
+    async def add(
+        self, connection: asyncpg.Connection, session_id: str, lane: int, seq: int, chatter: Chatter
+    ) -> None:
+        """Add what one chunk holds, each line once; nothing of a chunk that was forgotten meanwhile."""
+        ...
+
+    async def chatter(self, session_id: str, *, start_ns: int, end_ns: int) -> Chatter:
+        """What was written and said in a span, in order; of very much the newest."""
         ...
 
 

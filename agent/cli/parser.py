@@ -56,6 +56,7 @@ def make_parser() -> argparse.ArgumentParser:
     status.add_argument(
         "--watch", action="store_true", help="again at each change; with --json one object a line"
     )
+    verbs.add_parser("chat", help="the chats that are read, and how to feed one", parents=[common])
     verbs.add_parser("devices", help="screens and sound devices", parents=[common])
     moments = verbs.add_parser("moments", help="moments found in your stream, best first", parents=[common])
     moments.add_argument("--limit", type=_count, default=20)

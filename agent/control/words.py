@@ -38,6 +38,7 @@ def status_lines(status: control_pb2.Status) -> list[str]:
         state = f"{track.loudness_db:.0f} dB" if track.is_running else "not running"
         source = f" from {track.device}" if track.device else ""
         lines.append(f"sound: {track.name}{source}, {state}")
+    lines += [chat_line(chat) for chat in status.chats]
     lines += _buffer(status)
     lines += [
         f"check: {check.name}: {check.detail}"
@@ -61,6 +62,18 @@ def status_lines(status: control_pb2.Status) -> list[str]:
     if status.last_press_error:
         lines.append(f"last press failed: {status.last_press_error}")
     return lines
+
+
+def chat_line(chat: control_pb2.ChatSource) -> str:
+    """How one chat is read."""
+    line = f"chat: {chat.name}, {'connected' if chat.is_connected else 'not connected'}"
+    if chat.is_connected or chat.num_lines:
+        line += f", {chat.lines_per_min} lines a minute"
+    if chat.HasField("num_viewers"):
+        line += f", {chat.num_viewers} watch"
+    if chat.num_dropped:
+        line += f"; {chat.num_dropped} of {chat.num_lines} lines were too many at once and left out"
+    return f"{line}; {chat.problem}" if chat.problem else line
 
 
 def pairing_lines(pairing: control_pb2.Pairing) -> list[str]:
@@ -105,6 +118,8 @@ def status_value(status: control_pb2.Status) -> dict[str, Any]:
     )
     for name in ("picture", "buffer", "health", "cost", "uplink"):
         value.setdefault(name, None)
+    for chat in value["chats"]:
+        chat.setdefault("num_viewers", None)
     if value["uplink"]:
         value["uplink"].setdefault("source_upload", None)
     if value["health"] and not status.health.last_check_unix_ms:

@@ -20,6 +20,7 @@ from agent.clip.writer import Mp4ClipWriter
 from agent.config import Config
 from agent.desk.presses import PressHooks, Sound
 from agent.engine import places
+from agent.engine.chats import open_sources
 from agent.engine.desking import Recorded, build_desk
 from agent.engine.errands import Errands
 from agent.engine.picture import BatteryWatch, build_picture
@@ -27,6 +28,7 @@ from agent.engine.recovering import Recovering
 from agent.engine.sounds import SoundOutputs, Sounds
 from agent.errors import AgentError, EnvironmentProblem
 from agent.health.silence import SilenceMeter
+from agent.lanes.chat import ChatLane
 from agent.library.library import Library
 from agent.model.clips import SavedClip
 from agent.model.media import EpochReason, LaneChunk, SignalSample, TrackParams
@@ -98,6 +100,11 @@ class Recording:
         self.errands = Errands(self.session.report_problem)
         self._sink = PacketSink(self.ring, on_problem=self._report_sink)
         self._chunker = SignalChunker(chunk_s=config.uplink.chunk_s, on_chunk=self._keep_chunk)
+        self.chat = ChatLane(
+            open_sources(paths, config.chat) if on_chunk is not None else [],
+            now_ns=self.clock.now_ns,
+            on_chunk=self._keep_chunk,
+        )
         self._build_lanes(paths, is_generated=is_generated)
         self._readiness = _Readiness(self)
         self.desk = build_desk(
@@ -161,6 +168,7 @@ class Recording:
         if self.sound:
             self.sound.start()
         self.video.start()
+        self.chat.start()
         self._readiness.start()
 
     def stop(self) -> None:
@@ -168,6 +176,7 @@ class Recording:
         self._readiness.stop(1.0)
         self.session.stop()
         self.desk.stop()
+        self.chat.stop()
         self.video.stop()
         if self.sound:
             self.sound.stop()
@@ -195,6 +204,7 @@ class Recording:
             self._leaving_since_ns = self.now_ns if self._is_started else 0
         self._is_leaving = is_leaving
         self.video.set_leaving(is_leaving)
+        self.chat.set_leaving(is_leaving)
         if self.sound:
             self.sound.set_leaving(is_leaving)
 

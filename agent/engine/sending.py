@@ -146,7 +146,7 @@ class Sending:
                 on_source_request=self._fulfiller.submit,
                 on_moment=lambda moment: self._keep(lambda library: library.upsert_moment(moment)),
                 on_export=lambda export: self._keep(lambda library: library.upsert_export(export)),
-                on_bytes=lambda num_bytes: self.meter.add("chunk", num_bytes),
+                on_bytes=lambda num_bytes, lane: self.meter.add("chunk", num_bytes, lane=lane),
                 on_tier=way.kept.take_tier if way.kept is not None else lambda _tier: None,
                 on_forget=self._hand_on,
                 on_forgotten=OutboxForgetting(self._outbox).take_receipt,

@@ -10,6 +10,7 @@ import structlog
 from agent import __version__
 from agent.config import Config
 from agent.engine.buffering import buffer_status
+from agent.engine.chats import chat_status
 from agent.engine.picture import picture_status
 from agent.engine.recording import Recording
 from agent.engine.sending import Sending
@@ -96,6 +97,7 @@ class RunningEngine:
             cost=self.ticker.cost(),
         )
         status.sound.extend(recording.sounds.tracks())
+        status.chats.extend(chat_status(chat) for chat in recording.chat.statuses())
         return status
 
     def _warnings(self) -> list[str]:

@@ -11,6 +11,7 @@ from protos.clippy.v1 import media_pb2
 DROP_RANK: dict[int, int] = {
     media_pb2.LANE_PROXY: 1,
     media_pb2.LANE_CHAT: 2,
+    media_pb2.LANE_EVENTS: 2,
     media_pb2.LANE_SIGNALS: 2,
     media_pb2.LANE_DESKTOP: 3,
     media_pb2.LANE_MIC: 4,

@@ -12,7 +12,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVarTuple, Unpack, cast
 
 import grpc
 import structlog
@@ -22,13 +22,14 @@ from agent.uplink.channel import Coordinator, describe, open_channel
 from agent.uplink.counters import Counters
 from agent.uplink.outbox import ChunkKey, Outbox
 from agent.uplink.sluice import Sluice
+from protos import segment
 from protos.clippy.v1 import clips_pb2, link_pb2, link_pb2_grpc
 
 if TYPE_CHECKING:
     Call = grpc.CallIterator[link_pb2.CoordinatorMessage]
 
 log = structlog.get_logger(__name__)
-_Value = TypeVar("_Value")
+_Values = TypeVarTuple("_Values")
 
 _OUTGOING_MAX = 64
 _INBOX_MAX = 256
@@ -55,14 +56,18 @@ class LinkSettings:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class LinkHooks:
-    """Called from the `uplink` thread; each returns at once. What they raise is logged, never passed on."""
+    """Called from the `uplink` thread; each returns at once. What they raise is logged, never passed on.
+
+    Attributes:
+        on_bytes: so many bytes leave now, of this lane; empty: of none.
+    """
 
     on_source_request: Callable[[SourceWish], None] = lambda _wish: None
     on_moment: Callable[[clips_pb2.Moment], None] = lambda _moment: None
     on_export: Callable[[clips_pb2.Export], None] = lambda _export: None
     on_forget: Callable[[link_pb2.Forget], None] = lambda _forget: None
     on_forgotten: Callable[[link_pb2.Forgotten], None] = lambda _receipt: None
-    on_bytes: Callable[[int], None] = lambda _num_bytes: None
+    on_bytes: Callable[[int, str], None] = lambda _num_bytes, _lane: None
     on_tier: Callable[[str], None] = lambda _tier: None
 
 
@@ -308,9 +313,11 @@ class LinkStream:
                 return
             num_bytes = message.ByteSize()
             self._counters.bytes_sent += num_bytes
+            lane = ""
             if message.WhichOneof("kind") == "chunk":
                 self._counters.chunks_sent += 1
-            _guarded(self._hooks.on_bytes, num_bytes)
+                lane = segment.LANE_NAMES.get(message.chunk.lane, "")
+            _guarded(self._hooks.on_bytes, num_bytes, lane)
             yield message
 
     def _read(self, call: Call) -> None:
@@ -362,8 +369,8 @@ def _wish(request: link_pb2.SourceRequest) -> SourceWish:
     )
 
 
-def _guarded(hook: Callable[[_Value], None], value: _Value) -> None:
+def _guarded(hook: Callable[[Unpack[_Values]], None], *values: *_Values) -> None:
     try:
-        hook(value)
+        hook(*values)
     except Exception:
         log.exception("link_hook_failed")

@@ -146,6 +146,7 @@ async def ai_work(
     from coordinator.pipeline.detect import Detection
     from coordinator.pipeline.judging import JudgedLooks
     from coordinator.pipeline.quiet import in_time, session_of, unless_forgotten
+    from coordinator.store.chats import PostgresChats
     from coordinator.store.looks import PostgresLooks
     from coordinator.store.rows import PostgresRows
 
@@ -168,6 +169,7 @@ async def ai_work(
     detection = Detection(
         rows=rows,
         looks=PostgresLooks(pool),
+        chats=PostgresChats(pool),
         detect=look_for_moments,
         policy=_policy(config),
         engine=f"highlight {__version__}",
@@ -211,6 +213,7 @@ async def _transcribe_work(
     from coordinator.pipeline.quiet import chunk_of, in_time, unless_forgotten
     from coordinator.search.index import PostgresUtterances
     from coordinator.speech.child import SpeechProcess
+    from coordinator.store.chats import PostgresChats
     from coordinator.store.looks import PostgresLooks
 
     speech = SpeechProcess(installation.speech_spec())
@@ -225,6 +228,7 @@ async def _transcribe_work(
         rows=rows,
         looks=PostgresLooks(pool),
         utterances=PostgresUtterances(),
+        chats=PostgresChats(pool),
         chunk_bytes=chunk_bytes(installation, pool, stack),
         media=await stack.enter_async_context(LimitedMedia()),
         speech=speech,

@@ -16,12 +16,13 @@ from coordinator.model.highlight import Moment, SessionSignals
 from coordinator.model.jobs import Job, NewJob
 from coordinator.model.llm import Judgement
 from coordinator.model.sessions import AnalysisRow, MarkerRow, MomentRow, TranscriptRow
+from coordinator.pipeline.chatting import with_written
 from coordinator.pipeline.look_signals import build_look
 from coordinator.pipeline.offered import moment_row, request_for, request_for_press, same_moment
 from coordinator.pipeline.opinions import opinion_of, weighed
 from coordinator.pipeline.windows import next_look, window_of
 from coordinator.ports import Effect
-from coordinator.row_ports import Looks, Rows
+from coordinator.row_ports import Chats, Looks, Rows
 from protos.timebase import SECOND_NS
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Detection:
         *,
         rows: Rows,
         looks: Looks,
+        chats: Chats,
         detect: Detector,
         policy: RequestPolicy,
         engine: str = "",
@@ -92,6 +94,7 @@ class Detection:
         """Args: engine: which detector this is, with its version; unjudged: why no model is asked, if one should be."""
         self._rows = rows
         self._looks = looks
+        self._chats = chats
         self._engine = engine
         self._detect = detect
         self._policy = policy
@@ -112,10 +115,11 @@ class Detection:
         features = await self._rows.features(session_id, since_ns=since_ns)
         transcripts = await self._rows.transcripts(session_id, start_ns=since_ns, end_ns=until_ns + WINDOW_NS)
         markers = await self._rows.markers(session_id)
+        chatter = await self._chats.chatter(session_id, start_ns=since_ns, end_ns=until_ns)
 
         def detect() -> Found:
             signals = build_look(features, transcripts, markers, since_ns=since_ns, until_ns=until_ns)
-            return self._detect(signals, is_final)
+            return self._detect(with_written(signals, chatter, since_ns), is_final)
 
         # A batch of looks must not hold up the loop, which also keeps the leases.
         found = await asyncio.to_thread(detect)

@@ -1,4 +1,4 @@
-"""Stage `transcription`: a chunk becomes words (mic) and signals (mic, desktop, signals lane).
+"""Stage `transcription`: a chunk becomes words (mic), signals (mic, desktop, signals lane) or lines (chat, events).
 
 Claims many chunks at once, of many streams; each keeps its own result. A chunk is cut in a pause by the agent, so
 no word is torn between two.
@@ -11,15 +11,17 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from coordinator.errors import AudioUnusable, BytesAway, NotFound
+from coordinator.model.chat import Chatter
 from coordinator.model.chunks import ChunkRow
 from coordinator.model.highlight import SIGNAL_RATE_HZ, Track
 from coordinator.model.jobs import Job, NewJob
 from coordinator.model.sessions import FeatureRow, Said, SpokenWord, TranscriptRow
 from coordinator.model.speech import Pcm16k, Transcript
+from coordinator.pipeline.chatting import WRITTEN_LANES, is_telling, read_written
 from coordinator.pipeline.look_signals import group_words
 from coordinator.pipeline.windows import is_rising, next_look
 from coordinator.ports import ChunkBytes, Effect, Media, Speech
-from coordinator.row_ports import Looks, Rows, UtteranceIndex
+from coordinator.row_ports import Chats, Looks, Rows, UtteranceIndex
 from protos.clippy.v1 import media_pb2
 from protos.timebase import SECOND_NS
 
@@ -48,6 +50,7 @@ class Hearing:
         rows: Rows,
         looks: Looks,
         utterances: UtteranceIndex,
+        chats: Chats,
         chunk_bytes: ChunkBytes,
         media: Media,
         speech: Speech,
@@ -57,6 +60,7 @@ class Hearing:
         self._rows = rows
         self._looks = looks
         self._utterances = utterances
+        self._chats = chats
         self._is_telling = is_telling
         self._chunk_bytes = chunk_bytes
         self._media = media
@@ -68,12 +72,14 @@ class Hearing:
 
         Raises:
             ModelUnavailable: Pauses the queue.
-            AudioUnusable, BytesAway, NotFound, StoreUnavailable: As the ports say.
+            ChatUnusable, AudioUnusable, BytesAway, NotFound, StoreUnavailable: As the ports say.
         """
         chunk = await self._rows.chunk(
             str(job.payload["session_id"]), int(job.payload["lane"] or 0), int(job.payload["seq"] or 0)
         )
         chunk, data = await self._read(chunk)
+        if chunk.lane in WRITTEN_LANES:
+            return self._written(chunk, read_written(chunk, data))
         if chunk.lane == media_pb2.LANE_SIGNALS:
             return await self._heard(chunk, features=_read_signals(chunk, data), transcript=None)
         pcm = await self._media.decode_pcm16k(data)
@@ -123,6 +129,22 @@ class Hearing:
                 await self._utterances.add(
                     connection, chunk.session_id, chunk.lane, chunk.seq, utterances_of(said)
                 )
+            await self._looks.hear_lane(connection, chunk.session_id, chunk.lane)
+            return await next_look(self._looks, connection, chunk.session_id, promised_ns=promised_ns)
+
+        return write
+
+    def _written(self, chunk: ChunkRow, chatter: Chatter) -> Effect:
+        """What viewers wrote or games said; its signals are none, and say that it was read."""
+        nothing = FeatureRow(
+            lane=chunk.lane, seq=chunk.seq, start_ns=chunk.start_ns, step_ns=_STEP_NS, tracks={}
+        )
+        promised_ns = chunk.end_ns if is_telling(chatter) else None
+
+        async def write(connection: asyncpg.Connection) -> list[NewJob]:
+            await self._rows.lock_session(connection, chunk.session_id)
+            await self._rows.save_features(connection, chunk.session_id, nothing)
+            await self._chats.add(connection, chunk.session_id, chunk.lane, chunk.seq, chatter)
             await self._looks.hear_lane(connection, chunk.session_id, chunk.lane)
             return await next_look(self._looks, connection, chunk.session_id, promised_ns=promised_ns)
 

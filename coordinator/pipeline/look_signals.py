@@ -47,7 +47,6 @@ def build_look(
             )
             for said in group_words(words)
         ],
-        chat=[],
         markers_s=[(marker.at_ns - since_ns) / SECOND_NS for marker in markers if marker.at_ns >= since_ns],
     )
 

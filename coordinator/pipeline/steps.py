@@ -10,8 +10,13 @@ from coordinator.model.chunks import ChunkRow
 from coordinator.model.jobs import NewJob, Priority, Queue
 from protos.clippy.v1 import media_pb2
 
-# Lanes that are heard: each chunk becomes a transcript (mic) or signals (all).
-HEARD_LANES = frozenset({media_pb2.LANE_MIC, media_pb2.LANE_DESKTOP, media_pb2.LANE_SIGNALS})
+# Lanes that are heard: each chunk becomes a transcript (mic), signals (sound, signals) or lines (chat, events).
+HEARD_LANES = frozenset(
+    {
+        *(media_pb2.LANE_MIC, media_pb2.LANE_DESKTOP, media_pb2.LANE_SIGNALS),
+        *(media_pb2.LANE_CHAT, media_pb2.LANE_EVENTS),
+    }
+)
 
 # How far a job that fetches, works and stores is when it has fetched, and when it has worked: by the clock, encoding is
 # nearly all of it.

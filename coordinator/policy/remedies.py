@@ -21,6 +21,7 @@ REMEDIES: Mapping[str, str] = {
     "media_interrupted": f"see whether that machine runs out of memory: something killed the decoder; then {_RETRY}",
     "upload_damaged": "its agent is asked for the file again; see that its line and disk are sound",
     "audio_unusable": "nothing to do here: this piece of sound cannot be decoded; the rest of the session is heard",
+    "chat_unusable": "nothing to do here: these seconds of chat or events cannot be read; the rest is",
     "chunk_refused": "update that agent: it sends what the protocol does not allow",
     "device_refused": "pair that device again with `clippy-coordinator pair`",
     "agent_taken": "pair that agent again, for the account that shall have it",

@@ -31,7 +31,7 @@ on conflict (session_id, lane) do update set next_seq = excluded.next_seq, until
 
 -- name: look_state
 -- What decides about the next look. A lane lives while a chunk of it waits to be heard, or while it is less than a
--- minute behind the others. `is_all_heard`: it has ended, and every chunk was heard or will never come.
+-- minute behind the others; a chat that is silent sends nothing, and is not waited for. `is_all_heard`: it has ended, and every chunk was heard or will never come.
 with lanes as materialized (
     select n.lane, coalesce(h.next_seq, 0) as next_seq,
            coalesce(h.until_ns, (select c.start_ns from chunks c
@@ -51,7 +51,7 @@ select s.session_id, s.is_live, s.is_over, front.until_ns as front_ns,
        coalesce(k.promising_until_ns, 0) as promising_until_ns, coalesce(k.queued_no, 0) as queued_no,
        coalesce(k.looked_no, 0) as looked_no,
        case when s.is_live or s.lane_counts is null then false else not exists (
-           select from (values (1, 'mic'), (2, 'desktop'), (4, 'signals')) as w (lane, name)
+           select from (values (1, 'mic'), (2, 'desktop'), (4, 'signals'), (5, 'chat'), (6, 'events')) as w (lane, name)
            where coalesce((s.lane_counts ->> w.name)::bigint, 0)
                  > (select count(*) from features f where f.session_id = $1 and f.lane = w.lane)
                    + (select coalesce(sum(upper(span) - lower(span)), 0)

@@ -8,7 +8,7 @@ select format('stt:%s:%s:%s', c.session_id, c.lane, c.seq) as key,
        jsonb_build_object('session_id', c.session_id, 'lane', c.lane, 'seq', c.seq) as payload,
        'transcription' as queue, 100 as priority, a.user_id as account, a.tier
 from sessions s join accounts a using (user_id)
-     cross join unnest('{1,2,4}'::smallint[]) as n (lane)
+     cross join unnest('{1,2,4,5,6}'::smallint[]) as n (lane)
      cross join lateral (
          select c.session_id, c.lane, c.seq from chunks c
          where c.session_id = s.session_id and c.lane = n.lane and c.received_at < now() - interval '5 seconds'
@@ -43,7 +43,8 @@ select format('ai:%s:final', s.session_id) as key,
 from sessions s join accounts a using (user_id)
 where not s.is_over and not s.is_live and s.lane_counts is not null and s.ended_at < now() - interval '10 seconds'
       and not exists (
-          select from (values (1, 'mic'), (2, 'desktop'), (4, 'signals')) as w (lane, name)
+          select from (values (1, 'mic'), (2, 'desktop'), (4, 'signals'), 
+                              (5, 'chat'), (6, 'events')) as w (lane, name)
           where coalesce((s.lane_counts ->> w.name)::bigint, 0)
                 > (select count(*) from features f where f.session_id = s.session_id and f.lane = w.lane)
                   + (select coalesce(sum(upper(span) - lower(span)), 0)

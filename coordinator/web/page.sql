@@ -85,16 +85,16 @@ select worker_id, stage, pid, state, reason, detail, extract(epoch from now() - 
 from workers where seen_at > now() - interval '1 minute' order by stage
 
 -- name: num_unheard
--- Chunks of lanes that are heard (mic, desktop, signals) and were not yet, and neither failed nor were called off.
+-- Chunks of lanes that are heard (all but the proxy) and were not yet, and neither failed nor were called off.
 select count(*) from chunks c
-where c.session_id = $1 and c.lane in (1, 2, 4)
+where c.session_id = $1 and c.lane in (1, 2, 4, 5, 6)
   and not exists (select from features f where (f.session_id, f.lane, f.seq) = (c.session_id, c.lane, c.seq))
   and not exists (
       select from job_runs j
       where j.key = format('stt:%s:%s:%s', c.session_id, c.lane, c.seq) and j.state in ('failed', 'expired', 'cancelled'))
 
 -- name: heard_until
--- Up to where every lane was heard; null before the first chunk was.
+-- Up to where every lane of sound and signals was heard; null before the first chunk was. A chat may be silent.
 select min(end_ns) from (
     select max(c.end_ns) as end_ns from features f join chunks c using (session_id, lane, seq)
-    where f.session_id = $1 group by c.lane) as lanes
+    where f.session_id = $1 and f.lane in (1, 2, 4) group by c.lane) as lanes

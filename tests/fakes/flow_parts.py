@@ -18,6 +18,7 @@ from coordinator.pipeline.hear import Hearing
 from coordinator.ports import Effect
 from coordinator.search.index import PostgresUtterances
 from coordinator.statements import load_statements
+from coordinator.store.chats import PostgresChats
 from coordinator.store.looks import PostgresLooks
 from coordinator.store.rows import PostgresRows
 from protos.clippy.v1 import media_pb2
@@ -158,11 +159,12 @@ def flow_on(
         pool=pool,
         hearing=Hearing(
             rows=rows, looks=looks, utterances=PostgresUtterances(), chunk_bytes=kept, media=never,  # type: ignore[arg-type]
-            speech=never, extract=never, is_telling=lambda _words: False,
+            chats=PostgresChats(pool), speech=never, extract=never, is_telling=lambda _words: False,
         ),
         detection=Detection(
             rows=rows,
             looks=looks,
+            chats=PostgresChats(pool),
             detect=detect,
             policy=RequestPolicy(min_score=0.5, max_per_hour=10, are_presses_exported=False),
             engine="test 1",

@@ -20,6 +20,7 @@ from coordinator.pipeline.detect import Detection, Found, RequestPolicy
 from coordinator.pipeline.judging import JudgedLooks
 from coordinator.ports import Judge
 from coordinator.settings import Llm, LlmProvider
+from coordinator.store.chats import PostgresChats
 from coordinator.store.looks import PostgresLooks
 from coordinator.store.rows import PostgresRows
 from protos.timebase import SECOND_NS
@@ -72,6 +73,7 @@ def detection_on(pool: asyncpg.Pool, *, min_score: float = 0.7) -> Detection:
     return Detection(
         rows=PostgresRows(pool),
         looks=PostgresLooks(pool),
+        chats=PostgresChats(pool),
         detect=find,
         policy=RequestPolicy(min_score=min_score, max_per_hour=10, are_presses_exported=False),
         engine="test 1",

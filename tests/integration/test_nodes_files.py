@@ -28,6 +28,7 @@ from coordinator.model.jobs import Job, Queue
 from coordinator.pipeline.hear import Hearing
 from coordinator.ports import ChunkBytes
 from coordinator.search.index import PostgresUtterances
+from coordinator.store.chats import PostgresChats
 from coordinator.store.chunk_bytes import PlacedBytes, SpoolFolders
 from coordinator.store.looks import PostgresLooks
 from coordinator.store.objects import LocalObjects
@@ -228,6 +229,7 @@ async def test_a_chunk_that_moves_while_it_is_read_is_read_where_it_went(tmp_pat
         rows=rows,
         looks=PostgresLooks(pool),
         utterances=PostgresUtterances(),
+        chats=PostgresChats(pool),
         chunk_bytes=PlacedBytes(spools=SpoolFolders(tmp_path / "spool"), objects=objects),
         media=None,  # type: ignore[arg-type]
         speech=None,  # type: ignore[arg-type]

@@ -88,6 +88,7 @@ class Status(_message.Message):
     BUFFER_FIELD_NUMBER: _builtins.int
     HEALTH_FIELD_NUMBER: _builtins.int
     COST_FIELD_NUMBER: _builtins.int
+    CHATS_FIELD_NUMBER: _builtins.int
     state: _builtins.str
     """starting, ready, problem, stopping"""
     problem: _builtins.str
@@ -135,6 +136,10 @@ class Status(_message.Message):
     def health(self) -> Global___Health: ...
     @_builtins.property
     def cost(self) -> Global___Cost: ...
+    @_builtins.property
+    def chats(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChatSource]:
+        """those that are set"""
+
     def __init__(
         self,
         *,
@@ -168,14 +173,62 @@ class Status(_message.Message):
         buffer: Global___Buffer | None = ...,
         health: Global___Health | None = ...,
         cost: Global___Cost | None = ...,
+        chats: _abc.Iterable[Global___ChatSource] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["buffer", b"buffer", "cost", b"cost", "health", b"health", "picture", b"picture", "uplink", b"uplink"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["buffer", b"buffer", "buffered_bytes", b"buffered_bytes", "buffered_ns", b"buffered_ns", "captured_bytes", b"captured_bytes", "clip_folder", b"clip_folder", "cost", b"cost", "cpu_s_per_s", b"cpu_s_per_s", "engine_version", b"engine_version", "frame_rate", b"frame_rate", "frames_captured", b"frames_captured", "frames_dropped", b"frames_dropped", "health", b"health", "height", b"height", "hotkey", b"hotkey", "last_press_error", b"last_press_error", "max_buffer_ns", b"max_buffer_ns", "now_ns", b"now_ns", "picture", b"picture", "pid", b"pid", "problem", b"problem", "rss_bytes", b"rss_bytes", "screen_source", b"screen_source", "session_id", b"session_id", "session_t0_monotonic_ns", b"session_t0_monotonic_ns", "sound", b"sound", "state", b"state", "uplink", b"uplink", "video_encoder", b"video_encoder", "warnings", b"warnings", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["buffer", b"buffer", "buffered_bytes", b"buffered_bytes", "buffered_ns", b"buffered_ns", "captured_bytes", b"captured_bytes", "chats", b"chats", "clip_folder", b"clip_folder", "cost", b"cost", "cpu_s_per_s", b"cpu_s_per_s", "engine_version", b"engine_version", "frame_rate", b"frame_rate", "frames_captured", b"frames_captured", "frames_dropped", b"frames_dropped", "health", b"health", "height", b"height", "hotkey", b"hotkey", "last_press_error", b"last_press_error", "max_buffer_ns", b"max_buffer_ns", "now_ns", b"now_ns", "picture", b"picture", "pid", b"pid", "problem", b"problem", "rss_bytes", b"rss_bytes", "screen_source", b"screen_source", "session_id", b"session_id", "session_t0_monotonic_ns", b"session_t0_monotonic_ns", "sound", b"sound", "state", b"state", "uplink", b"uplink", "video_encoder", b"video_encoder", "warnings", b"warnings", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Status: _TypeAlias = Status  # noqa: Y015
+
+@_typing.final
+class ChatSource(_message.Message):
+    """How one chat is read now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    IS_CONNECTED_FIELD_NUMBER: _builtins.int
+    LINES_PER_MIN_FIELD_NUMBER: _builtins.int
+    NUM_LINES_FIELD_NUMBER: _builtins.int
+    NUM_DROPPED_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    NUM_VIEWERS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """e.g. twitch:name; local: the endpoint for bots and bridges"""
+    is_connected: _builtins.bool
+    lines_per_min: _builtins.int
+    """over the last minute"""
+    num_lines: _builtins.int
+    """this session"""
+    num_dropped: _builtins.int
+    """of them, more than a chunk may hold"""
+    problem: _builtins.str
+    """the last error, with what to do; empty: none"""
+    num_viewers: _builtins.int
+    """as the platform said last; absent: it says nothing"""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        is_connected: _builtins.bool = ...,
+        lines_per_min: _builtins.int = ...,
+        num_lines: _builtins.int = ...,
+        num_dropped: _builtins.int = ...,
+        problem: _builtins.str = ...,
+        num_viewers: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_num_viewers", b"_num_viewers", "num_viewers", b"num_viewers"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_num_viewers", b"_num_viewers", "is_connected", b"is_connected", "lines_per_min", b"lines_per_min", "name", b"name", "num_dropped", b"num_dropped", "num_lines", b"num_lines", "num_viewers", b"num_viewers", "problem", b"problem"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__num_viewers: _TypeAlias = _typing.Literal["num_viewers"]  # noqa: Y015
+    _WhichOneofArgType__num_viewers: _TypeAlias = _typing.Literal["_num_viewers", b"_num_viewers"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__num_viewers) -> _WhichOneofReturnType__num_viewers | None: ...
+
+Global___ChatSource: _TypeAlias = ChatSource  # noqa: Y015
 
 @_typing.final
 class Picture(_message.Message):

@@ -72,6 +72,13 @@ def test_a_list_and_a_table_are_written_in_a_variable_with_commas(tmp_path: Path
         ("[encode]\ntier = 'gold'\n", {}, "tier"),
         ("[encode]\nvideo_bit_rate_bps = 8\n", {}, "at least 100000"),  # somebody means Mbit/s
         ("", {"CLIPPY_AGENT_UPLINK__PROXY": "maybe"}, "proxy"),
+        ("[chat]\ntwitch = ['#me']\n", {}, r"chat\.twitch"),  # the name alone
+        ("[chat]\nkick = ['me=room']\n", {}, r"chat\.kick"),
+        ("", {"CLIPPY_AGENT_CHAT__TWITCH": "a,b,c,d,e,f,g,h,i"}, "9 channels"),
+        ("[chat]\nyoutube = 'my video'\nyoutube_key_file = 'k'\n", {}, r"chat\.youtube"),
+        ("[chat]\nyoutube = 'abcdefghijk'\n", {}, "youtube_key_file"),  # nobody's key is built in
+        ("[chat]\nyoutube_poll_s = 1\n", {}, r"5\.\.45"),
+        ("[chat]\nlocal_port = 80\n", {}, r"1024\.\.65535"),
         (
             "",
             {"CLIPPY_AGENT_RING__MAX_DURATION": "60"},

@@ -93,8 +93,13 @@ def newest_first(verdicts: Iterable[Verdict]) -> list[Verdict]:
 
 def last_words(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """Of each moment what was said last, `undo` left out; newest first."""
+    return last_of_ordered(newest_first(verdicts))
+
+
+def last_of_ordered(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """As `last_words`, of verdicts that are in the order of `newest_first`."""
     last: dict[str, Verdict] = {}
-    for verdict in newest_first(verdicts):
+    for verdict in verdicts:
         last.setdefault(verdict.subject.moment_id, verdict)
     return [verdict for verdict in last.values() if verdict.kind in LABELS]
 
@@ -105,6 +110,9 @@ def passed_over(subjects: Iterable[Subject], verdicts: Sequence[Verdict]) -> lis
     What stood below may never have been seen: that nothing was done with it says nothing.
     """
     said = {verdict.subject.moment_id for verdict in verdicts}
+    subjects = list(subjects)
+    if not subjects:
+        return []
     lowest: dict[str, float] = {}
     num_kept = 0
     for verdict in last_words(verdicts):

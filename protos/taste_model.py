@@ -21,7 +21,7 @@ from protos.taste import (
     NAME,
     Subject,
     Verdict,
-    last_words,
+    last_of_ordered,
     newest_first,
     passed_over,
     roll_s,
@@ -106,7 +106,7 @@ def fit(verdicts: Iterable[Verdict], *, untouched: Iterable[Subject] = ()) -> Ta
     """
     every = newest_first(verdicts)
     counts = dict(Counter(str(verdict.kind) for verdict in every))
-    spoken = last_words(every)[:MAX_LEARNT]
+    spoken = last_of_ordered(every)[:MAX_LEARNT]
     kept = sum(LABELS[verdict.kind][0] > 0 for verdict in spoken)
     before_s, after_s = roll_s(every, "before_s"), roll_s(every, "after_s")
     taste = Taste(counts=counts, num_learnt=len(spoken), num_kept=kept, before_s=before_s, after_s=after_s)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from protos.taste import Subject, Verdict, last_words
@@ -115,3 +115,8 @@ def _changes(taste: Taste, moments: Iterable[Subject]) -> list[dict[str, Any]]:
         for one, after in moved[:_MAX_EXAMPLES]
         if after.moved
     ]
+
+
+def lines_of_shown(value: Mapping[str, Any]) -> list[str]:
+    """All of what `shown` says, for people."""
+    return [*value["lines"], *(f"{one['moment_id'][:8]}  {one['note']}" for one in value["changes"])]

@@ -12,7 +12,15 @@ import sys
 import traceback
 from collections.abc import Callable
 
-from agent.cli import clip_verbs, engine_verbs, forget_verb, library_verbs, pair_verbs, recover_verbs
+from agent.cli import (
+    clip_verbs,
+    engine_verbs,
+    forget_verb,
+    library_verbs,
+    pair_verbs,
+    recover_verbs,
+    taste_verbs,
+)
 from agent.cli.parser import UsageProblem, make_parser
 from agent.errors import AgentError, InputUnusable
 from agent.paths import AgentPaths, find_paths
@@ -35,6 +43,7 @@ _VERBS: dict[str, Callable[[argparse.Namespace, AgentPaths], int]] = {
     "restore": library_verbs.restore,
     "trash": library_verbs.trash,
     "moments": clip_verbs.moments,
+    "taste": taste_verbs.taste,
     "forget": forget_verb.forget,
     "doctor": engine_verbs.doctor,
     "recover": recover_verbs.recover,

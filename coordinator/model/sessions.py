@@ -134,7 +134,12 @@ class MarkerRow:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class MomentRow:
-    """A moment as it is offered. `opinion`: a language model's, which is in its score, title and evidence."""
+    """A moment as it is offered.
+
+    Attributes:
+        opinion: a language model's, which is in its score, title and evidence.
+        roll_before_ns, roll_after_ns: how much of its span its streamer's taste added; less than 0: took away.
+    """
 
     moment_id: str
     session_id: str
@@ -146,6 +151,8 @@ class MomentRow:
     title: str
     evidence: tuple[Evidence, ...]
     opinion: Opinion | None = None
+    roll_before_ns: int = 0
+    roll_after_ns: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,9 +27,11 @@ from coordinator.model.sessions import (
     TranscriptRow,
 )
 from coordinator.pipeline.opinions import opinion_of, weighed
+from coordinator.pipeline.tasting import rolled, to_taste
 from coordinator.pipeline.windows import next_look, window_of
 from coordinator.ports import Effect
-from coordinator.row_ports import Looks, Rows
+from coordinator.row_ports import Looks, Rows, Tastes
+from protos.taste_model import NO_TASTE, Taste
 from protos.timebase import SECOND_NS
 
 if TYPE_CHECKING:
@@ -54,12 +56,16 @@ class Found:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """A look that was made and is not written yet: what was found, best first, and what was heard around it."""
+    """A look that was made and is not written yet: what was found, best first, and what was heard around it.
+
+    `taste`: of whose session it is; it is not in the scores yet.
+    """
 
     analysis: AnalysisRow
     moments: Sequence[MomentRow]
     pressed: Sequence[MarkerRow]
     transcripts: Sequence[TranscriptRow]
+    taste: Taste = NO_TASTE
 
 
 # Pure; some ten milliseconds, in a thread. Times are seconds from the window's start; True: nothing more will come.
@@ -91,14 +97,16 @@ class Detection:
         policy: RequestPolicy,
         engine: str = "",
         unjudged: str = "",
+        tastes: Tastes | None = None,
     ) -> None:
-        """Args: engine: which detector this is, with its version; unjudged: why no model is asked, if one should be."""
+        """Args: engine: which detector this is; unjudged: why no model is asked; tastes: None: of nobody."""
         self._rows = rows
         self._looks = looks
         self._engine = engine
         self._detect = detect
         self._policy = policy
         self._unjudged = unjudged
+        self._tastes = tastes
 
     async def handle(self, job: Job) -> Effect:
         """Look at one session, without asking anybody for an opinion."""
@@ -136,7 +144,8 @@ class Detection:
         )
         # Until the session is over, nobody knows that nothing will be found.
         pressed = markers if is_final or self._policy.are_presses_exported else []
-        return Look(analysis=analysis, moments=rows, pressed=pressed, transcripts=transcripts)
+        taste = NO_TASTE if self._tastes is None else await self._tastes.of_session(session_id)
+        return Look(analysis=analysis, moments=rows, pressed=pressed, transcripts=transcripts, taste=taste)
 
     def effect(self, look: Look, judgement: Judgement | None = None) -> Effect:
         """What a look wants written.
@@ -169,13 +178,23 @@ class Detection:
         judgement: Judgement | None,
         known: list[MomentRow],
     ) -> None:
-        """Write what was found, then ask for the best of it in full quality; `known` grows by what is new."""
+        """Write what was found, then ask for the best of it in full quality; `known` grows by what is new.
+
+        Where no model was asked this time, the last opinion of it still counts: a score that falls back because calls
+        are short just now would say something of our limits, and nothing of the moment.
+        """
         session_id = look.analysis.session_id
         num_asked = await self._rows.num_requests_last_hour(connection, session_id)
         budget = self._policy.max_per_hour - num_asked
         offered: list[tuple[MomentRow, bool]] = []
         for index, moment in enumerate(look.moments):
-            offered.append(await self._offer(connection, moment, judgement, index, known))
+            same = same_moment(moment, known)
+            opinion = opinion_of(judgement, index) or (same.opinion if same is not None else None)
+            meant = to_taste(weighed(moment, opinion), look.taste)
+            if same is None:
+                meant = rolled(meant, look.taste)
+                known.append(meant)
+            offered.append((await self._offer(connection, meant, same), same is None))
         # An opinion may have changed their order.
         for moment, is_new in sorted(offered, key=lambda pair: -pair[0].score):
             if moment.score >= self._policy.min_score and budget > 0:
@@ -190,30 +209,22 @@ class Detection:
         return give_up(self._rows, self._looks)(job, reason)
 
     async def _offer(
-        self,
-        connection: asyncpg.Connection,
-        moment: MomentRow,
-        judgement: Judgement | None,
-        index: int,
-        known: list[MomentRow],
-    ) -> tuple[MomentRow, bool]:
-        """Write a moment, or what is new of one that is known; returns it as it stands, and whether it is new.
-
-        Where no model was asked this time, the last opinion of it still counts: a score that falls back because calls
-        are short just now would say something of our limits, and nothing of the moment.
-        """
-        same = same_moment(moment, known)
-        opinion = opinion_of(judgement, index) or (same.opinion if same is not None else None)
-        moment = weighed(moment, opinion)
+        self, connection: asyncpg.Connection, moment: MomentRow, same: MomentRow | None
+    ) -> MomentRow:
+        """Write a moment, or what is new of the same one that is known; returns it as it stands."""
         if same is None:
             await self._rows.add_moment(connection, moment)
-            known.append(moment)
-            return moment, True
+            return moment
         moment = dataclasses.replace(
-            moment, moment_id=same.moment_id, start_ns=same.start_ns, end_ns=same.end_ns
+            moment,
+            moment_id=same.moment_id,
+            start_ns=same.start_ns,
+            end_ns=same.end_ns,
+            roll_before_ns=same.roll_before_ns,
+            roll_after_ns=same.roll_after_ns,
         )
         await self._rows.rescore_moment(connection, moment)
-        return moment, False
+        return moment
 
 
 def give_up(rows: Rows, looks: Looks) -> Callable[[Job, str], Effect]:

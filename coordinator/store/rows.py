@@ -167,6 +167,8 @@ class PostgresRows:
             row.title,
             _evidence_json(row),
             _opinion_json(row),
+            row.roll_before_ns,
+            row.roll_after_ns,
         )
 
     async def rescore_moment(self, connection: asyncpg.Connection, row: MomentRow) -> None:

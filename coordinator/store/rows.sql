@@ -53,7 +53,8 @@ select pg_advisory_xact_lock(hashtextextended($1, 7843))
 
 -- name: moments_of
 -- All moments of a session.
-select moment_id, start_ns, end_ns, peak_ns, score, kind, title, evidence, opinion from moments where session_id = $1
+select moment_id, start_ns, end_ns, peak_ns, score, kind, title, evidence, opinion, roll_before_ns, roll_after_ns
+from moments where session_id = $1
 
 -- name: owner
 -- Whose a session is.
@@ -61,8 +62,9 @@ select s.user_id, a.tier from sessions s join accounts a using (user_id) where s
 
 -- name: add_moment
 -- A new moment, unless its span is to be forgotten.
-insert into moments (moment_id, session_id, start_ns, end_ns, peak_ns, score, kind, title, evidence, opinion)
-select $1, s.session_id, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::jsonb
+insert into moments (moment_id, session_id, start_ns, end_ns, peak_ns, score, kind, title, evidence, opinion,
+                     roll_before_ns, roll_after_ns)
+select $1, s.session_id, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::jsonb, $11, $12
 from sessions s where s.session_id = $2 and not s.forgotten && int8range($3::bigint, $4::bigint)
 for key share of s
 

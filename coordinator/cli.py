@@ -14,7 +14,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from coordinator import __version__, cli_forget, cli_jobs, cli_llm, cli_placement, cli_search, cli_users
+from coordinator import (
+    __version__,
+    cli_forget,
+    cli_jobs,
+    cli_llm,
+    cli_placement,
+    cli_search,
+    cli_taste,
+    cli_users,
+)
 from coordinator.errors import CoordinatorError, InputUnusable
 
 if TYPE_CHECKING:
@@ -81,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_jobs.add_verb(verbs, common)
     cli_search.add_verb(verbs, common)
     cli_llm.add_verb(verbs, common)
+    cli_taste.add_verb(verbs, common)
     cli_placement.add_verb(verbs, common)
     _add_file_verbs(verbs, common)
     return parser
@@ -303,6 +313,7 @@ _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "search": lambda arguments: cli_search.run(_installation(arguments), arguments),
     "placement": lambda arguments: cli_placement.run(_installation(arguments), arguments),
     "jobs": lambda arguments: cli_jobs.run(_installation(arguments), arguments),
+    "taste": lambda arguments: cli_taste.run(_installation(arguments), arguments),
     "llm": lambda arguments: cli_llm.run(_installation(arguments), arguments),
     "config": _config,
     "users": _users,

@@ -26,9 +26,12 @@ from coordinator.model.sessions import (
     SessionRow,
     TranscriptRow,
 )
+from protos.taste_model import Taste
 
 if TYPE_CHECKING:
     import asyncpg
+
+    from protos.clippy.v1 import link_pb2
 
 
 class Rows(Protocol):
@@ -222,6 +225,30 @@ class Looks(Protocol):
 
     async def give_up_sessions(self, connection: asyncpg.Connection) -> None:
         """Nothing is waited for any more of sessions that fell silent long ago."""
+        ...
+
+
+class Tastes(Protocol):
+    """What streamers keep and throw away, and what is learnt from it, by account.
+
+    Raises (every method):
+        DatabaseUnavailable: Later.
+    """
+
+    async def of_session(self, session_id: str) -> Taste:
+        """The taste of whose session it is; none where nothing was said, or there is no such session."""
+        ...
+
+    async def take(self, user_id: str, agent_id: str, news: link_pb2.TasteNews) -> None:
+        """What an agent says, written once, whenever it comes again.
+
+        Raises:
+            ChunkRefused: It breaks a rule, or is about another account's session.
+        """
+        ...
+
+    async def news(self, asked: Sequence[tuple[str, str]]) -> list[list[link_pb2.TasteNews]]:
+        """For each account and its agent, in order: the last reset, and the newest that was said elsewhere."""
         ...
 
 

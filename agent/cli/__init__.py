@@ -20,6 +20,7 @@ from agent.cli import (
     library_verbs,
     pair_verbs,
     recover_verbs,
+    taste_verbs,
 )
 from agent.cli.parser import UsageProblem, make_parser
 from agent.errors import AgentError, InputUnusable
@@ -43,6 +44,7 @@ _VERBS: dict[str, Callable[[argparse.Namespace, AgentPaths], int]] = {
     "restore": library_verbs.restore,
     "trash": library_verbs.trash,
     "moments": clip_verbs.moments,
+    "taste": taste_verbs.taste,
     "forget": forget_verb.forget,
     "chat": chat_verb.chat,
     "doctor": engine_verbs.doctor,

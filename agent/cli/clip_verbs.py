@@ -6,6 +6,7 @@ import argparse
 import time
 from typing import Any
 
+from agent.cli import taste_verbs
 from agent.cli.answers import answer
 from agent.model.clips import SavedClip
 from agent.paths import AgentPaths
@@ -69,9 +70,11 @@ def press(arguments: argparse.Namespace, paths: AgentPaths) -> int:
 
 
 def moments(arguments: argparse.Namespace, paths: AgentPaths) -> int:
-    """Moments, best first."""
+    """Moments, best first; or keep or skip one of them."""
     from agent.control.client import ControlClient
 
+    if arguments.deed is not None:
+        return taste_verbs.judge(arguments, paths)
     found = ControlClient(paths.control_socket).moments(arguments.limit)
     rows = [
         {
@@ -81,6 +84,7 @@ def moments(arguments: argparse.Namespace, paths: AgentPaths) -> int:
             "score": item.moment.score,
             "kind": item.moment.kind,
             "title": item.moment.title,
+            "verdict": item.verdict or None,
             "evidence": [{"lane": e.lane, "weight": e.weight, "note": e.note} for e in item.moment.evidence],
             "exports": [{"preset": e.preset, "state": e.state, "url": e.url} for e in item.exports],
         }

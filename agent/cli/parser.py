@@ -58,8 +58,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     verbs.add_parser("chat", help="the chats that are read, and how to feed one", parents=[common])
     verbs.add_parser("devices", help="screens and sound devices", parents=[common])
-    moments = verbs.add_parser("moments", help="moments found in your stream, best first", parents=[common])
-    moments.add_argument("--limit", type=_count, default=20)
+    _add_moments(verbs, common)
     doctor = verbs.add_parser(
         "doctor", help="what works on this machine, and what to do about what does not", parents=[common]
     )
@@ -106,6 +105,19 @@ def _add_press_and_library(verbs: Any, common: argparse.ArgumentParser) -> None:
     verbs.add_parser("restore", help="take a clip out of the trash", parents=both)
     trash = verbs.add_parser("trash", help="what is in the trash, and when it goes", parents=[common])
     trash.add_argument("--empty", action="store_true", help="delete it for good now; locked clips stay")
+
+
+def _add_moments(verbs: Any, common: argparse.ArgumentParser) -> None:
+    moments = verbs.add_parser("moments", help="moments found in your stream, best first", parents=[common])
+    moments.add_argument("--limit", type=_count, default=20)
+    moments.add_argument(
+        "deed", nargs="?", choices=["keep", "skip", "undo"], help="of one moment: what follows learns from it"
+    )
+    moments.add_argument("moment", nargs="?", default="", metavar="ID", help="its id, or how it begins")
+    taste = verbs.add_parser(
+        "taste", help="what was learnt from what you keep and throw away", parents=[common]
+    )
+    taste.add_argument("what", nargs="?", choices=["show", "reset"], default="show")
 
 
 def _add_pairing(verbs: Any, common: argparse.ArgumentParser) -> None:

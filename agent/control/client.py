@@ -26,7 +26,7 @@ from agent.errors import (
     SecretsUnavailable,
 )
 from agent.model.clips import SavedClip
-from protos.clippy.v1 import control_pb2, control_pb2_grpc
+from protos.clippy.v1 import clips_pb2, control_pb2, control_pb2_grpc
 
 _Answer = TypeVar("_Answer")
 _ERRORS: dict[str, type[AgentError]] = {
@@ -228,6 +228,21 @@ class ControlClient:
     def moments(self, limit: int = 100, timeout_s: float = 5.0) -> control_pb2.ListMomentsResponse:
         """The best first, with their exports, or the reason why there are none."""
         return self._ask(self._stub.ListMoments, control_pb2.ListMomentsRequest(limit=limit), timeout_s)
+
+    def judge_moment(
+        self, moment_id: str, kind: clips_pb2.MomentVerdict.Kind.ValueType, timeout_s: float = 5.0
+    ) -> str:
+        """Keep or skip a moment, or take that back; returns its id. Raises InputUnusable: no such moment."""
+        request = control_pb2.JudgeMomentRequest(moment_id=moment_id, kind=kind)
+        return self._ask(self._stub.JudgeMoment, request, timeout_s).moment_id
+
+    def taste(self, timeout_s: float = 5.0) -> control_pb2.TasteShown:
+        """What was learnt from what is kept and thrown away."""
+        return self._ask(self._stub.GetTaste, control_pb2.GetTasteRequest(), timeout_s)
+
+    def reset_taste(self, timeout_s: float = 5.0) -> int:
+        """Forget it all; returns how many verdicts there were."""
+        return self._ask(self._stub.ResetTaste, control_pb2.ResetTasteRequest(), timeout_s).num_verdicts
 
     def devices(self, timeout_s: float = 10.0) -> list[control_pb2.Device]:
         """What could be recorded, and what is."""

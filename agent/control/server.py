@@ -17,6 +17,7 @@ import structlog
 from agent.control.clip_calls import ClipCalls
 from agent.control.desk_calls import ForgetCalls, RecoveryCalls, SoundCalls
 from agent.control.pairing_calls import PairingCalls
+from agent.control.taste_calls import TasteCalls, TasteDesk
 from agent.errors import EnvironmentProblem
 from agent.paths import make_private
 from agent.ports import ClipDesk, Engine, Forgetter, Recovery, SoundDesk
@@ -36,10 +37,17 @@ class Desks:
     recovery: Recovery | None = None
     forgetter: Forgetter | None = None
     pairing: PairingDesk | None = None
+    taste: TasteDesk | None = None
 
 
 class _Servicer(
-    ClipCalls, SoundCalls, RecoveryCalls, ForgetCalls, PairingCalls, control_pb2_grpc.ControlServicer
+    ClipCalls,
+    SoundCalls,
+    RecoveryCalls,
+    ForgetCalls,
+    PairingCalls,
+    TasteCalls,
+    control_pb2_grpc.ControlServicer,
 ):
     """One request, one call of the engine or of a desk. A subject's calls are in a class of their own."""
 
@@ -50,6 +58,7 @@ class _Servicer(
         self._recovery = desks.recovery
         self._forgetter = desks.forgetter
         self._pairing = desks.pairing
+        self._taste_desk = desks.taste
         self._num_watchers = 0
 
     def GetStatus(  # noqa: N802 - gRPC's own naming

@@ -19,6 +19,7 @@ from agent.desk.margins import Margins
 from agent.desk.presses import Presses
 from agent.desk.saver import ClipSaver, StartGone, Wish
 from agent.desk.sharing import Sharer
+from agent.desk.tasting import Tasting
 from agent.desk.window import Window
 from agent.errors import AgentError, EnvironmentProblem, InputUnusable
 from agent.library.library import Library
@@ -47,6 +48,7 @@ class DeskParts:
     chores: Chores
     sharer: Sharer
     trash: Trash
+    tasting: Tasting
     make_thumbnail: Callable[[Path, Path], object]
     thumbnail_folder: Path
     on_change: Callable[[], None]
@@ -177,6 +179,7 @@ class Desk:
             except StartGone as exc:
                 raise InputUnusable(str(exc)) from exc
         self.keep_up(moved)
+        self._parts.tasting.note_moved(old, moved)
         self._parts.on_change()
         return self._reaching(moved)
 
@@ -192,7 +195,10 @@ class Desk:
 
     def share(self, clip: str, *, tracks: Sequence[str]) -> ClipFile:
         """As the port says."""
-        return self._parts.sharer.share(self._library.find_clip(clip), tracks=tracks)
+        row = self._library.find_clip(clip)
+        shared = self._parts.sharer.share(row, tracks=tracks)
+        self._parts.tasting.note_clip(row, "keep")
+        return shared
 
     def update(self, clip: str, *, title: str | None, is_locked: bool | None) -> SavedClip:
         """As the port says."""
@@ -202,18 +208,25 @@ class Desk:
                 self._library.set_title(clip_id, title.strip())
             if is_locked is not None:
                 self._library.set_locked(clip_id, is_locked)
+        changed = self._library.find_clip(clip_id)
+        if (title is not None and title.strip()) or is_locked:
+            self._parts.tasting.note_clip(changed, "keep")
         self._parts.on_change()
-        return self._reaching(self._library.find_clip(clip_id))
+        return self._reaching(changed)
 
     # ---- trash
 
     def trash(self, clip: str) -> SavedClip:
         """As the port says."""
-        return self._change_place(clip, lambda row: self._parts.trash.put(row, now_unix_ms=_unix_ms()))
+        trashed = self._change_place(clip, lambda row: self._parts.trash.put(row, now_unix_ms=_unix_ms()))
+        self._parts.tasting.note_clip(trashed, "delete")
+        return trashed
 
     def restore(self, clip: str) -> SavedClip:
         """As the port says."""
-        return self._change_place(clip, self._parts.trash.restore)
+        restored = self._change_place(clip, self._parts.trash.restore)
+        self._parts.tasting.note_clip(restored, "undo")
+        return restored
 
     def _change_place(self, clip: str, change: Callable[[SavedClip], SavedClip]) -> SavedClip:
         clip_id = self._library.find_clip(clip).clip_id

@@ -23,6 +23,7 @@ from agent.desk.presses import Line, Presses, PressHooks
 from agent.desk.reconcile import reconcile
 from agent.desk.saver import ClipSaver
 from agent.desk.sharing import Sharer
+from agent.desk.tasting import Tasting
 from agent.errors import EnvironmentProblem, InputUnusable
 from agent.library.journal import ClipJournal
 from agent.library.library import Library
@@ -48,6 +49,7 @@ class Recorded:
     writer: ClipWriter
     namer: ClipNamer
     tracks: Callable[[], Sequence[TrackParams]]
+    tasting: Tasting
 
 
 def build_desk(
@@ -69,20 +71,18 @@ def build_desk(
     remove_parts(recorded.namer.folder)
     journal = ClipJournal(make_private(paths.journal))
     reconcile(library, journal, length_ns=clip_length_ns)
-    saver = ClipSaver(
-        recorded.ring, recorded.writer, library, journal, recorded.namer, session_id=recorded.session_id
-    )
+    session_id = recorded.session_id
+    saver = ClipSaver(recorded.ring, recorded.writer, library, journal, recorded.namer, session_id=session_id)
     desk = Desk(
         DeskParts(
             library=library,
             saver=saver,
-            margins=Margins(
-                recorded.ring, session_id=recorded.session_id, margin_ns=clips.margin_s * SECOND_NS
-            ),
+            margins=Margins(recorded.ring, session_id=session_id, margin_ns=clips.margin_s * SECOND_NS),
             chores=Chores(),
             sharer=Sharer(
                 recorded.ring, recorded.writer, _emptied(paths.shared), recorded_as=recorded.tracks
             ),
+            tasting=recorded.tasting,
             trash=Trash(library, journal, days=clips.trash_days),
             make_thumbnail=write_thumbnail,
             thumbnail_folder=make_private(paths.thumbnails),

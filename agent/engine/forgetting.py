@@ -189,12 +189,17 @@ class Forgetter:
         sent = self._look_at_outbox(order)
         clips = self._overlapping(order)
         going, staying = sorted_out(clips, order.clip_ids)
-        moments = self._parts.library.moments(order.session_id, order.start_ns, order.end_ns)
+        span = (order.session_id, order.start_ns, order.end_ns)
+        moments = self._parts.library.moments(*span)
         return make_receipt(
             order,
             media,
             sent,
-            gone=[*clip_parts(going), ForgottenPart(what="moments", count=len(moments))],
+            gone=[
+                *clip_parts(going),
+                ForgottenPart(what="moments", count=len(moments)),
+                ForgottenPart(what="verdicts", count=self._parts.library.num_verdicts(*span)),
+            ],
             staying=staying,
             clips=clips,
             is_preview=True,
@@ -213,6 +218,7 @@ class Forgetter:
         moments = self._parts.library.moments(*span)
         if moments:
             self._parts.library.delete_moments(moments)
+        num_verdicts = self._parts.library.delete_verdicts(*span)
         clips = self._overlapping(order)
         going, staying = sorted_out(clips, order.clip_ids)
         self._delete_clips(going)
@@ -225,6 +231,7 @@ class Forgetter:
             gone=[
                 *clip_parts(going),
                 ForgottenPart(what="moments", count=len(moments)),
+                ForgottenPart(what="verdicts", count=num_verdicts),
                 ForgottenPart(what="requests", count=num_requests),
                 ForgottenPart(what="uploads", count=num_uploads),
                 ForgottenPart(what="shares", count=num_shared),

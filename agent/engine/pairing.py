@@ -15,7 +15,8 @@ import structlog
 
 from agent import __version__
 from agent.config import Config
-from agent.engine.sending import Sending, read_agent_id
+from agent.engine.agent_id import read_agent_id
+from agent.engine.sending import Sending
 from agent.engine.way import client_certificate, paired_way
 from agent.errors import AgentError, InputUnusable, LinkProblem, SecretsUnavailable
 from agent.paths import AgentPaths

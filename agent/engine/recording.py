@@ -19,6 +19,7 @@ from agent.clip.thumbnail import write_thumbnail
 from agent.clip.writer import Mp4ClipWriter
 from agent.config import Config
 from agent.desk.presses import PressHooks, Sound
+from agent.desk.tasting import Tasting
 from agent.engine import places
 from agent.engine.chats import open_sources
 from agent.engine.desking import Recorded, build_desk
@@ -38,6 +39,7 @@ from agent.session import Session
 from agent.signals.chunker import SignalChunker
 from agent.signals.gate import Candidate, Gate
 from agent.worker import Worker
+from protos.clippy.v1 import link_pb2
 from protos.timebase import MILLISECOND_NS
 
 log = structlog.get_logger()
@@ -56,6 +58,7 @@ class Recording:
         is_generated: bool = False,
         on_chunk: Callable[[LaneChunk], None] | None = None,
         on_saved: Callable[[SavedClip, int], None] = lambda _clip, _at_ns: None,
+        on_taste: Callable[[link_pb2.TasteNews], None] = lambda _news: None,
         play_sound: Callable[[Sound], None] = lambda _sound: None,
         on_change: Callable[[], None] = lambda: None,
     ) -> None:
@@ -66,6 +69,7 @@ class Recording:
             on_chunk: gets what may leave, in the thread `keeper`; None: nothing is made for leaving. Made once
                 `set_leaving` says so.
             on_saved: gets a new clip and the session time of its press, in a `clip-writer` thread.
+            on_taste: gets what was done with a moment; any thread; returns at once.
             play_sound: what the streamer hears of a key; returns at once.
             on_change: something a user would see has changed; returns at once.
 
@@ -82,6 +86,7 @@ class Recording:
         self._is_leaving = self._is_started = False
         self._leaving_since_ns = 0
         self.library = Library(paths.library)
+        self.tasting = Tasting(self.library, say=on_taste)
         self.clock = SessionClock()
         self.ring = places.open_ring(
             paths, config, session_id=self.session_id, t0_monotonic_ns=self.clock.t0_monotonic_ns
@@ -118,6 +123,7 @@ class Recording:
                 writer=self.writer,
                 namer=namer,
                 tracks=lambda: [self.video.track],
+                tasting=self.tasting,
             ),
             hooks=PressHooks(play=play_sound, on_saved=on_saved, on_result=self.session.report_press),
             on_change=on_change,
@@ -236,6 +242,9 @@ class Recording:
 
     def _pin_candidate(self, candidate: Candidate) -> None:
         def pin() -> None:
+            if not self.tasting.is_wanted(candidate):
+                log.info("candidate_not_to_taste", lanes=candidate.lanes)
+                return
             try:
                 self.ring.pin(
                     candidate.start_ns,

@@ -88,6 +88,7 @@ def _start(
         is_generated=is_generated,
         on_chunk=sending.take_chunk,
         on_saved=sending.take_press,
+        on_taste=sending.take_taste,
         play_sound=chime.play,
         on_change=on_change,
     )
@@ -134,7 +135,11 @@ def _serve(
     stack: contextlib.ExitStack,
 ) -> None:
     desks = Desks(
-        sound=recording.sounds.desk, recovery=recording.recovering, forgetter=forgetter, pairing=pairing
+        sound=recording.sounds.desk,
+        recovery=recording.recovering,
+        forgetter=forgetter,
+        pairing=pairing,
+        taste=recording.tasting,
     )
     control = ControlServer(engine, recording.desk, paths.control_socket, desks=desks)
     control.start()

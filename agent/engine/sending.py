@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import structlog
 
 from agent import __version__
 from agent.config import Config
+from agent.engine.agent_id import read_agent_id
 from agent.engine.forgetting import ForgottenSpans
 from agent.engine.line_watch import LineWatch
 from agent.engine.recording import Recording
@@ -145,6 +145,7 @@ class Sending:
             hooks=LinkHooks(
                 on_source_request=self._fulfiller.submit,
                 on_moment=lambda moment: self._keep(lambda library: library.upsert_moment(moment)),
+                on_taste=self._take_taste,
                 on_export=lambda export: self._keep(lambda library: library.upsert_export(export)),
                 on_bytes=lambda num_bytes, lane: self.meter.add("chunk", num_bytes, lane=lane),
                 on_tier=way.kept.take_tier if way.kept is not None else lambda _tier: None,
@@ -200,10 +201,18 @@ class Sending:
             start_ns=clip.start_ns,
             end_ns=clip.end_ns,
         )
+        self._tell("pressed", link_pb2.AgentMessage(pressed=pressed))
+
+    def take_taste(self, news: link_pb2.TasteNews) -> None:
+        """Tell the coordinator what was done with a moment, whichever session that is of."""
+        if self._link is not None:
+            self._tell("taste", link_pb2.AgentMessage(taste=news))
+
+    def _tell(self, kind: str, message: link_pb2.AgentMessage) -> None:
         try:
-            self._outbox.put_event(clip.session_id, "pressed", link_pb2.AgentMessage(pressed=pressed))
+            self._outbox.put_event(self._session_id, kind, message)
         except AgentError as exc:
-            log.warning("press_not_told", problem=str(exc))
+            log.warning("event_not_told", kind=kind, problem=str(exc))
 
     def outbox_forgetting(self) -> OutboxForgetting:
         """The outbox's side of forgetting."""
@@ -341,6 +350,11 @@ class Sending:
         if clip is not None:
             Path(clip.path).unlink(missing_ok=True)
 
+    def _take_taste(self, news: link_pb2.TasteNews) -> None:
+        if self._recording is not None:
+            self._recording.tasting.take(news)
+            self._on_change()
+
     def _hand_on(self, order: link_pb2.Forget) -> None:
         self._on_order(order)
 
@@ -352,19 +366,6 @@ class Sending:
         if self._library is not None:
             write(self._library)
             self._on_change()
-
-
-def read_agent_id(path: Path) -> str:
-    """This installation's name for itself: made once, then kept."""
-    with contextlib.suppress(OSError):
-        text = path.read_text(encoding="ascii").strip()
-        if len(text) == 32:
-            return text
-    agent_id = uuid.uuid4().hex
-    with contextlib.suppress(OSError):
-        # Unwritten it is a new one at each start: the coordinator sees a new agent, nothing is lost.
-        path.write_text(f"{agent_id}\n", encoding="ascii")
-    return agent_id
 
 
 def _tell_sources(status: control_pb2.Uplink, fulfiller: SourceFulfiller) -> None:

@@ -113,8 +113,8 @@ class RunningEngine:
     def moments(self, limit: int) -> control_pb2.ListMomentsResponse:
         """As the port says."""
         answer = control_pb2.ListMomentsResponse()
-        for moment, exports in self._recording.library.moments(limit):
-            answer.moments.add(moment=moment, exports=exports)
+        for one in self._recording.tasting.moments(limit):
+            answer.moments.add(moment=one.moment, exports=one.exports, verdict=one.verdict)
         if not answer.moments:
             uplink = self._sending.status()
             answer.reason = {

@@ -8,6 +8,8 @@ from agent.library.library import Library
 from agent.model.clips import SavedClip
 from protos.clippy.v1 import clips_pb2
 
+_OVERLAPS = "session_id = ? and start_ns < ? and end_ns > ?"
+
 
 class LibraryForgetting:
     """Finds and deletes rows by the span they show. Files are the caller's."""
@@ -52,3 +54,17 @@ class LibraryForgetting:
         with self._library.database.write() as db:
             db.execute(f"delete from exports where moment_id in ({marks})", list(moment_ids))
             db.execute(f"delete from moments where moment_id in ({marks})", list(moment_ids))
+
+    def num_verdicts(self, session_id: str, start_ns: int, end_ns: int) -> int:
+        """How many verdicts are about moments of it."""
+        with self._library.database.read() as db:
+            row = db.execute(
+                f"select count(*) from verdicts where {_OVERLAPS}", [session_id, end_ns, start_ns]
+            ).fetchone()
+        return int(row[0])
+
+    def delete_verdicts(self, session_id: str, start_ns: int, end_ns: int) -> int:
+        """Delete what was said of moments of it; returns how many verdicts."""
+        with self._library.database.write() as db:
+            done = db.execute(f"delete from verdicts where {_OVERLAPS}", [session_id, end_ns, start_ns])
+        return int(done.rowcount)

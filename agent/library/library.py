@@ -185,16 +185,20 @@ class Library:
 
     def moments(self, limit: int = 100) -> list[tuple[clips_pb2.Moment, list[clips_pb2.Export]]]:
         """The best moments, best first, each with its exports."""
+        return [(moment, self.exports_of_moment(moment.moment_id)) for moment in self.moments_alone(limit)]
+
+    def moments_alone(self, limit: int = 100) -> list[clips_pb2.Moment]:
+        """The best moments, best first, without their exports."""
         with self._database.read() as db:
-            rows = list(
-                db.query(
-                    "select moment_id, message from moments order by score desc, start_ns limit ?", [limit]
-                )
-            )
-            return [
-                (clips_pb2.Moment.FromString(row["message"]), _exports(db, "moment_id", row["moment_id"]))
-                for row in rows
-            ]
+            rows = db.execute(
+                "select message from moments order by score desc, start_ns limit ?", [limit]
+            ).fetchall()
+        return [clips_pb2.Moment.FromString(message) for (message,) in rows]
+
+    def exports_of_moment(self, moment_id: str) -> list[clips_pb2.Export]:
+        """The exports made of a moment."""
+        with self._database.read() as db:
+            return _exports(db, "moment_id", moment_id)
 
     def exports_of_clip(self, clip_id: str) -> list[clips_pb2.Export]:
         """The exports made of a saved clip."""

@@ -59,3 +59,15 @@ def m002_kept_clips(db: Any) -> None:
     ):
         db["clips"].add_column(name, kind, not_null_default=default)
     db["clips"].create_index(["trashed_unix_ms"])
+
+
+@migrations()
+def m003_verdicts(db: Any) -> None:
+    """What the user did with moments. Numbers only grow, so that a change can be seen."""
+    db.execute(
+        "create table verdicts (number integer primary key autoincrement, verdict_id text not null unique,"
+        " moment_id text not null, session_id text not null, start_ns integer not null, end_ns integer not null,"
+        " at_unix_ms integer not null, message blob not null)"
+    )
+    db["verdicts"].create_index(["session_id"])
+    db["verdicts"].create_index(["at_unix_ms"])

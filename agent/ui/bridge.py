@@ -22,7 +22,7 @@ from agent.control.client import ControlClient, PairingCall
 from agent.errors import AgentError, EngineNotRunning
 from agent.model.clips import SavedClip
 from agent.ui.calls import Call, CallPool
-from protos.clippy.v1 import control_pb2
+from protos.clippy.v1 import clips_pb2, control_pb2
 
 log = structlog.get_logger()
 _RECONNECT_S = 1.0
@@ -149,6 +149,11 @@ class Bridge(QObject):
     def restore(self, clip_id: str) -> Call:
         """Take a clip out of the trash."""
         return self._change(lambda: self._client.restore_clip(clip_id))
+
+    def judge_moment(self, moment_id: str, verdict: str) -> Call:
+        """Keep or skip a moment, or take that back (`undo`)."""
+        kind = clips_pb2.MomentVerdict.Kind.Value(verdict.upper())
+        return self._change(lambda: self._client.judge_moment(moment_id, kind))
 
     def set_sound(
         self,

@@ -14,6 +14,7 @@ _THINGS = {
     "outbox": ("chunk that waits to be sent", "chunks that wait to be sent"),
     "clips": ("saved clip", "saved clips"),
     "coordinator": ("thing at the coordinator", "things at the coordinator"),
+    "verdicts": ("thing you said of a moment", "things you said of moments"),
     "shares": ("file made to be shared", "files made to be shared"),
 }
 

@@ -18,9 +18,10 @@ from protos.clippy.v1 import clips_pb2, control_pb2
 
 
 class MomentsPage(QScrollArea):
-    """Emits chosen(address, title)."""
+    """Emits chosen(address, title), judged(moment_id, verdict: keep, skip or undo)."""
 
     chosen = Signal(str, str)
+    judged = Signal(str, str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,7 +69,23 @@ class MomentsPage(QScrollArea):
             layout.addLayout(_evidence_row(evidence))
         for export in item.exports:
             layout.addLayout(self._post(export, title))
+        layout.addLayout(self._verdict(moment.moment_id, item.verdict, title))
         return card
+
+    def _verdict(self, moment_id: str, verdict: str, title: str) -> QHBoxLayout:
+        """Keep and skip; the one that is down is taken back by another click."""
+        row = QHBoxLayout()
+        for kind, text, downs in (("keep", "Keep", ("keep", "extend")), ("skip", "Skip", ("skip", "delete"))):
+            button = QPushButton(text)
+            button.setCheckable(True)
+            button.setChecked(verdict in downs)
+            button.setAccessibleDescription(title)
+            button.clicked.connect(
+                lambda is_down, kind=kind: self.judged.emit(moment_id, kind if is_down else "undo")
+            )
+            row.addWidget(button)
+        row.addStretch(1)
+        return row
 
     def _post(self, export: clips_pb2.Export, title: str) -> QHBoxLayout:
         row = QHBoxLayout()

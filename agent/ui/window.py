@@ -88,6 +88,7 @@ class MainWindow(QMainWindow):
         self.clips.actions_of_clip.moving.connect(self.player.stop)
         self.ends.written.connect(self._show_written)
         self.moments.chosen.connect(self.player.play)
+        self.moments.judged.connect(self._judge)
         self._bridge.status_changed.connect(self._show_status)
         self._bridge.engine_lost.connect(self._show_lost)
         self._bridge.engine_starting.connect(self.state_panel.show_starting)
@@ -148,6 +149,10 @@ class MainWindow(QMainWindow):
         self.moments.show_moments(answer)
         count = len(answer.moments)
         self._tabs.setTabText(1, f"Moments ({count})" if count else "Moments")
+
+    def _judge(self, moment_id: str, verdict: str) -> None:
+        call = self._bridge.judge_moment(moment_id, verdict)
+        call.failed.connect(lambda why: self._say(f"Not noted: {why}"))
 
     def _show_saved(self, clip: SavedClip) -> None:
         length_s = (clip.end_ns - clip.start_ns) / SECOND_NS

@@ -63,6 +63,7 @@ class LinkHooks:
     """
 
     on_source_request: Callable[[SourceWish], None] = lambda _wish: None
+    on_taste: Callable[[link_pb2.TasteNews], None] = lambda _news: None
     on_moment: Callable[[clips_pb2.Moment], None] = lambda _moment: None
     on_export: Callable[[clips_pb2.Export], None] = lambda _export: None
     on_forget: Callable[[link_pb2.Forget], None] = lambda _forget: None
@@ -228,6 +229,8 @@ class LinkStream:
             _guarded(self._hooks.on_forget, message.forget)
         elif kind == "forgotten":
             _guarded(self._hooks.on_forgotten, message.forgotten)
+        elif kind == "taste":
+            _guarded(self._hooks.on_taste, message.taste)
         return None
 
     def _take_ack(self, ack: link_pb2.Ack) -> None:

@@ -151,7 +151,7 @@ class Outbox:
         return seq
 
     def put_event(self, session_id: str, kind: str, message: link_pb2.AgentMessage) -> int:
-        """Keep a small message; durable when this returns its id. Kinds: `pressed`, `reply`."""
+        """Keep a small message; durable when this returns its id. Kinds: `pressed`, `reply`, `taste`."""
         with self.file.transaction() as db:
             event_id = add_event(db, session_id, kind, message)
         self._on_change()
@@ -307,7 +307,7 @@ class Outbox:
                 "update events set is_confirmed = 1 where event_id <= ? and not is_confirmed",
                 [up_to_event_id],
             )
-            db.execute("delete from events where is_confirmed and kind in ('reply', 'offer')")
+            db.execute("delete from events where is_confirmed and kind in ('reply', 'offer', 'taste')")
             purge_sessions(db)
 
     def gap_lines(self) -> list[str]:

@@ -147,6 +147,13 @@ class OutboxForgetting:
                 f"delete from payloads where chunk_id in (select chunk_id from chunks where {_OVERLAPS})",
                 span,
             )
+            # What was said of a moment of it, and is not sent yet.
+            for event_id, payload in db.execute(
+                "select event_id, payload from events where kind = 'taste' and not is_confirmed"
+            ).fetchall():
+                moment = link_pb2.AgentMessage.FromString(payload).taste.verdict.moment
+                if moment.session_id == session_id and moment.start_ns < end_ns and moment.end_ns > start_ns:
+                    db.execute("delete from events where event_id = ?", [event_id])
             for table in ("chunks", "stored_chunks", "sent_sources"):
                 db.execute(f"delete from {table} where {_OVERLAPS}", span)
         self._outbox.note_freed(found.size_bytes)

@@ -112,6 +112,7 @@ def _link(
     from coordinator.ingest.server import LinkServer
     from coordinator.jobs.engine import PgQueuerQueue
     from coordinator.jobs.waiting import waiting_by_account
+    from coordinator.taste.verdicts import PostgresTastes
 
     config, certificate = installation.config, installation.certificate()
     return LinkServer(
@@ -145,6 +146,7 @@ def _link(
         tls=_link_tls(installation, certificate),
         more_services=[_identity(installation, pool, certificate.shown)],
         waiting=lambda: waiting_by_account(pool),
+        tastes=PostgresTastes(pool),
     )
 
 
@@ -216,6 +218,7 @@ def _after_press(pool: asyncpg.Pool, *, is_exported: bool) -> Any:
 def _site(installation: Installation, pool: asyncpg.Pool) -> Any:
     from coordinator.search.find import find
     from coordinator.store.signatures import load_secret
+    from coordinator.taste.verdicts import PostgresTastes
     from coordinator.web.site import Site
 
     async def check_ready() -> None:
@@ -233,5 +236,6 @@ def _site(installation: Installation, pool: asyncpg.Pool) -> Any:
         check_ready=check_ready,
         scratch=installation.scratch_of("serve"),
         find=functools.partial(find, pool),
+        tastes=PostgresTastes(pool),
     )
     return site.application()

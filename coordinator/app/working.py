@@ -149,6 +149,7 @@ async def ai_work(
     from coordinator.store.chats import PostgresChats
     from coordinator.store.looks import PostgresLooks
     from coordinator.store.rows import PostgresRows
+    from coordinator.taste.verdicts import PostgresTastes
 
     config = installation.config
     rows, concurrency = PostgresRows(pool), config.workers.concurrency("ai")
@@ -174,6 +175,7 @@ async def ai_work(
         policy=_policy(config),
         engine=f"highlight {__version__}",
         unjudged=unjudged,
+        tastes=PostgresTastes(pool),
     )
     if judge is None:
         handle = in_time(unless_forgotten(detection.handle, rows, session_of))

@@ -203,6 +203,8 @@ def _moment(row: asyncpg.Record) -> clips_pb2.Moment:
         score=row["score"],
         kind=row["kind"],
         title=row["title"],
+        roll_before_ns=row["roll_before_ns"],
+        roll_after_ns=row["roll_after_ns"],
         evidence=[
             clips_pb2.Evidence(lane=str(item["lane"]), weight=float(item["weight"]), note=str(item["note"]))
             for item in json.loads(row["evidence"])

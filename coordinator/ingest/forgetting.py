@@ -91,6 +91,8 @@ async def entomb(
     await _forget_media(connection, span, doomed, counts)
     counts["moments"] = len(await connection.fetch(SQL["forget_moments"], *span))
     counts["presses"] = len(await connection.fetch(SQL["forget_markers"], *span))
+    if verdicts := await connection.fetchval(SQL["forget_verdicts"], *span):
+        counts["verdicts"] = verdicts
     await connection.execute(SQL["stop_answers"], owner)
     if answers := await connection.fetch(SQL["forget_answers"], owner):
         counts["answers"] = len(answers)

@@ -92,6 +92,14 @@ delete from clips where clip_id = any ($1::text[])
 -- Moments.
 delete from moments where session_id = $1 and start_ns < $3 and end_ns > $2 returning moment_id
 
+-- name: forget_verdicts
+-- What the streamer said of moments of it; their taste is learnt anew without. Returns how many.
+with gone as (
+    delete from verdicts where session_id = $1 and start_ns < $3 and end_ns > $2 returning user_id),
+changed as (
+    update accounts set taste_no = taste_no + 1 where user_id in (select user_id from gone))
+select count(*) from gone
+
 -- name: stop_answers
 -- Nobody keeps an answer of a language model about this account ($1) until the transaction ends, and for ten minutes after
 -- it, as long as a look may still ask about what it read before (coordinator/llm/llm.sql).

@@ -192,7 +192,7 @@ returning state
 -- name: changed_moments
 -- Moments of these sessions that changed since a time of each, best first.
 select n.owner, m.moment_id, m.session_id, m.start_ns, m.end_ns, m.peak_ns, m.score, m.kind, m.title, m.evidence,
-       m.updated_at
+       m.updated_at, m.roll_before_ns, m.roll_after_ns
 from unnest($1::integer[], $2::text[], $3::timestamptz[]) as n (owner, session_id, since)
      cross join lateral (
          select * from moments as all_of

@@ -40,11 +40,13 @@ from coordinator.ingest.source_uploads import SourceUploads
 from coordinator.ingest.spool import Spool
 from coordinator.ingest.stream import AgentStream, Context, StreamParts
 from coordinator.ingest.sweeping import SpoolSweeper
+from coordinator.ingest.taste_desk import TasteDesk
 from coordinator.ingest.transport import bearer_token, server_options
 from coordinator.model.accounts import Principal
 from coordinator.policy.reconnect import drain_delay_ms, leave_at_s
 from coordinator.policy.roles import Action, may
 from coordinator.ports import Authenticator, JobQueue, ObjectStore
+from coordinator.row_ports import Tastes
 from protos.clippy.v1 import link_pb2, link_pb2_grpc
 
 log = structlog.get_logger(__name__)
@@ -68,6 +70,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         tls: LinkTls | None = None,
         more_services: Sequence[Callable[[grpc.aio.Server], None]] = (),
         waiting: Waiting = nothing_waits,
+        tastes: Tastes | None = None,
     ) -> None:
         """Nothing is opened yet.
 
@@ -78,6 +81,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             tls: None: plaintext, for tests on loopback only.
             more_services: each registers a service of its own on the same port.
             waiting: how much of whose work waits to be heard; asked every `backlog_s`.
+            tastes: keeps what agents say of moments; None: nobody does.
         """
         follow_ups = follow_ups or FollowUps()
         self._settings = settings
@@ -92,6 +96,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
         )
         alive = living_nodes or (lambda: ())
         self._waiting = waiting
+        self._tastes = TasteDesk(tastes)
         self._accounts = Accounts(settings.limits)
         self._rows = ChunkRows(jobs, follow_ups.after_chunk, lambda: {settings.node, *alive()})
         self.commits = GroupCommit(pool, self.spool, self._rows, settings=settings.group)
@@ -127,6 +132,7 @@ class LinkServer(link_pb2_grpc.LinkServicer):
             ),
             accounts=self._accounts,
             settings=settings.stream,
+            tastes=self._tastes,
             on_session=self._enter,
         )
 

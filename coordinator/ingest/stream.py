@@ -29,6 +29,7 @@ from coordinator.ingest.forget_desk import ForgetDesk
 from coordinator.ingest.group_commit import GroupCommit
 from coordinator.ingest.hellos import Hellos
 from coordinator.ingest.stream_settings import StreamSettings
+from coordinator.ingest.taste_desk import TasteDesk
 from coordinator.ingest.told import Told
 from coordinator.model.accounts import Owner, Principal
 from protos.clippy.v1 import link_pb2, media_pb2
@@ -52,6 +53,7 @@ class StreamParts:
     pending: PendingBytes
     accounts: Accounts
     settings: StreamSettings
+    tastes: TasteDesk
     on_session: Callable[[AgentStream, str], None]
 
 
@@ -223,6 +225,7 @@ class AgentStream:
             server_unix_ms=time.time_ns() // 1_000_000,
         )
         self._said.append(link_pb2.CoordinatorMessage(welcome=welcome))
+        self._said += await self._parts.tastes.news(self.user_id, self.agent_id)
         self._wake.set()
 
     async def _take_event(self, kind: str, message: link_pb2.AgentMessage) -> None:
@@ -246,6 +249,8 @@ class AgentStream:
             await events.source_offer(self.user_id, message.source_offer)
         elif kind == "forget":
             await self._parts.forgetting.take(self, message.forget)
+        elif kind == "taste":
+            await self._parts.tastes.take(self.user_id, self.agent_id, message.taste)
 
     async def _take_chunk(self, chunk: media_pb2.Chunk) -> None:
         await self._slots.acquire()

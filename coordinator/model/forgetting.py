@@ -17,6 +17,7 @@ _NAMES = {
     "events": ("chunk of game events", "chunks of game events"),
     "words": ("word that was heard", "words that were heard"),
     "moments": ("moment", "moments"),
+    "verdicts": ("verdict on a moment", "verdicts on moments"),
     "presses": ("press", "presses"),
     "answers": ("answer of a language model", "answers of a language model"),
     "requests": ("request for full quality", "requests for full quality"),

@@ -139,6 +139,7 @@ class MomentRow:
     Attributes:
         opinion: a language model's, which is in its score, title and evidence.
         is_forming: what comes next may still move its ends.
+        roll_before_ns, roll_after_ns: how much of its span its streamer's taste added; less than 0: took away.
     """
 
     moment_id: str
@@ -152,6 +153,8 @@ class MomentRow:
     evidence: tuple[Evidence, ...]
     opinion: Opinion | None = None
     is_forming: bool = False
+    roll_before_ns: int = 0
+    roll_after_ns: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

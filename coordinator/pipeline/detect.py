@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from coordinator.model.highlight import Moment, SessionSignals
 from coordinator.model.jobs import Job, NewJob
-from coordinator.model.llm import Judgement
+from coordinator.model.llm import Judgement, Opinion
 from coordinator.model.sessions import AnalysisRow, MarkerRow, MomentRow, TranscriptRow
 from coordinator.pipeline.chatting import with_written
 from coordinator.pipeline.look_signals import build_look
 from coordinator.pipeline.offered import moment_row, request_for, request_for_press, same_moment
 from coordinator.pipeline.opinions import opinion_of, weighed
+from coordinator.pipeline.tasting import rolled, to_taste
 from coordinator.pipeline.windows import next_look, window_of
 from coordinator.ports import Effect
-from coordinator.row_ports import Chats, Looks, Rows
+from coordinator.row_ports import Chats, Looks, Rows, Tastes
+from protos.taste_model import NO_TASTE, Taste
 from protos.timebase import SECOND_NS
 
 if TYPE_CHECKING:
@@ -51,13 +53,17 @@ class Found:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """A look that was made and is not written yet: what was found, best first, and what was heard around it."""
+    """A look that was made and is not written yet: what was found, best first, and what was heard around it.
+
+    `taste`: of whose session it is; it is not in the scores yet.
+    """
 
     analysis: AnalysisRow
     moments: Sequence[MomentRow]
     forming: Sequence[MomentRow]
     pressed: Sequence[MarkerRow]
     transcripts: Sequence[TranscriptRow]
+    taste: Taste = NO_TASTE
 
 
 # Pure; some ten milliseconds, in a thread. Times are seconds from the window's start; True: nothing more will come.
@@ -90,8 +96,9 @@ class Detection:
         policy: RequestPolicy,
         engine: str = "",
         unjudged: str = "",
+        tastes: Tastes | None = None,
     ) -> None:
-        """Args: engine: which detector this is, with its version; unjudged: why no model is asked, if one should be."""
+        """Args: engine: which detector this is; unjudged: why no model is asked; tastes: None: of nobody."""
         self._rows = rows
         self._looks = looks
         self._chats = chats
@@ -99,6 +106,7 @@ class Detection:
         self._detect = detect
         self._policy = policy
         self._unjudged = unjudged
+        self._tastes = tastes
 
     async def handle(self, job: Job) -> Effect:
         """Look at one session, without asking anybody for an opinion."""
@@ -141,8 +149,14 @@ class Detection:
         )
         # Until the session is over, nobody knows that nothing will be found.
         pressed = markers if is_final or self._policy.are_presses_exported else []
+        taste = NO_TASTE if self._tastes is None else await self._tastes.of_session(session_id)
         return Look(
-            analysis=analysis, moments=rows, forming=forming, pressed=pressed, transcripts=transcripts
+            analysis=analysis,
+            moments=rows,
+            forming=forming,
+            pressed=pressed,
+            transcripts=transcripts,
+            taste=taste,
         )
 
     def effect(self, look: Look, judgement: Judgement | None = None) -> Effect:
@@ -182,9 +196,11 @@ class Detection:
         budget = self._policy.max_per_hour - num_asked
         offered: list[tuple[MomentRow, bool]] = []
         for index, moment in enumerate(look.moments):
-            offered.append(await self._offer(connection, moment, judgement, index, known))
+            offered.append(
+                await self._offer(connection, moment, opinion_of(judgement, index), look.taste, known)
+            )
         for moment in look.forming:
-            await self._offer(connection, moment, None, 0, known)
+            await self._offer(connection, moment, None, look.taste, known)
         # What two that were forming have become is one of them; the other was never asked for.
         certain = [moment for moment, _ in offered if not moment.is_forming]
         for other in [one for one in known if one.is_forming and same_moment(one, certain) is not None]:
@@ -207,8 +223,8 @@ class Detection:
         self,
         connection: asyncpg.Connection,
         moment: MomentRow,
-        judgement: Judgement | None,
-        index: int,
+        opinion: Opinion | None,
+        taste: Taste,
         known: list[MomentRow],
     ) -> tuple[MomentRow, bool]:
         """Write a moment, or what is new of one that is known; returns it as it stands, and whether it is new.
@@ -217,15 +233,24 @@ class Detection:
         are short just now would say something of our limits, and nothing of the moment.
         """
         same = same_moment(moment, known)
-        opinion = opinion_of(judgement, index) or (same.opinion if same is not None else None)
-        moment = weighed(moment, opinion)
+        opinion = opinion or (same.opinion if same is not None else None)
+        moment = to_taste(weighed(moment, opinion), taste)
+        if (same is None or same.is_forming) and not moment.is_forming:
+            moment = rolled(moment, taste)
         if same is None:
             await self._rows.add_moment(connection, moment)
             known.append(moment)
             return moment, True
         moment = dataclasses.replace(moment, moment_id=same.moment_id)
         if not same.is_forming:
-            moment = dataclasses.replace(moment, start_ns=same.start_ns, end_ns=same.end_ns, is_forming=False)
+            moment = dataclasses.replace(
+                moment,
+                start_ns=same.start_ns,
+                end_ns=same.end_ns,
+                roll_before_ns=same.roll_before_ns,
+                roll_after_ns=same.roll_after_ns,
+                is_forming=False,
+            )
         await self._rows.rescore_moment(connection, moment)
         known[known.index(same)] = moment
         return moment, same.is_forming

@@ -168,6 +168,8 @@ class PostgresRows:
             _evidence_json(row),
             _opinion_json(row),
             row.is_forming,
+            row.roll_before_ns,
+            row.roll_after_ns,
         )
 
     async def drop_moment(self, connection: asyncpg.Connection, moment_id: str) -> None:
@@ -186,6 +188,8 @@ class PostgresRows:
             row.end_ns,
             row.peak_ns,
             row.is_forming,
+            row.roll_before_ns,
+            row.roll_after_ns,
         )
 
     async def set_moments_reason(self, connection: asyncpg.Connection, session_id: str, reason: str) -> None:

@@ -53,7 +53,8 @@ select pg_advisory_xact_lock(hashtextextended($1, 7843))
 
 -- name: moments_of
 -- All moments of a session.
-select moment_id, start_ns, end_ns, peak_ns, score, kind, title, evidence, opinion, is_forming
+select moment_id, start_ns, end_ns, peak_ns, score, kind, title, evidence, opinion, is_forming, roll_before_ns,
+       roll_after_ns
 from moments where session_id = $1
 
 -- name: owner
@@ -63,8 +64,9 @@ select s.user_id, a.tier from sessions s join accounts a using (user_id) where s
 -- name: add_moment
 -- A new moment, unless its span is to be forgotten.
 insert into moments (
-    moment_id, session_id, start_ns, end_ns, peak_ns, score, kind, title, evidence, opinion, is_forming)
-select $1, s.session_id, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::jsonb, $11
+    moment_id, session_id, start_ns, end_ns, peak_ns, score, kind, title, evidence, opinion, is_forming, roll_before_ns,
+    roll_after_ns)
+select $1, s.session_id, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::jsonb, $11, $12, $13
 from sessions s where s.session_id = $2 and not s.forgotten && int8range($3::bigint, $4::bigint)
 for key share of s
 
@@ -80,6 +82,8 @@ update moments m set
     start_ns = case when m.is_forming then $7 else m.start_ns end,
     end_ns = case when m.is_forming then $8 else m.end_ns end,
     peak_ns = case when m.is_forming then $9 else m.peak_ns end,
+    roll_before_ns = case when m.is_forming then $11 else m.roll_before_ns end,
+    roll_after_ns = case when m.is_forming then $12 else m.roll_after_ns end,
     is_forming = m.is_forming and $10
 from sessions s
 where m.moment_id = $1 and s.session_id = m.session_id

@@ -19,9 +19,12 @@ select user_id from sessions where session_id = $1
 select user_id from accounts where user_id = $1 or lower(name) = lower($1) order by user_id <> $1 limit 1
 
 -- name: moments
--- Moments of a session, the best first, each with the state of its source request.
+-- Moments of a session, the best first, each with the state of its source request, and what was last said of it.
 select m.moment_id, m.start_ns, m.end_ns, m.peak_ns, m.score, m.kind, m.title, m.evidence,
-       r.state as source_state, r.reason as source_reason
+       r.state as source_state, r.reason as source_reason,
+       (select nullif(v.kind, 'undo') from verdicts v
+        where v.session_id = m.session_id and v.moment_id = m.moment_id
+        order by v.at_unix_ms desc, v.verdict_id desc limit 1) as verdict
 from moments m left join source_requests r using (moment_id)
 where m.session_id = $1 order by m.score desc, m.start_ns limit $2
 

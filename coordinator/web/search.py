@@ -70,16 +70,14 @@ class SearchPages:
         if not limit.isascii() or not limit.isdigit() or len(limit) > 4:
             raise InputUnusable("limit is a number")
         async with reading(self._pool) as connection:
-            user_id = await _account(
-                connection,
-                name=request.query_params.get("user", "")[:128],
-                session_id=request.query_params.get("session", "")[:128],
-            )
+            user_id = await account_meant(connection, request)
         return await self._find(user_id, query, limit=int(limit))
 
 
-async def _account(connection: asyncpg.Connection, *, name: str, session_id: str) -> str:
-    """Whose words are looked through: by name, by session, or the owner's."""
+async def account_meant(connection: asyncpg.Connection, request: Request) -> str:
+    """Whose it is that a page shows: by name, by session, or the owner's. Raises NotFound."""
+    name = request.query_params.get("user", "")[:128]
+    session_id = request.query_params.get("session", "")[:128]
     if name:
         statement, value, what = SQL["account_by_name"], name, "account"
     elif session_id:

@@ -27,6 +27,7 @@ from coordinator.web.headers import SafeHeaders
 from coordinator.web.reading import reading, translated
 from coordinator.web.search import Find, SearchPages
 from coordinator.web.signed_files import SignedFiles, Verifier
+from coordinator.web.taste import TasteKept, TastePages
 
 if TYPE_CHECKING:
     import asyncpg
@@ -42,6 +43,7 @@ class Site:
         objects, local_path, verify, scratch: as `SignedFiles`.
         check_ready: raises CoordinatorError while the process should get no traffic.
         find: finds what was said.
+        tastes: what is known of accounts' tastes.
         media_sources: origins the browser may play from beside our own: the bucket's, where objects lie in one.
     """
 
@@ -55,6 +57,7 @@ class Site:
         check_ready: Callable[[], Awaitable[None]],
         scratch: Path,
         find: Find,
+        tastes: TasteKept,
         media_sources: Sequence[str] = (),
     ) -> None:
         self._pool = pool
@@ -64,6 +67,7 @@ class Site:
         self._templates = Jinja2Templates(directory=_FOLDER / "templates")
         self._templates.env.filters["clock"] = clock
         self._search = SearchPages(pool, find, self._templates)
+        self._taste = TastePages(pool, tastes, self._templates)
 
     def application(self) -> Starlette:
         """The ASGI application."""
@@ -77,6 +81,7 @@ class Site:
                 Route("/api/workers", self.api_workers),
                 Route("/exports/{export_id}.mp4", self.post),
                 *self._search.routes(),
+                *self._taste.routes(),
                 *self._files.routes(),
                 Route("/healthz", self.healthz),
                 Route("/readyz", self.readyz),

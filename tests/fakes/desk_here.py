@@ -12,12 +12,14 @@ from agent.clip.writer import Mp4ClipWriter
 from agent.config import Clips, Config, Trigger
 from agent.desk.desk import Desk
 from agent.desk.presses import PressHooks, Sound
+from agent.desk.tasting import Tasting
 from agent.engine.desking import Recorded, build_desk
 from agent.library.library import Library
 from agent.model.clips import ClipFile, SavedClip
 from agent.paths import AgentPaths
 from agent.ports import PacketSpan
 from agent.ring.ring import GopRing
+from protos.clippy.v1 import link_pb2
 from tests.fakes.encoded_match import SECOND_NS, EncodedMatch, encode_match
 
 T0_NS = SECOND_NS
@@ -67,6 +69,8 @@ class DeskHere:
         self.told: list[SavedClip] = []
         self.errors: list[str] = []
         self.library = Library(self.paths.library)
+        self.said: list[link_pb2.TasteNews] = []
+        self.tasting = Tasting(self.library, say=self.said.append)
         self.writer = ToldWriter()
         self.line = Line(t0_ns)
         self.ring = GopRing(folder / "ring", session_id=session_id, t0_monotonic_ns=t0_ns, min_free_bytes=0)
@@ -85,6 +89,7 @@ class DeskHere:
                 writer=self.writer,
                 namer=ClipNamer(self.folder, settings.name, num_before=self.library.num_clips_ever()),
                 tracks=lambda: self.match.tracks,
+                tasting=self.tasting,
             ),
             hooks=PressHooks(
                 play=self.sounds.append,

@@ -19,6 +19,7 @@ from coordinator.pipeline import steps
 from coordinator.pipeline.detect import Detection, Found, RequestPolicy
 from coordinator.pipeline.judging import JudgedLooks
 from coordinator.ports import Judge
+from coordinator.row_ports import Tastes
 from coordinator.settings import Llm, LlmProvider
 from coordinator.store.chats import PostgresChats
 from coordinator.store.looks import PostgresLooks
@@ -68,7 +69,7 @@ def providers(*servers: LlmServer, **first: Any) -> tuple[LlmProvider, ...]:
     )
 
 
-def detection_on(pool: asyncpg.Pool, *, min_score: float = 0.7) -> Detection:
+def detection_on(pool: asyncpg.Pool, *, min_score: float = 0.7, tastes: Tastes | None = None) -> Detection:
     """Looks that find what `find` does."""
     return Detection(
         rows=PostgresRows(pool),
@@ -77,6 +78,7 @@ def detection_on(pool: asyncpg.Pool, *, min_score: float = 0.7) -> Detection:
         detect=find,
         policy=RequestPolicy(min_score=min_score, max_per_hour=10, are_presses_exported=False),
         engine="test 1",
+        tastes=tastes,
     )
 
 

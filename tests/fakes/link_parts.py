@@ -36,6 +36,7 @@ from coordinator.model.chunks import ChunkRow
 from coordinator.model.jobs import NewJob, Queue
 from coordinator.ports import ObjectStore
 from coordinator.store.objects import LocalObjects
+from coordinator.taste.verdicts import PostgresTastes
 
 SECOND_NS = 1_000_000_000
 TOKEN = "a-token-of-the-test"
@@ -181,6 +182,7 @@ class Site:
             living_nodes=living_nodes,
             tls=self.certificates.tls,
             waiting=waiting,
+            tastes=PostgresTastes(self.pool),
         )
 
     async def start(self, **changes: Any) -> LinkServer:

@@ -17,6 +17,7 @@ from coordinator.errors import DatabaseUnavailable, InputUnusable
 from coordinator.search.find import find
 from coordinator.store.objects import LocalObjects
 from coordinator.store.signatures import verify
+from coordinator.taste.verdicts import PostgresTastes
 from coordinator.web.site import Site
 
 SECRET = b"s" * 32
@@ -65,6 +66,7 @@ async def running_site(
         check_ready=check_ready,
         scratch=scratch,
         find=functools.partial(find, pool),
+        tastes=PostgresTastes(pool),
     ).application()
     server = uvicorn.Server(
         uvicorn.Config(application, log_config=None, lifespan="off", timeout_graceful_shutdown=1)

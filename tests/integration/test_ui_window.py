@@ -282,6 +282,23 @@ def test_a_post_is_played_from_its_address(qtbot: QtBot):
     assert chosen.args == ["http://127.0.0.1/e.mp4", "What a goal"]
 
 
+def test_a_moment_is_kept_skipped_and_taken_back_by_its_buttons(qtbot: QtBot):
+    page = MomentsPage()
+    qtbot.addWidget(page)
+    page.show()
+    told: list[tuple[str, str]] = []
+    page.judged.connect(lambda moment_id, verdict: told.append((moment_id, verdict)))
+    page.show_moments(control_pb2.ListMomentsResponse(moments=[moment()]))
+
+    button(page, "Skip").click()
+    kept = moment()
+    kept.verdict = "keep"
+    page.show_moments(control_pb2.ListMomentsResponse(moments=[kept]))
+    button(page, "Keep").click()
+
+    assert told == [("m1", "skip"), ("m1", "undo")]
+
+
 def test_without_moments_the_reason_is_shown(qtbot: QtBot, window: MainWindow, engine: ToldEngine):
     engine.found = control_pb2.ListMomentsResponse(reason="nothing stood out")
     window.show_tab("Moments")

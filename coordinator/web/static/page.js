@@ -70,6 +70,14 @@ async function look() {
   }
 }
 
+// Who takes a post home wants its moment.
+document.addEventListener("click", (event) => {
+  const card = event.target.closest("a[download]")?.closest("[id^=moment-]");
+  if (card) {
+    fetch(`/moments/${card.id.slice("moment-".length)}/keep`, { method: "POST", redirect: "manual" }).catch(() => {});
+  }
+});
+
 for (const time of document.querySelectorAll("time")) {
   time.textContent = new Date(time.dateTime).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 }

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -27,7 +28,7 @@ class Evidence(_message.Message):
     NOTE_FIELD_NUMBER: _builtins.int
     lane: _builtins.str
     weight: _builtins.float
-    """share of the score, 0-1; of the lane llm by how much the score was moved, also below 0"""
+    """share of the score, 0-1; of llm and taste by how much they moved the score, also below 0"""
     note: _builtins.str
     def __init__(
         self,
@@ -59,6 +60,8 @@ class Moment(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     TITLE_FIELD_NUMBER: _builtins.int
     EVIDENCE_FIELD_NUMBER: _builtins.int
+    ROLL_BEFORE_NS_FIELD_NUMBER: _builtins.int
+    ROLL_AFTER_NS_FIELD_NUMBER: _builtins.int
     moment_id: _builtins.str
     session_id: _builtins.str
     start_ns: _builtins.int
@@ -67,6 +70,9 @@ class Moment(_message.Message):
     score: _builtins.float
     kind: _builtins.str
     title: _builtins.str
+    roll_before_ns: _builtins.int
+    """How much of the span is there because the streamer moved the ends of others so; less than 0: it was cut by so much."""
+    roll_after_ns: _builtins.int
     @_builtins.property
     def evidence(self) -> _containers.RepeatedCompositeFieldContainer[Global___Evidence]: ...
     def __init__(
@@ -81,14 +87,108 @@ class Moment(_message.Message):
         kind: _builtins.str = ...,
         title: _builtins.str = ...,
         evidence: _abc.Iterable[Global___Evidence] | None = ...,
+        roll_before_ns: _builtins.int = ...,
+        roll_after_ns: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_ns", b"end_ns", "evidence", b"evidence", "kind", b"kind", "moment_id", b"moment_id", "peak_ns", b"peak_ns", "score", b"score", "session_id", b"session_id", "start_ns", b"start_ns", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_ns", b"end_ns", "evidence", b"evidence", "kind", b"kind", "moment_id", b"moment_id", "peak_ns", b"peak_ns", "roll_after_ns", b"roll_after_ns", "roll_before_ns", b"roll_before_ns", "score", b"score", "session_id", b"session_id", "start_ns", b"start_ns", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Moment: _TypeAlias = Moment  # noqa: Y015
+
+@_typing.final
+class MomentVerdict(_message.Message):
+    """What the streamer did with a moment. The same id is the same verdict."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[MomentVerdict._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: MomentVerdict._Kind.ValueType  # 0
+        KEEP: MomentVerdict._Kind.ValueType  # 1
+        SKIP: MomentVerdict._Kind.ValueType  # 2
+        EXTEND: MomentVerdict._Kind.ValueType  # 3
+        DELETE: MomentVerdict._Kind.ValueType  # 4
+        UNDO: MomentVerdict._Kind.ValueType  # 5
+        """what was said of the moment before counts no longer"""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper): ...
+    KIND_UNSPECIFIED: MomentVerdict.Kind.ValueType  # 0
+    KEEP: MomentVerdict.Kind.ValueType  # 1
+    SKIP: MomentVerdict.Kind.ValueType  # 2
+    EXTEND: MomentVerdict.Kind.ValueType  # 3
+    DELETE: MomentVerdict.Kind.ValueType  # 4
+    UNDO: MomentVerdict.Kind.ValueType  # 5
+    """what was said of the moment before counts no longer"""
+
+    VERDICT_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    MOMENT_FIELD_NUMBER: _builtins.int
+    AT_UNIX_MS_FIELD_NUMBER: _builtins.int
+    BEFORE_S_FIELD_NUMBER: _builtins.int
+    AFTER_S_FIELD_NUMBER: _builtins.int
+    verdict_id: _builtins.str
+    """32 hexadecimal digits"""
+    kind: Global___MomentVerdict.Kind.ValueType
+    at_unix_ms: _builtins.int
+    before_s: _builtins.float
+    """of EXTEND: how much more than the moment is wanted; unset: that end was not moved"""
+    after_s: _builtins.float
+    @_builtins.property
+    def moment(self) -> Global___Moment:
+        """as it was found, the taste not in its score; without title and notes"""
+
+    def __init__(
+        self,
+        *,
+        verdict_id: _builtins.str = ...,
+        kind: Global___MomentVerdict.Kind.ValueType = ...,
+        moment: Global___Moment | None = ...,
+        at_unix_ms: _builtins.int = ...,
+        before_s: _builtins.float | None = ...,
+        after_s: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_after_s", b"_after_s", "_before_s", b"_before_s", "after_s", b"after_s", "before_s", b"before_s", "moment", b"moment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_after_s", b"_after_s", "_before_s", b"_before_s", "after_s", b"after_s", "at_unix_ms", b"at_unix_ms", "before_s", b"before_s", "kind", b"kind", "moment", b"moment", "verdict_id", b"verdict_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__after_s: _TypeAlias = _typing.Literal["after_s"]  # noqa: Y015
+    _WhichOneofArgType__after_s: _TypeAlias = _typing.Literal["_after_s", b"_after_s"]  # noqa: Y015
+    _WhichOneofReturnType__before_s: _TypeAlias = _typing.Literal["before_s"]  # noqa: Y015
+    _WhichOneofArgType__before_s: _TypeAlias = _typing.Literal["_before_s", b"_before_s"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__after_s) -> _WhichOneofReturnType__after_s | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__before_s) -> _WhichOneofReturnType__before_s | None: ...
+
+Global___MomentVerdict: _TypeAlias = MomentVerdict  # noqa: Y015
+
+@_typing.final
+class TasteReset(_message.Message):
+    """Every verdict up to then is dropped."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_UNIX_MS_FIELD_NUMBER: _builtins.int
+    at_unix_ms: _builtins.int
+    def __init__(
+        self,
+        *,
+        at_unix_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_unix_ms", b"at_unix_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TasteReset: _TypeAlias = TasteReset  # noqa: Y015
 
 @_typing.final
 class Clip(_message.Message):

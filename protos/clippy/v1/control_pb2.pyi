@@ -1430,6 +1430,9 @@ class MomentWithExports(_message.Message):
 
     MOMENT_FIELD_NUMBER: _builtins.int
     EXPORTS_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
+    verdict: _builtins.str
+    """what was last done with it: keep, extend, skip, delete; empty: nothing"""
     @_builtins.property
     def moment(self) -> _clips_pb2.Moment: ...
     @_builtins.property
@@ -1439,10 +1442,11 @@ class MomentWithExports(_message.Message):
         *,
         moment: _clips_pb2.Moment | None = ...,
         exports: _abc.Iterable[_clips_pb2.Export] | None = ...,
+        verdict: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["moment", b"moment"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["exports", b"exports", "moment", b"moment"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exports", b"exports", "moment", b"moment", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1581,3 +1585,121 @@ class StopEngineResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StopEngineResponse: _TypeAlias = StopEngineResponse  # noqa: Y015
+
+@_typing.final
+class JudgeMomentRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MOMENT_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    moment_id: _builtins.str
+    """or its beginning"""
+    kind: _clips_pb2.MomentVerdict.Kind.ValueType
+    """KEEP, SKIP or UNDO"""
+    def __init__(
+        self,
+        *,
+        moment_id: _builtins.str = ...,
+        kind: _clips_pb2.MomentVerdict.Kind.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "moment_id", b"moment_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JudgeMomentRequest: _TypeAlias = JudgeMomentRequest  # noqa: Y015
+
+@_typing.final
+class JudgeMomentResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MOMENT_ID_FIELD_NUMBER: _builtins.int
+    moment_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        moment_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["moment_id", b"moment_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JudgeMomentResponse: _TypeAlias = JudgeMomentResponse  # noqa: Y015
+
+@_typing.final
+class GetTasteRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTasteRequest: _TypeAlias = GetTasteRequest  # noqa: Y015
+
+@_typing.final
+class TasteShown(_message.Message):
+    """What was learnt, in words and as JSON."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINES_FIELD_NUMBER: _builtins.int
+    JSON_FIELD_NUMBER: _builtins.int
+    json: _builtins.str
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        lines: _abc.Iterable[_builtins.str] | None = ...,
+        json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["json", b"json", "lines", b"lines"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TasteShown: _TypeAlias = TasteShown  # noqa: Y015
+
+@_typing.final
+class ResetTasteRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResetTasteRequest: _TypeAlias = ResetTasteRequest  # noqa: Y015
+
+@_typing.final
+class ResetTasteResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUM_VERDICTS_FIELD_NUMBER: _builtins.int
+    num_verdicts: _builtins.int
+    """that are gone"""
+    def __init__(
+        self,
+        *,
+        num_verdicts: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["num_verdicts", b"num_verdicts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResetTasteResponse: _TypeAlias = ResetTasteResponse  # noqa: Y015

@@ -140,6 +140,21 @@ class ControlStub(object):
                 request_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.UnpairCoordinatorRequest.SerializeToString,
                 response_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.UnpairCoordinatorResponse.FromString,
                 _registered_method=True)
+        self.JudgeMoment = channel.unary_unary(
+                '/clippy.v1.Control/JudgeMoment',
+                request_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.JudgeMomentRequest.SerializeToString,
+                response_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.JudgeMomentResponse.FromString,
+                _registered_method=True)
+        self.GetTaste = channel.unary_unary(
+                '/clippy.v1.Control/GetTaste',
+                request_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.GetTasteRequest.SerializeToString,
+                response_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.TasteShown.FromString,
+                _registered_method=True)
+        self.ResetTaste = channel.unary_unary(
+                '/clippy.v1.Control/ResetTaste',
+                request_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.ResetTasteRequest.SerializeToString,
+                response_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.ResetTasteResponse.FromString,
+                _registered_method=True)
 
 
 class ControlServicer(object):
@@ -282,6 +297,26 @@ class ControlServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def JudgeMoment(self, request, context):
+        """Keep or skip a moment of the list, or take that back: what is kept and thrown away trains the order of the list.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTaste(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResetTaste(self, request, context):
+        """Forgets every verdict, here and at the coordinator.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ControlServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -389,6 +424,21 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.UnpairCoordinator,
                     request_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.UnpairCoordinatorRequest.FromString,
                     response_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.UnpairCoordinatorResponse.SerializeToString,
+            ),
+            'JudgeMoment': grpc.unary_unary_rpc_method_handler(
+                    servicer.JudgeMoment,
+                    request_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.JudgeMomentRequest.FromString,
+                    response_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.JudgeMomentResponse.SerializeToString,
+            ),
+            'GetTaste': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTaste,
+                    request_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.GetTasteRequest.FromString,
+                    response_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.TasteShown.SerializeToString,
+            ),
+            'ResetTaste': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResetTaste,
+                    request_deserializer=protos_dot_clippy_dot_v1_dot_control__pb2.ResetTasteRequest.FromString,
+                    response_serializer=protos_dot_clippy_dot_v1_dot_control__pb2.ResetTasteResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -958,6 +1008,87 @@ class Control(object):
             '/clippy.v1.Control/UnpairCoordinator',
             protos_dot_clippy_dot_v1_dot_control__pb2.UnpairCoordinatorRequest.SerializeToString,
             protos_dot_clippy_dot_v1_dot_control__pb2.UnpairCoordinatorResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def JudgeMoment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/clippy.v1.Control/JudgeMoment',
+            protos_dot_clippy_dot_v1_dot_control__pb2.JudgeMomentRequest.SerializeToString,
+            protos_dot_clippy_dot_v1_dot_control__pb2.JudgeMomentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTaste(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/clippy.v1.Control/GetTaste',
+            protos_dot_clippy_dot_v1_dot_control__pb2.GetTasteRequest.SerializeToString,
+            protos_dot_clippy_dot_v1_dot_control__pb2.TasteShown.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResetTaste(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/clippy.v1.Control/ResetTaste',
+            protos_dot_clippy_dot_v1_dot_control__pb2.ResetTasteRequest.SerializeToString,
+            protos_dot_clippy_dot_v1_dot_control__pb2.ResetTasteResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -67,6 +67,11 @@ class ControlStub:
     again with the fingerprint) or `paired`.
     """
     UnpairCoordinator: _grpc.UnaryUnaryMultiCallable[_control_pb2.UnpairCoordinatorRequest, _control_pb2.UnpairCoordinatorResponse]
+    JudgeMoment: _grpc.UnaryUnaryMultiCallable[_control_pb2.JudgeMomentRequest, _control_pb2.JudgeMomentResponse]
+    """Keep or skip a moment of the list, or take that back: what is kept and thrown away trains the order of the list."""
+    GetTaste: _grpc.UnaryUnaryMultiCallable[_control_pb2.GetTasteRequest, _control_pb2.TasteShown]
+    ResetTaste: _grpc.UnaryUnaryMultiCallable[_control_pb2.ResetTasteRequest, _control_pb2.ResetTasteResponse]
+    """Forgets every verdict, here and at the coordinator."""
 
 @_typing.type_check_only
 class ControlAsyncStub(ControlStub):
@@ -104,6 +109,11 @@ class ControlAsyncStub(ControlStub):
     again with the fingerprint) or `paired`.
     """
     UnpairCoordinator: _aio.UnaryUnaryMultiCallable[_control_pb2.UnpairCoordinatorRequest, _control_pb2.UnpairCoordinatorResponse]  # type: ignore[assignment]
+    JudgeMoment: _aio.UnaryUnaryMultiCallable[_control_pb2.JudgeMomentRequest, _control_pb2.JudgeMomentResponse]  # type: ignore[assignment]
+    """Keep or skip a moment of the list, or take that back: what is kept and thrown away trains the order of the list."""
+    GetTaste: _aio.UnaryUnaryMultiCallable[_control_pb2.GetTasteRequest, _control_pb2.TasteShown]  # type: ignore[assignment]
+    ResetTaste: _aio.UnaryUnaryMultiCallable[_control_pb2.ResetTasteRequest, _control_pb2.ResetTasteResponse]  # type: ignore[assignment]
+    """Forgets every verdict, here and at the coordinator."""
 
 class ControlServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -264,5 +274,28 @@ class ControlServicer(metaclass=_abc_1.ABCMeta):
         request: _control_pb2.UnpairCoordinatorRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.UnpairCoordinatorResponse, _abc.Awaitable[_control_pb2.UnpairCoordinatorResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def JudgeMoment(
+        self,
+        request: _control_pb2.JudgeMomentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.JudgeMomentResponse, _abc.Awaitable[_control_pb2.JudgeMomentResponse]]:
+        """Keep or skip a moment of the list, or take that back: what is kept and thrown away trains the order of the list."""
+
+    @_abc_1.abstractmethod
+    def GetTaste(
+        self,
+        request: _control_pb2.GetTasteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.TasteShown, _abc.Awaitable[_control_pb2.TasteShown]]: ...
+
+    @_abc_1.abstractmethod
+    def ResetTaste(
+        self,
+        request: _control_pb2.ResetTasteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.ResetTasteResponse, _abc.Awaitable[_control_pb2.ResetTasteResponse]]:
+        """Forgets every verdict, here and at the coordinator."""
 
 def add_ControlServicer_to_server(servicer: ControlServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -35,6 +35,7 @@ class AgentMessage(_message.Message):
     HEARTBEAT_FIELD_NUMBER: _builtins.int
     FORGET_FIELD_NUMBER: _builtins.int
     SOURCE_OFFER_FIELD_NUMBER: _builtins.int
+    TASTE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def hello(self) -> Global___Hello: ...
     @_builtins.property
@@ -55,6 +56,8 @@ class AgentMessage(_message.Message):
     def forget(self) -> Global___Forget: ...
     @_builtins.property
     def source_offer(self) -> Global___SourceOffer: ...
+    @_builtins.property
+    def taste(self) -> Global___TasteNews: ...
     def __init__(
         self,
         *,
@@ -68,12 +71,13 @@ class AgentMessage(_message.Message):
         heartbeat: Global___Heartbeat | None = ...,
         forget: Global___Forget | None = ...,
         source_offer: Global___SourceOffer | None = ...,
+        taste: Global___TasteNews | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "forget", b"forget", "gap", b"gap", "heartbeat", b"heartbeat", "hello", b"hello", "kind", b"kind", "pressed", b"pressed", "session_ended", b"session_ended", "session_started", b"session_started", "source_offer", b"source_offer", "source_reply", b"source_reply"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "forget", b"forget", "gap", b"gap", "heartbeat", b"heartbeat", "hello", b"hello", "kind", b"kind", "pressed", b"pressed", "session_ended", b"session_ended", "session_started", b"session_started", "source_offer", b"source_offer", "source_reply", b"source_reply", "taste", b"taste"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "forget", b"forget", "gap", b"gap", "heartbeat", b"heartbeat", "hello", b"hello", "kind", b"kind", "pressed", b"pressed", "session_ended", b"session_ended", "session_started", b"session_started", "source_offer", b"source_offer", "source_reply", b"source_reply"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "forget", b"forget", "gap", b"gap", "heartbeat", b"heartbeat", "hello", b"hello", "kind", b"kind", "pressed", b"pressed", "session_ended", b"session_ended", "session_started", b"session_started", "source_offer", b"source_offer", "source_reply", b"source_reply", "taste", b"taste"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["hello", "chunk", "gap", "session_started", "session_ended", "pressed", "source_reply", "heartbeat", "forget", "source_offer"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["hello", "chunk", "gap", "session_started", "session_ended", "pressed", "source_reply", "heartbeat", "forget", "source_offer", "taste"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -93,6 +97,7 @@ class CoordinatorMessage(_message.Message):
     FORGOTTEN_FIELD_NUMBER: _builtins.int
     FORGET_FIELD_NUMBER: _builtins.int
     CONFIG_FIELD_NUMBER: _builtins.int
+    TASTE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def welcome(self) -> Global___Welcome: ...
     @_builtins.property
@@ -113,6 +118,8 @@ class CoordinatorMessage(_message.Message):
     def forget(self) -> Global___Forget: ...
     @_builtins.property
     def config(self) -> Global___StreamConfig: ...
+    @_builtins.property
+    def taste(self) -> Global___TasteNews: ...
     def __init__(
         self,
         *,
@@ -126,12 +133,13 @@ class CoordinatorMessage(_message.Message):
         forgotten: Global___Forgotten | None = ...,
         forget: Global___Forget | None = ...,
         config: Global___StreamConfig | None = ...,
+        taste: Global___TasteNews | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "config", b"config", "export", b"export", "forget", b"forget", "forgotten", b"forgotten", "heartbeat", b"heartbeat", "kind", b"kind", "moment", b"moment", "retry_later", b"retry_later", "source_request", b"source_request", "welcome", b"welcome"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "config", b"config", "export", b"export", "forget", b"forget", "forgotten", b"forgotten", "heartbeat", b"heartbeat", "kind", b"kind", "moment", b"moment", "retry_later", b"retry_later", "source_request", b"source_request", "taste", b"taste", "welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "config", b"config", "export", b"export", "forget", b"forget", "forgotten", b"forgotten", "heartbeat", b"heartbeat", "kind", b"kind", "moment", b"moment", "retry_later", b"retry_later", "source_request", b"source_request", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "config", b"config", "export", b"export", "forget", b"forget", "forgotten", b"forgotten", "heartbeat", b"heartbeat", "kind", b"kind", "moment", b"moment", "retry_later", b"retry_later", "source_request", b"source_request", "taste", b"taste", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["welcome", "ack", "source_request", "retry_later", "moment", "export", "heartbeat", "forgotten", "forget", "config"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["welcome", "ack", "source_request", "retry_later", "moment", "export", "heartbeat", "forgotten", "forget", "config", "taste"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -696,3 +704,33 @@ class StreamConfig(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StreamConfig: _TypeAlias = StreamConfig  # noqa: Y015
+
+@_typing.final
+class TasteNews(_message.Message):
+    """What the streamer likes, as it was said elsewhere. Up: what was done on the PC, kept and sent like a Pressed. Down,
+    after each Welcome: what was done on the page or another PC, and the last reset. Nothing of it is sent back.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERDICT_FIELD_NUMBER: _builtins.int
+    RESET_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def verdict(self) -> _clips_pb2.MomentVerdict: ...
+    @_builtins.property
+    def reset(self) -> _clips_pb2.TasteReset: ...
+    def __init__(
+        self,
+        *,
+        verdict: _clips_pb2.MomentVerdict | None = ...,
+        reset: _clips_pb2.TasteReset | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "reset", b"reset", "verdict", b"verdict"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "reset", b"reset", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["verdict", "reset"]  # noqa: Y015
+    _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
+
+Global___TasteNews: _TypeAlias = TasteNews  # noqa: Y015

@@ -11,7 +11,7 @@ import pytest
 from agent.model.media import LaneChunk
 from agent.uplink.outbox import Outbox
 from agent.uplink.outbox_forgetting import OutboxForgetting
-from protos.clippy.v1 import media_pb2
+from protos.clippy.v1 import clips_pb2, link_pb2, media_pb2
 from protos.timebase import SECOND_NS
 
 SESSION = "a" * 32
@@ -113,6 +113,20 @@ def test_no_byte_of_it_stays_in_any_file(outbox: Outbox, tmp_path: Path):
     OutboxForgetting(outbox).forget(*seconds(0, 50))
 
     assert not any(SECRET[:60] in path.read_bytes() for path in tmp_path.iterdir())
+
+
+def test_what_was_said_of_a_moment_of_it_and_was_not_sent_goes_and_other_words_stay(outbox: Outbox):
+    for number in (0, 3):
+        moment = clips_pb2.Moment(
+            session_id=SESSION, start_ns=10 * number * SECOND_NS, end_ns=10 * (number + 1) * SECOND_NS
+        )
+        news = link_pb2.TasteNews(verdict=clips_pb2.MomentVerdict(moment=moment))
+        outbox.put_event(SESSION, "taste", link_pb2.AgentMessage(taste=news))
+
+    OutboxForgetting(outbox).forget(*seconds(0, 15))
+
+    said = [event.message.taste.verdict.moment for event in outbox.events_after(0, limit=100)]
+    assert [moment.start_ns for moment in said if moment.end_ns] == [30 * SECOND_NS]
 
 
 def test_other_sessions_and_other_times_stay(outbox: Outbox):

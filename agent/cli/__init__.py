@@ -12,7 +12,15 @@ import sys
 import traceback
 from collections.abc import Callable
 
-from agent.cli import clip_verbs, engine_verbs, forget_verb, library_verbs, pair_verbs, recover_verbs
+from agent.cli import (
+    clip_verbs,
+    engine_verbs,
+    forget_verb,
+    library_verbs,
+    pair_verbs,
+    recover_verbs,
+    search_verb,
+)
 from agent.cli.parser import UsageProblem, make_parser
 from agent.errors import AgentError, InputUnusable
 from agent.paths import AgentPaths, find_paths
@@ -26,6 +34,7 @@ _VERBS: dict[str, Callable[[argparse.Namespace, AgentPaths], int]] = {
     "status": engine_verbs.status,
     "devices": engine_verbs.devices,
     "library": library_verbs.library,
+    "search": search_verb.search,
     "share": library_verbs.share,
     "move": library_verbs.move,
     "rename": library_verbs.rename,

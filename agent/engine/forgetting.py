@@ -194,7 +194,14 @@ class Forgetter:
             order,
             media,
             sent,
-            gone=[*clip_parts(going), ForgottenPart(what="moments", count=len(moments))],
+            gone=[
+                *clip_parts(going),
+                ForgottenPart(what="moments", count=len(moments)),
+                ForgottenPart(
+                    what="said",
+                    count=self._parts.library.num_said(order.session_id, order.start_ns, order.end_ns),
+                ),
+            ],
             staying=staying,
             clips=clips,
             is_preview=True,
@@ -213,6 +220,7 @@ class Forgetter:
         moments = self._parts.library.moments(*span)
         if moments:
             self._parts.library.delete_moments(moments)
+        num_said = self._parts.library.forget_said(*span)
         clips = self._overlapping(order)
         going, staying = sorted_out(clips, order.clip_ids)
         self._delete_clips(going)
@@ -225,6 +233,7 @@ class Forgetter:
             gone=[
                 *clip_parts(going),
                 ForgottenPart(what="moments", count=len(moments)),
+                ForgottenPart(what="said", count=num_said),
                 ForgottenPart(what="requests", count=num_requests),
                 ForgottenPart(what="uploads", count=num_uploads),
                 ForgottenPart(what="shares", count=num_shared),

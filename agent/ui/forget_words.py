@@ -14,6 +14,7 @@ _THINGS = {
     "outbox": ("chunk that waits to be sent", "chunks that wait to be sent"),
     "clips": ("saved clip", "saved clips"),
     "coordinator": ("thing at the coordinator", "things at the coordinator"),
+    "said": ("thing that was said", "things that were said"),
     "shares": ("file made to be shared", "files made to be shared"),
 }
 

@@ -26,11 +26,11 @@ _UNPAIRED = (
 
 def search(arguments: argparse.Namespace, paths: AgentPaths) -> int:
     """Look, with a running engine and without one."""
-    from agent.engine.searching import has_coordinator, search_library
+    from agent.engine.searching import is_speech_known, search_library
 
     status = _status(paths)
     hits = search_library(paths, " ".join(arguments.words), status=status, limit=arguments.limit)
-    is_heard = bool(status is not None and status.uplink.coordinator) or has_coordinator(paths)
+    is_heard = bool(status is not None and status.uplink.coordinator) or is_speech_known(paths)
     rows = [_row(hit) for hit in hits]
     reason = None if is_heard else _UNPAIRED
     lines = [_words(hit, status) for hit in hits] or ["nothing that is kept or in the buffer has these words"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from agent.config import load_config
 from agent.library.finding import Hit, LibrarySearch
 from agent.library.library import Library
-from agent.library.said import Held
+from agent.library.said import Held, SaidWords
 from agent.paths import AgentPaths
 from agent.uplink.pairing_record import load_record
 from protos.clippy.v1 import control_pb2
@@ -30,6 +30,23 @@ def search_library(
     library = Library(paths.library)
     try:
         return LibrarySearch(library).find(query, held=held, limit=limit)
+    finally:
+        library.close()
+
+
+def is_speech_known(paths: AgentPaths) -> bool:
+    """Is there anything that was heard, or a coordinator that may hear it?
+
+    Raises:
+        InputUnusable, EnvironmentProblem: The settings, the pairing or the library cannot be read.
+    """
+    if has_coordinator(paths):
+        return True
+    if not paths.library.exists():
+        return False
+    library = Library(paths.library)
+    try:
+        return not SaidWords(library).is_empty
     finally:
         library.close()
 

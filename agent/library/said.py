@@ -60,6 +60,12 @@ class SaidWords:
                 _delete(db, f"row_id not in ({newest})", [MAX_ROWS])
         return num_kept
 
+    @property
+    def is_empty(self) -> bool:
+        """Are there none of any session?"""
+        with self._database.read() as db:
+            return db.execute("select 1 from said limit 1").fetchone() is None
+
     def last_id(self, session_id: str) -> int:
         """The highest number of the session that came down, kept or not; 0: none did."""
         with self._database.read() as db:

@@ -70,7 +70,21 @@ def keep(library: Library) -> None:
     )
 
 
-def test_without_an_engine_clips_are_searched_and_a_missing_coordinator_is_said(
+def test_without_a_coordinator_titles_and_names_are_searched_and_it_is_said(
+    paths: AgentPaths, library: Library, capsys: pytest.CaptureFixture[str]
+):
+    keep(library)
+    SaidWords(library).prune(held=Held(session_id="", start_ns=0))
+    SaidWords(library).forget("live", 0, 60 * SECOND_NS)
+
+    code, out = ask(paths, capsys, "one", "--json")
+
+    answer = json.loads(out)
+    assert (code, [hit["text"] for hit in answer["hits"]]) == (0, ["one.mp4"])
+    assert "transcribed at a coordinator" in answer["reason"]
+
+
+def test_without_an_engine_what_came_down_is_found_in_clips(
     paths: AgentPaths, library: Library, capsys: pytest.CaptureFixture[str]
 ):
     keep(library)
@@ -86,7 +100,7 @@ def test_without_an_engine_clips_are_searched_and_a_missing_coordinator_is_said(
             "start_s": 20.0, "end_s": 22.0, "text": "what a goal", "score": 0.5,
         }
     ]  # fmt: skip
-    assert "transcribed at a coordinator" in answer["reason"]
+    assert answer["reason"] is None
     assert "at 10.0 s" in text
 
 

@@ -163,10 +163,14 @@ def _wer_without_grammar(stage: Stage, watch: Watch, truth: dict[str, Any]) -> f
     if watch.clip is None or watch.session.get("transcript", {}).get("engine") != "pocketsphinx":
         return None
     say("hearing the clip once more without the grammar, to compare")
-    done = subprocess.run(
-        stage.command("coordinator", "transcribe", watch.clip["path"], "--engine", "pocketsphinx", "--json"),
-        capture_output=True, text=True, timeout=120, check=False, env=stage.environment,
-    )  # fmt: skip
+    try:
+        done = subprocess.run(
+            stage.command("coordinator", "transcribe", watch.clip["path"], "--engine", "pocketsphinx", "--json"),
+            capture_output=True, text=True, timeout=120, check=False, env=stage.environment,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        # A comparison, on a machine that has too much to do: the results stand without it.
+        return None
     if done.returncode != 0:
         return None
     offset_s = watch.clip["start_ns"] / SECOND_NS - _match_offset_s(watch)

@@ -126,6 +126,9 @@ def _add_file_verbs(verbs: Any, common: _Parser) -> None:
     highlights.add_argument("--media", type=Path, help="a recording")
     highlights.add_argument("--duration", type=float, help="seconds (needed without --media)")
     highlights.add_argument("--top", type=int, default=5, help="how many at most (5)")
+    highlights.add_argument(
+        "--llm", action="store_true", help="let the configured language models compare them"
+    )
     export = verbs.add_parser(
         "export", help="render a clip to a preset, captions burned in", parents=[common]
     )
@@ -275,12 +278,15 @@ def _highlights(arguments: argparse.Namespace) -> int:
         media=arguments.media,
         duration_s=arguments.duration,
         top_k=arguments.top,
+        llm=_installation(arguments).config.llm if arguments.llm else None,
     )
     lines = [
         f"{moment['score']:.2f}  {moment['start_s']:8.1f}-{moment['end_s']:.1f} s  {moment['kind']}: "
         + "; ".join(item["note"] for item in moment["evidence"])
         for moment in value["moments"]
     ]
+    if unjudged := value.get("llm", {}).get("reason"):
+        print(unjudged, file=sys.stderr)
     _print(value, is_json=arguments.json, text="\n".join(lines) or f"no moments: {value.get('reason')}")
     return 0
 

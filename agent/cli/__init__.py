@@ -20,6 +20,7 @@ from agent.cli import (
     library_verbs,
     pair_verbs,
     recover_verbs,
+    search_verb,
     taste_verbs,
 )
 from agent.cli.parser import UsageProblem, make_parser
@@ -35,6 +36,7 @@ _VERBS: dict[str, Callable[[argparse.Namespace, AgentPaths], int]] = {
     "status": engine_verbs.status,
     "devices": engine_verbs.devices,
     "library": library_verbs.library,
+    "search": search_verb.search,
     "share": library_verbs.share,
     "move": library_verbs.move,
     "rename": library_verbs.rename,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from agent import __version__
+from agent.cli import search_verb
 
 
 class UsageProblem(Exception):
@@ -86,6 +87,7 @@ def _add_press_and_library(verbs: Any, common: argparse.ArgumentParser) -> None:
     press.add_argument("event", choices=["down", "up", "tap"])
     library = verbs.add_parser("library", help="saved clips, newest first", parents=[common])
     library.add_argument("--limit", type=_count, default=20)
+    search_verb.add_verb(verbs, [common], _count)
     of_one = _Parser(add_help=False)
     of_one.add_argument("clip", metavar="CLIP", help="a clip's id, the beginning of one, or its file")
     both = [common, of_one]

@@ -199,6 +199,10 @@ class Forgetter:
                 *clip_parts(going),
                 ForgottenPart(what="moments", count=len(moments)),
                 ForgottenPart(what="verdicts", count=self._parts.library.num_verdicts(*span)),
+                ForgottenPart(
+                    what="said",
+                    count=self._parts.library.num_said(order.session_id, order.start_ns, order.end_ns),
+                ),
             ],
             staying=staying,
             clips=clips,
@@ -219,6 +223,7 @@ class Forgetter:
         if moments:
             self._parts.library.delete_moments(moments)
         num_verdicts = self._parts.library.delete_verdicts(*span)
+        num_said = self._parts.library.forget_said(*span)
         clips = self._overlapping(order)
         going, staying = sorted_out(clips, order.clip_ids)
         self._delete_clips(going)
@@ -232,6 +237,7 @@ class Forgetter:
                 *clip_parts(going),
                 ForgottenPart(what="moments", count=len(moments)),
                 ForgottenPart(what="verdicts", count=num_verdicts),
+                ForgottenPart(what="said", count=num_said),
                 ForgottenPart(what="requests", count=num_requests),
                 ForgottenPart(what="uploads", count=num_uploads),
                 ForgottenPart(what="shares", count=num_shared),

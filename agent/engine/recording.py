@@ -6,6 +6,7 @@ packets and chunks still find their place.
 
 from __future__ import annotations
 
+import contextlib
 import time
 import uuid
 from collections.abc import Callable
@@ -31,6 +32,7 @@ from agent.errors import AgentError, EnvironmentProblem
 from agent.health.silence import SilenceMeter
 from agent.lanes.chat import ChatLane
 from agent.library.library import Library
+from agent.library.said import Held, SaidWords
 from agent.model.clips import SavedClip
 from agent.model.media import EpochReason, LaneChunk, SignalSample, TrackParams
 from agent.paths import AgentPaths
@@ -192,6 +194,9 @@ class Recording:
         self.errands.stop(5.0)
         self._sink.stop(3.0)
         self.ring.close()
+        with contextlib.suppress(AgentError):
+            # The next search drops it, too: nothing is told of what is not held.
+            SaidWords(self.library).prune(held=Held(session_id="", start_ns=0))
 
     @property
     def now_ns(self) -> int:

@@ -20,6 +20,7 @@ from agent.engine.agent_id import read_agent_id
 from agent.engine.forgetting import ForgottenSpans
 from agent.engine.line_watch import LineWatch
 from agent.engine.recording import Recording
+from agent.engine.said import keep_heard, words_after
 from agent.engine.way import Way, find_way
 from agent.errors import AgentError
 from agent.library.forgetting import LibraryForgetting
@@ -151,6 +152,12 @@ class Sending:
                 on_tier=way.kept.take_tier if way.kept is not None else lambda _tier: None,
                 on_forget=self._hand_on,
                 on_forgotten=OutboxForgetting(self._outbox).take_receipt,
+                on_heard=lambda heard: self._keep(
+                    lambda library: keep_heard(library, heard, self._recording)
+                ),
+            ),
+            words_after=lambda session_id: (
+                0 if self._library is None else words_after(self._library, session_id)
             ),
         )
         self._link.set_line(self._line)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent.library.library import Library
+from agent.library.said import SaidWords
 from agent.model.clips import SavedClip
 from protos.clippy.v1 import clips_pb2
 
@@ -47,6 +48,14 @@ class LibraryForgetting:
             if moment.session_id == session_id and moment.end_ns > start_ns:
                 found.append(moment_id)
         return found
+
+    def num_said(self, session_id: str, start_ns: int, end_ns: int) -> int:
+        """How many utterances that the coordinator heard lie in it, wholly or in part."""
+        return SaidWords(self._library).count(session_id, start_ns, end_ns)
+
+    def forget_said(self, session_id: str, start_ns: int, end_ns: int) -> int:
+        """Delete those, and take none of them any more; returns how many went."""
+        return SaidWords(self._library).forget(session_id, start_ns, end_ns)
 
     def delete_moments(self, moment_ids: Sequence[str]) -> None:
         """Delete moments and what was exported of them."""

@@ -71,3 +71,24 @@ def m003_verdicts(db: Any) -> None:
     )
     db["verdicts"].create_index(["session_id"])
     db["verdicts"].create_index(["at_unix_ms"])
+
+
+@migrations()
+def m004_said(db: Any) -> None:
+    """What was said in what is kept, as the coordinator heard it, and the index of its words."""
+    db["said"].create(
+        {"row_id": int, "said_id": int, "session_id": str, "start_ns": int, "end_ns": int, "text": str},
+        pk="row_id",
+        not_null={"said_id", "session_id", "start_ns", "end_ns", "text"},
+    )
+    # Another coordinator has other numbers, and other sessions.
+    db["said"].create_index(["session_id", "said_id"], unique=True)
+    db["said"].create_index(["session_id", "start_ns"])
+    # Words as `word_text` makes them: nothing is left for a tokeniser to change.
+    db.execute(
+        "create virtual table said_words using fts5(words, tokenize = 'unicode61 remove_diacritics 0')"
+    )
+    db.execute("create virtual table said_vocabulary using fts5vocab(said_words, row)")
+    # Up to which words of a session came down, and spans of which none may be kept.
+    db["said_sessions"].create({"session_id": str, "last_id": int}, pk="session_id")
+    db["said_forgotten"].create({"session_id": str, "start_ns": int, "end_ns": int})

@@ -15,6 +15,7 @@ _THINGS = {
     "clips": ("saved clip", "saved clips"),
     "coordinator": ("thing at the coordinator", "things at the coordinator"),
     "verdicts": ("thing you said of a moment", "things you said of moments"),
+    "said": ("thing that was said", "things that were said"),
     "shares": ("file made to be shared", "files made to be shared"),
 }
 

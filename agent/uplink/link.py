@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Callable
 
 import structlog
 
@@ -41,7 +42,9 @@ class LinkClient:
         agent_version: str,
         hooks: LinkHooks | None = None,
         settings: LinkSettings | None = None,
+        words_after: Callable[[str], int] | None = None,
     ) -> None:
+        """Args: words_after: up to which words of a session came down; None: none are wanted. Thread `uplink`."""
         self.coordinator = coordinator
         self.counters = Counters()
         self._sluice = Sluice()
@@ -50,6 +53,7 @@ class LinkClient:
         self._agent_version = agent_version
         self._hooks = hooks or LinkHooks()
         self._settings = settings or LinkSettings()
+        self._words_after = words_after
         self._stopping = threading.Event()
         self._changed = threading.Condition()
         self._state: State = "off"
@@ -152,7 +156,11 @@ class LinkClient:
                 agent_version=self._agent_version,
                 protocol_version=PROTOCOL_VERSION,
                 sessions=self._outbox.sessions(),
+                wants_words=self._words_after is not None,
             )
+            if self._words_after is not None:
+                for session in hello.sessions:
+                    session.words_after = self._words_after(session.session_id)
             stream = LinkStream(
                 self.coordinator,
                 hello,

@@ -70,6 +70,7 @@ class LinkHooks:
     on_forgotten: Callable[[link_pb2.Forgotten], None] = lambda _receipt: None
     on_bytes: Callable[[int, str], None] = lambda _num_bytes, _lane: None
     on_tier: Callable[[str], None] = lambda _tier: None
+    on_heard: Callable[[link_pb2.Heard], None] = lambda _heard: None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +232,8 @@ class LinkStream:
             _guarded(self._hooks.on_forgotten, message.forgotten)
         elif kind == "taste":
             _guarded(self._hooks.on_taste, message.taste)
+        elif kind == "heard":
+            _guarded(self._hooks.on_heard, message.heard)
         return None
 
     def _take_ack(self, ack: link_pb2.Ack) -> None:

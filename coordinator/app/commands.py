@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from coordinator.app.installation import Installation
 from coordinator.errors import InputUnusable, ModelUnavailable
+from coordinator.settings import Llm
 
 if TYPE_CHECKING:
     from coordinator.speech.fetch import FetchProgress
@@ -105,9 +106,18 @@ def transcribe(
 
 
 def find_highlights(
-    *, transcript: Path | None, chat: Path | None, media: Path | None, duration_s: float | None, top_k: int
+    *,
+    transcript: Path | None,
+    chat: Path | None,
+    media: Path | None,
+    duration_s: float | None,
+    top_k: int,
+    llm: Llm | None = None,
 ) -> dict[str, Any]:
     """The moments of what files say, best first.
+
+    Args:
+        llm: let these models compare them; None: nobody is asked.
 
     Raises:
         InputUnusable: No input, no duration, or a file that cannot be used.
@@ -139,5 +149,11 @@ def find_highlights(
         utterances=files.read_transcript(transcript) if transcript else [],
         chat=files.read_chat(chat) if chat else [],
     )
+    if llm is not None:
+        from coordinator.app.judged_highlights import NUM_FINALISTS, document, judged
+
+        finalists = detect(signals, top_k=max(top_k, NUM_FINALISTS))
+        found = document(judged(finalists, signals.utterances, top_k=top_k, settings=llm))
+        return found if finalists else {**found, "reason": explain_empty(signals)}
     moments = detect(signals, top_k=top_k)
     return files.moments_document(moments, reason=None if moments else explain_empty(signals))

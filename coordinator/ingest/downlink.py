@@ -6,7 +6,8 @@ import dataclasses
 import datetime
 import json
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 
 import asyncpg
 import structlog
@@ -16,6 +17,7 @@ from coordinator.ingest.batched import Batched
 from coordinator.ingest.database import SQL, STATEMENT_S, fetch, transaction
 from coordinator.ingest.held import Held, read_held
 from coordinator.ingest.source_uploads import SourceUploads
+from coordinator.ingest.words_down import MAX_WORDS
 from coordinator.ports import ObjectStore
 from protos.clippy.v1 import clips_pb2, link_pb2
 
@@ -32,11 +34,13 @@ class News:
 
     `requests` are wishes with URLs signed now that live as long as the wish: call `mark_sent` once they are written.
     `offered`: those of them whose file the agent has offered, with their rows.
+    `heard`: words of each session, in their order.
     """
 
     requests: list[link_pb2.CoordinatorMessage]
     changed: list[tuple[datetime.datetime, link_pb2.CoordinatorMessage]]
     offered: list[tuple[link_pb2.SourceRequest, asyncpg.Record]]
+    heard: dict[str, list[link_pb2.HeardWords]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,7 @@ class _Question:
     session_ids: tuple[str, ...]
     since: datetime.datetime
     also_sent: bool
+    words_after: tuple[tuple[str, int], ...]
 
 
 class Downlink:
@@ -64,13 +69,26 @@ class Downlink:
         """Which chunks of these sessions are in the store."""
         return await self._held.ask(tuple(session_ids))
 
-    async def news(self, session_ids: Collection[str], *, since: datetime.datetime, also_sent: bool) -> News:
+    async def news(
+        self,
+        session_ids: Collection[str],
+        *,
+        since: datetime.datetime,
+        also_sent: bool,
+        words_after: Mapping[str, int] = MappingProxyType({}),
+    ) -> News:
         """Open wishes, and moments and exports that changed since then.
 
         Args:
             also_sent: wishes too that went down before: the agent may have lost them.
+            words_after: of these sessions the words, too, after the utterance of this number.
         """
-        question = _Question(session_ids=tuple(session_ids), since=since, also_sent=also_sent)
+        question = _Question(
+            session_ids=tuple(session_ids),
+            since=since,
+            also_sent=also_sent,
+            words_after=tuple(words_after.items()),
+        )
         news = await self._news.ask(question)
         if news.offered:
             await self._address_parts(news.offered)
@@ -93,7 +111,7 @@ class Downlink:
         sessions = [session_id for question in questions for session_id in question.session_ids]
         since = [questions[number].since for number in owner]
         also_sent = [questions[number].also_sent for number in owner]
-        news = [News(requests=[], changed=[], offered=[]) for _ in questions]
+        news = [News(requests=[], changed=[], offered=[], heard={}) for _ in questions]
         async with transaction(self._pool) as connection:
             wishes = await connection.fetch(
                 SQL["open_requests"], owner, sessions, also_sent, timeout=STATEMENT_S
@@ -105,6 +123,7 @@ class Downlink:
                 SQL["changed_exports"], owner, sessions, since, timeout=STATEMENT_S
             )
             ended = await connection.fetch(SQL["ended_requests"], owner, sessions, since, timeout=STATEMENT_S)
+            heard = await _heard(connection, questions)
         for row in wishes:
             if (message := self._request(row)) is not None:
                 news[row["owner"]].requests.append(message)
@@ -119,6 +138,11 @@ class Downlink:
         for row in ended:
             message = link_pb2.CoordinatorMessage(export=_no_source(row))
             news[row["owner"]].changed.append((row["updated_at"], message))
+        for row in heard:
+            words = link_pb2.HeardWords(
+                id=row["utterance_id"], start_ns=row["start_ns"], end_ns=row["end_ns"], text=row["said"]
+            )
+            news[row["owner"]].heard.setdefault(row["session_id"], []).append(words)
         return list(news)
 
     async def _address_parts(self, offered: Sequence[tuple[link_pb2.SourceRequest, asyncpg.Record]]) -> None:
@@ -175,6 +199,17 @@ class Downlink:
             except CoordinatorError as exc:
                 log.warning("export_not_signed", export_id=row["export_id"], problem=str(exc))
         return export
+
+
+async def _heard(connection: asyncpg.Connection, questions: Sequence[_Question]) -> list[asyncpg.Record]:
+    asked = [(number, *item) for number, question in enumerate(questions) for item in question.words_after]
+    if not asked:
+        return []
+    owner, sessions, after = zip(*asked, strict=True)
+    rows: list[asyncpg.Record] = await connection.fetch(
+        SQL["words_heard"], list(owner), list(sessions), list(after), MAX_WORDS, timeout=STATEMENT_S
+    )
+    return rows
 
 
 def _no_source(row: asyncpg.Record) -> clips_pb2.Export:

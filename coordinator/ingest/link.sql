@@ -212,6 +212,16 @@ from unnest($1::integer[], $2::text[], $3::timestamptz[]) as n (owner, session_i
          order by x.created_at limit 200) as e
 order by e.created_at
 
+-- name: words_heard
+-- What was said in these sessions after an utterance of each, oldest first.
+select n.owner, u.*
+from unnest($1::integer[], $2::text[], $3::bigint[]) as n (owner, session_id, after_id)
+     cross join lateral (
+         select x.utterance_id, x.session_id, x.start_ns, x.end_ns, x.said from utterances x
+         where x.session_id = n.session_id and x.utterance_id > n.after_id
+         order by x.utterance_id limit $4) as u
+order by u.utterance_id
+
 -- name: ended_requests
 -- Wishes of these sessions that came to nothing since a time of each, and not by their agent's own word.
 select n.owner, e.*

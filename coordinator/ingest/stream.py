@@ -31,6 +31,7 @@ from coordinator.ingest.hellos import Hellos
 from coordinator.ingest.stream_settings import StreamSettings
 from coordinator.ingest.taste_desk import TasteDesk
 from coordinator.ingest.told import Told
+from coordinator.ingest.words_down import WordsTold, is_more
 from coordinator.model.accounts import Owner, Principal
 from protos.clippy.v1 import link_pb2, media_pb2
 from protos.segment import PROTOCOL_VERSION
@@ -83,6 +84,7 @@ class AgentStream:
         self._news: set[str] = set()
         self._stored_news: set[str] = set()
         self._told = Told()
+        self._words = WordsTold()
         self._newest: dict[tuple[str, int], int] = {}
 
     async def run(self) -> None:
@@ -215,6 +217,8 @@ class AgentStream:
         self._told.remember_stored(greeting.held)
         for key, lane in greeting.held.items():
             self._newest[key] = max(item.last for item in (*lane.fsynced, *lane.stored))
+        asked = {item.session_id: item.words_after for item in hello.sessions}
+        self._words.begin(asked, is_wanted=hello.wants_words)
         for session_id in (*(item.session_id for item in hello.sessions), *greeting.recent):
             self._add_session(session_id)
         self._news = set(self.sessions)
@@ -233,6 +237,7 @@ class AgentStream:
         if kind == "session_started":
             self._account.name_sessions([message.session_started.session_id])
             await self._parts.hellos.session_started(self.user_id, self.agent_id, message.session_started)
+            self._words.add(message.session_started.session_id)
             self._add_session(message.session_started.session_id)
         elif kind == "session_ended":
             self._check_session(message.session_ended.session_id)
@@ -374,7 +379,9 @@ class AgentStream:
         downlink = self._parts.downlink
         since, also_sent = self._told.wanted(sessions)
         try:
-            news = await downlink.news(sessions, since=since, also_sent=also_sent)
+            news = await downlink.news(
+                sessions, since=since, also_sent=also_sent, words_after=self._words.after(sessions)
+            )
         except DatabaseUnavailable:
             self._news |= sessions
             raise
@@ -384,3 +391,7 @@ class AgentStream:
             await downlink.mark_sent([message.source_request.request_id for message in news.requests])
         for message in self._told.changes(news, sessions, self.sessions | self._news):
             await self._context.write(message)
+        for message in self._words.messages(news.heard, now_s=time.monotonic()):
+            await self._context.write(message)
+        for session_id in is_more(news.heard):
+            self.has_news(session_id)

@@ -16,6 +16,7 @@ import structlog
 from coordinator.errors import DatabaseUnavailable
 from coordinator.llm.breaker import Health
 from coordinator.llm.client import Client, Completion, lease_s
+from coordinator.llm.counts import Counts
 from coordinator.llm.failures import (
     BadAnswer,
     CallFailed,
@@ -25,7 +26,7 @@ from coordinator.llm.failures import (
     Refused,
     TooLong,
 )
-from coordinator.llm.ledger import Decline, Declined, Ledger, Rest, Taken
+from coordinator.llm.ledger import Decline, Declined, Rest, Taken
 from coordinator.llm.presets import Provider
 from coordinator.llm.question import Question
 from coordinator.model.llm import Unjudged
@@ -68,7 +69,7 @@ class Chain:
     """
 
     def __init__(
-        self, providers: Sequence[Provider], ledger: Ledger, client: Client, *, patience_s: float = PATIENCE_S
+        self, providers: Sequence[Provider], ledger: Counts, client: Client, *, patience_s: float = PATIENCE_S
     ) -> None:
         self.providers = tuple(providers)
         self._ledger = ledger

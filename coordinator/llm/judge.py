@@ -16,10 +16,10 @@ import structlog
 
 from coordinator.errors import DatabaseUnavailable, LlmUnavailable
 from coordinator.llm.answer import read_answer
-from coordinator.llm.cache import Cache
 from coordinator.llm.chain import Answered, Chain
+from coordinator.llm.counts import Answers, Counts
 from coordinator.llm.failures import BadAnswer, TooLong
-from coordinator.llm.ledger import Ledger, ProviderState, quota
+from coordinator.llm.ledger import ProviderState, quota
 from coordinator.llm.presets import Provider
 from coordinator.llm.question import ask_about, is_suspicious
 from coordinator.model.llm import JudgedWindow, Judgement, Unjudged
@@ -46,8 +46,8 @@ class ChainJudge:
     def __init__(
         self,
         chain: Chain,
-        ledger: Ledger,
-        cache: Cache,
+        ledger: Counts,
+        cache: Answers,
         settings: Llm,
         *,
         deadline_s: float = DEADLINE_S,
@@ -133,11 +133,13 @@ class ChainJudge:
             log.info("llm_not_counted", reason=str(exc))
             return dict.fromkeys((window.window_id for window in group), Unjudged.UNAVAILABLE)
 
-    async def _ask(self, group: Sequence[JudgedWindow], until: float, retries: list[float]) -> _Outcomes:
-        """One question; the halves of it where it cannot be answered as a whole."""
+    async def _ask(
+        self, group: Sequence[JudgedWindow], until: float, retries: list[float], *, is_once: bool = False
+    ) -> _Outcomes:
+        """One question; the halves of it where it cannot be answered as a whole, down to one ballot of one window."""
         if time.monotonic() > until:
             return dict.fromkeys((window.window_id for window in group), Unjudged.UNAVAILABLE)
-        question = ask_about(group)
+        question = ask_about(group, is_once=is_once)
         tier = group[0].tier
         try:
             async with self._calls:
@@ -155,6 +157,8 @@ class ChainJudge:
             log.info(
                 "llm_answer_unusable", num_windows=len(group), kind=type(exc).__name__, reason=_short(exc)
             )
+            if len(group) == 1 and isinstance(exc, TooLong) and len(question.ballots) > 1:
+                return await self._ask(group, until, retries, is_once=True)
             if len(group) == 1:
                 why = Unjudged.TOO_LONG if isinstance(exc, TooLong) else Unjudged.BAD_ANSWER
                 return {group[0].window_id: why}
@@ -163,8 +167,8 @@ class ChainJudge:
             return first | await self._ask(group[middle:], until, retries)
         is_shared = len({window.user_id for window in group}) > 1
         return {
-            window.window_id: _numbers_of(given[name]) if is_shared else given[name]
-            for name, window in question.windows.items()
+            window_id: _numbers_of(one) if is_shared and isinstance(one, Judgement) else one
+            for window_id, one in given.items()
         }
 
     async def _look(self) -> None:

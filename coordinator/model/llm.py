@@ -7,6 +7,14 @@ import enum
 from collections.abc import Mapping
 
 MAX_TITLE_CHARACTERS = 80
+# Of all that was said in a window, and of one candidate at least: it has to be told from the others still.
+MAX_SAID_CHARACTERS = 1_200
+_LEAST_SAID_CHARACTERS = 160
+
+
+def said_room(num_candidates: int) -> int:
+    """How many characters of what was said a model is told of each candidate."""
+    return max(MAX_SAID_CHARACTERS // max(1, num_candidates), _LEAST_SAID_CHARACTERS)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +57,7 @@ class Judgement:
     """What a model said of one window; indices are of that window's own candidates.
 
     Attributes:
-        adjustments: -1..1 for each candidate, 0 where the model said nothing.
+        adjustments: -1..1 for each candidate, 0 where the model said nothing; what counts of it already.
         titles: plain text of at most 80 characters, for some candidates.
         hashtags: without `#`, letters and digits, at most five.
         model: provider and model that answered.
@@ -69,11 +77,13 @@ class Opinion:
         adjustment: -1..1.
         title: plain text of at most 80 characters; empty: the model gave none.
         model: provider and model.
+        hashtags: without `#`, at most five; of the look in which the moment was found.
     """
 
     adjustment: float
     title: str
     model: str
+    hashtags: tuple[str, ...] = ()
 
 
 class Unjudged(enum.StrEnum):
@@ -86,6 +96,7 @@ class Unjudged(enum.StrEnum):
     LIMITS = "limits"  # every provider is at its limit, or rests as it asked us to
     UNAVAILABLE = "unavailable"  # no provider answered
     BAD_ANSWER = "bad_answer"  # what was answered breaks the rules, also when it was asked alone
+    CONTRADICTED = "contradicted"  # asked twice in different orders, it said different things
     TOO_LONG = "too_long"  # the window alone is more than the model takes
     JUDGED_BEFORE = "judged_before"  # every moment in it has an opinion already
     SETTINGS = "settings"  # those of a provider cannot be used; the worker's log says why
@@ -100,6 +111,7 @@ _UNJUDGED_WORDS: Mapping[str, str] = {
     Unjudged.LIMITS: "not judged by a language model: every provider is at its limit or rests",
     Unjudged.UNAVAILABLE: "not judged by a language model: no provider answered",
     Unjudged.BAD_ANSWER: "not judged by a language model: what it answered broke the rules",
+    Unjudged.CONTRADICTED: "not judged by a language model: asked twice, it contradicted itself",
     Unjudged.TOO_LONG: "not judged by a language model: too much was said for one question",
     Unjudged.JUDGED_BEFORE: "judged by an earlier look",
     Unjudged.SETTINGS: "not judged by a language model: a provider's settings cannot be used",

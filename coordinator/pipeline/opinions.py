@@ -11,13 +11,15 @@ import dataclasses
 from collections.abc import Sequence
 
 from coordinator.model.highlight import Evidence
-from coordinator.model.llm import Candidate, JudgedWindow, Judgement, Opinion
+from coordinator.model.llm import Candidate, JudgedWindow, Judgement, Opinion, said_room
 from coordinator.model.sessions import MomentRow, SessionOwner, SpokenWord, TranscriptRow
 from protos.timebase import SECOND_NS
 
 # What the strongest opinion adds to a score of 0 to 1, or takes from it.
 MAX_INFLUENCE = 0.15
 LANE = "llm"
+# What happened is told after it happened.
+_TOLD_AFTER_NS = 4 * SECOND_NS
 
 
 def window_of_moments(
@@ -33,7 +35,7 @@ def window_of_moments(
             end_s=moment.end_ns / SECOND_NS,
             score=moment.score,
             kind=moment.kind,
-            said=said_in(moment, words),
+            said=said_in(moment, words, max_characters=said_room(len(moments))),
             notes=tuple(item.note for item in moment.evidence),
         )
         for index, moment in enumerate(moments)
@@ -47,9 +49,18 @@ def window_of_moments(
     )
 
 
-def said_in(moment: MomentRow, words: Sequence[SpokenWord]) -> str:
-    """The words that begin in a moment's span."""
-    return " ".join(word.text for word in words if moment.start_ns <= word.start_ns < moment.end_ns)
+def said_in(moment: MomentRow, words: Sequence[SpokenWord], *, max_characters: int) -> str:
+    """The words that begin in a moment's span; where they are too many, those around its peak and after it."""
+    inside = [word for word in words if moment.start_ns <= word.start_ns < moment.end_ns]
+    middle_ns = moment.peak_ns + _TOLD_AFTER_NS
+    nearest = sorted(range(len(inside)), key=lambda at: abs(inside[at].start_ns - middle_ns))
+    num_characters, kept = 0, set()
+    for at in nearest:
+        num_characters += len(inside[at].text) + 1
+        if num_characters > max_characters + 1:
+            break
+        kept.add(at)
+    return " ".join(inside[at].text for at in sorted(kept))
 
 
 def opinion_of(judgement: Judgement | None, index: int) -> Opinion | None:
@@ -60,6 +71,7 @@ def opinion_of(judgement: Judgement | None, index: int) -> Opinion | None:
         adjustment=min(max(judgement.adjustments[index], -1.0), 1.0),
         title=judgement.titles.get(index, ""),
         model=judgement.model,
+        hashtags=judgement.hashtags,
     )
 
 

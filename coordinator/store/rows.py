@@ -284,8 +284,13 @@ def _moment(session_id: str, row: asyncpg.Record) -> MomentRow:
         session_id=session_id,
         **plain,
         evidence=tuple(Evidence(**item) for item in json.loads(row["evidence"])),
-        opinion=Opinion(**json.loads(row["opinion"])) if row["opinion"] else None,
+        opinion=_opinion(json.loads(row["opinion"])) if row["opinion"] else None,
     )
+
+
+def _opinion(value: dict[str, Any]) -> Opinion:
+    # JSON has no tuples, and opinions of an older release have no hashtags.
+    return Opinion(**value | {"hashtags": tuple(value.get("hashtags", ()))})
 
 
 def _opinion_json(row: MomentRow) -> str | None:

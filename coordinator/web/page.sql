@@ -20,7 +20,7 @@ select user_id from accounts where user_id = $1 or lower(name) = lower($1) order
 
 -- name: moments
 -- Moments of a session, the best first, each with the state of its source request, and what was last said of it.
-select m.moment_id, m.start_ns, m.end_ns, m.peak_ns, m.score, m.kind, m.title, m.evidence,
+select m.moment_id, m.start_ns, m.end_ns, m.peak_ns, m.score, m.kind, m.title, m.evidence, m.opinion,
        r.state as source_state, r.reason as source_reason,
        (select nullif(v.kind, 'undo') from verdicts v
         where v.session_id = m.session_id and v.moment_id = m.moment_id

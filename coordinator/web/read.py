@@ -132,6 +132,7 @@ def _moment(row: asyncpg.Record, exports: list[dict[str, Any]]) -> dict[str, Any
         "title": row["title"],
         "evidence": json.loads(row["evidence"]),
         "verdict": row["verdict"],
+        "opinion": json.loads(row["opinion"]) if row["opinion"] else None,
         "source": {"state": row["source_state"], "reason": row["source_reason"]},
         "exports": [export for export in exports if export["moment_id"] == row["moment_id"]],
     }

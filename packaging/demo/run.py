@@ -1,6 +1,6 @@
 """The whole product in about four minutes: a stream is played, captured, clipped by a key, heard, cut and captioned.
 
-    python3 packaging/dev.py demo [--json] [--video FILE] [--offline]
+    python3 packaging/dev.py demo [--json] [--video FILE] [--offline] [--llm-url URL --llm-model M]
 
 Boots in this order: input, desktop, speech model, coordinator, engine, player; then a real key press into the real
 listener, and the results. Everything is stopped in reverse, whatever happens. Progress goes to stderr.
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import language_model
 import report
 from given import DemoFailed, say
 from stage import Stage
@@ -49,6 +50,13 @@ def _seconds(text: str) -> float:
     return value
 
 
+def _words(text: str) -> str:
+    try:
+        return language_model.address(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from None
+
+
 def parse() -> argparse.Namespace:
     """Understand the command line."""
     parser = _Parser(prog="dev.py demo", description=__doc__.splitlines()[0] if __doc__ else None)
@@ -67,7 +75,21 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--out", type=Path, help="folder of the results (.clippy/demo/<time>)")
     parser.add_argument("--close", action="store_true", help="do not keep the page open at the end")
-    return parser.parse_args()
+    parser.add_argument(
+        "--llm-url",
+        type=_words,
+        metavar="URL",
+        help="ask the language model there, by OpenAI's interface, e.g. http://127.0.0.1:8080/v1; "
+        "its key, if it wants one, in CLIPPY_LLM_LOCAL_KEY",
+    )
+    parser.add_argument("--llm-model", type=_words, metavar="M", help="the model's name there")
+    arguments = parser.parse_args()
+    if bool(arguments.llm_url) != bool(arguments.llm_model):
+        parser.error("--llm-url and --llm-model belong together; give both")
+    arguments.llm = None
+    if arguments.llm_url:
+        arguments.llm = language_model.LanguageModel(url=arguments.llm_url, model=arguments.llm_model)
+    return arguments
 
 
 def main() -> int:
@@ -107,7 +129,7 @@ def demo(arguments: argparse.Namespace) -> int:
         print_results(results, is_json=arguments.json)
         if not arguments.json and not arguments.close and sys.stdin.isatty():
             stage.keep_page_open()
-    return 0
+    return language_model.EXIT_CODE if "error" in results else 0
 
 
 def print_results(results: dict[str, Any], *, is_json: bool) -> None:

@@ -21,6 +21,7 @@ from typing import Any
 
 import httpx
 from given import DemoFailed, check_video, make_folder, say
+from language_model import LanguageModel
 
 ROOT = Path(__file__).resolve().parents[2]
 HOTKEY = "Ctrl+Shift+F10"
@@ -57,6 +58,7 @@ class Stage:
         self.page = ""
         self.engine_pid = 0
         self.model_reason = ""
+        self.llm: LanguageModel | None = getattr(arguments, "llm", None)
         self.truth_file = out / "truth.json"
         self.player: subprocess.Popen[str] | None = None
         self.work = Path()
@@ -70,6 +72,8 @@ class Stage:
         self.work.chmod(0o711)
         self._open_desktop()
         self._fetch_model()
+        if self.llm is not None:
+            self.llm.check(self.command("coordinator", "llm", "check"), self.coordinator_environment())
         self._start_coordinator()
         self._start_engine()
 
@@ -163,7 +167,7 @@ class Stage:
             return
         done = subprocess.run(
             self.command("coordinator", "models", "fetch", "--if-missing", "--json"),
-            env=self._coordinator_environment(), stdout=subprocess.PIPE, text=True, check=False,
+            env=self.coordinator_environment(), stdout=subprocess.PIPE, text=True, check=False,
         )  # fmt: skip
         if done.returncode != 0:
             with contextlib.suppress(json.JSONDecodeError, KeyError, IndexError):
@@ -172,7 +176,8 @@ class Stage:
                 f"speech model: none could be fetched ({self.model_reason}); the small offline engine listens instead"
             )
 
-    def _coordinator_environment(self) -> dict[str, str]:
+    def coordinator_environment(self) -> dict[str, str]:
+        """The coordinator's settings."""
         models = Path(os.environ.get("CLIPPY_MODEL_DIR", ROOT / ".clippy" / "models"))
         settings = {
             "DATA": self.work / "coordinator",
@@ -186,6 +191,8 @@ class Stage:
         }
         if not self.arguments.video:
             settings["ASR__GRAMMAR_FILE"] = self.grammar_file
+        if self.llm is not None:
+            settings["CONFIG"] = self.llm.write_config(self.work)
         return self.environment | {
             f"CLIPPY_COORDINATOR_{name}": str(value) for name, value in settings.items()
         }
@@ -202,7 +209,7 @@ class Stage:
 
     def _start_coordinator(self) -> None:
         say("coordinator: starting (embedded PostgreSQL, link, six workers, page)")
-        child = self.start("coordinator", self.command("coordinator", "all"), self._coordinator_environment())
+        child = self.start("coordinator", self.command("coordinator", "all"), self.coordinator_environment())
         self.page = f"http://127.0.0.1:{self.web_port}/"
 
         def is_ready() -> bool:

@@ -192,7 +192,13 @@ class Site:
         return server
 
     def client(
-        self, outbox: Outbox, *, token: str = TOKEN, hooks: LinkHooks | None = None, port: int | None = None
+        self,
+        outbox: Outbox,
+        *,
+        token: str = TOKEN,
+        hooks: LinkHooks | None = None,
+        port: int | None = None,
+        words_after: Callable[[str], int] | None = None,
     ) -> LinkClient:
         """An agent's link that has not started."""
         token_path = self.folder / f"token-{uuid.uuid4().hex}"
@@ -203,7 +209,13 @@ class Site:
             token_path=token_path,
         )
         return LinkClient(
-            coordinator, outbox, agent_id="agent-1", agent_version="0.1.0", hooks=hooks, settings=QUICK
+            coordinator,
+            outbox,
+            agent_id="agent-1",
+            agent_version="0.1.0",
+            hooks=hooks,
+            settings=QUICK,
+            words_after=words_after,
         )
 
 

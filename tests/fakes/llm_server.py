@@ -18,7 +18,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -40,6 +40,7 @@ class LlmServer:
             429-seconds, 429-date, hang, drop, drip, huge, bomb.
         models_status: of the list of models.
         retry_after_s: what a 429 asks for.
+        answer: makes the answer of a request that is to be answered sensibly, from the data of its question.
         num_over: requests that the window refused.
         seen: behaviour, Authorization and body of each request, in order.
     """
@@ -50,6 +51,7 @@ class LlmServer:
     always: str = "ok"
     models_status: int = 200
     retry_after_s: int = 2
+    answer: Callable[[dict[str, Any]], dict[str, Any]] = dataclasses.field(default_factory=lambda: sensible)
     url: str = ""
     following: collections.deque[str] = dataclasses.field(default_factory=collections.deque)
     seen: list[tuple[str, str, dict[str, Any]]] = dataclasses.field(default_factory=list)
@@ -219,7 +221,7 @@ class _Handler(BaseHTTPRequestHandler):
             if len(data["windows"]) > 1:
                 return self._send(*_STATUSES["too-long"][::2])
             behaviour = "ok"
-        text = _TEXTS[behaviour](data)
+        text = json.dumps(self.server_state.answer(data)) if behaviour == "ok" else _TEXTS[behaviour](data)
         reason = "length" if behaviour == "truncated" else "stop"
         usage = {"prompt_tokens": len(json.dumps(body)) // 4, "completion_tokens": len(text) // 4}
         choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": reason}
@@ -300,7 +302,6 @@ def _without_the_last(data: dict[str, Any]) -> str:
 
 
 _TEXTS = {
-    "ok": lambda data: json.dumps(sensible(data)),
     "fenced": lambda data: f"Sure!\n```json\n{json.dumps(sensible(data))}\n```",
     "obeys": lambda data: json.dumps(obedient(data)),
     "hostile": _hostile,

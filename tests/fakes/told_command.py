@@ -39,7 +39,10 @@ def no_free_port() -> list[str]:
 
 
 def tell(
-    *words: Any, environment: Mapping[str, Any] | None = None, before: Sequence[str] = ()
+    *words: Any,
+    environment: Mapping[str, Any] | None = None,
+    before: Sequence[str] = (),
+    timeout_s: float = 90,
 ) -> tuple[int, dict[str, Any]]:
     """Run `BEFORE python WORDS`; its exit code, and the one object that stdout holds (checked)."""
     done = subprocess.run(
@@ -48,7 +51,7 @@ def tell(
         env=bare_environment(environment),
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=timeout_s,
         check=False,
     )
     lines = done.stdout.splitlines()

@@ -111,3 +111,46 @@ def test_usage_tells_todays_calls_tokens_and_money_by_tier_and_provider(
 def test_usage_without_a_database_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main([*configure(tmp_path), "usage"]) != 0
     assert "clippy-coordinator all" in capsys.readouterr().err
+
+
+def test_highlights_of_a_file_are_judged_where_it_is_asked_for_and_found_without_otherwise(
+    tmp_path: Path, server: LlmServer, capsys: pytest.CaptureFixture[str]
+):
+    said = [
+        [at, at + 5.0, "what a goal he scores" if at % 200 == 0 else "well"] for at in range(100, 1_200, 10)
+    ]
+    file = tmp_path / "said.json"
+    file.write_text(json.dumps({"segs": said}))
+    words = configure(tmp_path, server.url)[:2]
+    asked = [*words, "highlights", "--transcript", str(file), "--duration", "1300", "--json"]
+
+    main(asked)
+    plain = json.loads(capsys.readouterr().out)
+    num_asked = len(server.seen)
+    code = main([*asked, "--llm"])
+    judged = json.loads(capsys.readouterr().out)
+
+    assert (code, num_asked, len(server.seen)) == (0, 0, 1)
+    assert "llm" not in plain
+    assert judged["llm"] == {"model": f"p0/{MODEL}", "reason": None}
+    assert all(moment["evidence"][-1]["lane"] == "llm" for moment in judged["moments"])
+    assert all(moment["title"] and moment["hashtags"] == ["clip"] for moment in judged["moments"])
+
+
+def test_highlights_without_a_model_that_answers_are_as_they_were_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    file = tmp_path / "said.json"
+    file.write_text(json.dumps({"segs": [[100, 105, "what a goal he scores"]]}))
+    words = configure(tmp_path, _NOBODY)[:2]
+    asked = [*words, "highlights", "--transcript", str(file), "--duration", "300", "--json"]
+
+    main(asked)
+    plain = json.loads(capsys.readouterr().out)
+    code = main([*asked, "--llm"])
+    judged = json.loads(capsys.readouterr().out)
+
+    assert code == 0
+    assert judged["llm"]["model"] is None
+    assert "no provider answered" in judged["llm"]["reason"]
+    assert [one["score"] for one in judged["moments"]] == [one["score"] for one in plain["moments"]]

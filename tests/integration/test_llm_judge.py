@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from coordinator.errors import LlmUnavailable
+from coordinator.llm.ballots import ALONE
 from coordinator.llm.cache import Cache
 from coordinator.llm.chain import Chain
 from coordinator.llm.client import Client
@@ -252,7 +253,7 @@ async def test_hostile_titles_and_numbers_are_made_harmless(made: Made, first: L
     [found] = await made(first).judge([window("a")])
 
     assert found is not None
-    assert set(found.adjustments.values()) == {1.0}
+    assert set(found.adjustments.values()) == {ALONE}
     assert found.hashtags == ("ok",)
     assert found.titles[0].startswith("Win at now now")
     assert len(found.titles[0]) <= 80
@@ -282,7 +283,7 @@ async def test_a_model_that_obeys_a_poisoned_window_moves_no_other(made: Made, f
     ]
     assert hit is not None
     assert set(hit.adjustments) == {0, 1}
-    assert set(hit.adjustments.values()) == {-1.0}
+    assert set(hit.adjustments.values()) == {-ALONE}
     assert all(len(text) <= 80 for text in hit.titles.values())
     assert any(behaviour == "obeys" for behaviour, _, _ in first.seen)
 

@@ -34,7 +34,7 @@ from tests.fakes.judged_stage import (
 from tests.fakes.llm_server import LlmServer, running_llm_server
 from tests.fakes.worker_here import put, until_ended, working
 
-LOUD, QUIET = Said(start_s=10, text="what a shot", score=0.68), Said(start_s=40, text="and a miss", score=0.3)
+LOUD, QUIET = Said(start_s=10, text="what a shot", score=0.69), Said(start_s=40, text="and a miss", score=0.3)
 
 
 @pytest.fixture
@@ -63,17 +63,17 @@ async def test_an_opinion_moves_score_and_title_within_bounds_and_shows_by_how_m
     await judge_all(pool, Llm(providers=providers(first)), [look(session)])
 
     loud, quiet = await moments(pool, session)
-    # The server rates 2 * score - 1, of which 0.15 counts.
-    assert [round(one["score"], 3) for one in (loud, quiet)] == [0.734, 0.24]
-    assert [round(one["without"], 6) for one in (loud, quiet)] == [0.68, 0.3]
-    assert (loud["title"], quiet["title"]) == ("What a shot 68", "And a miss 30")
+    # The server rates 2 * score - 1, of which 0.05 counts: too few are compared for more.
+    assert [round(one["score"], 3) for one in (loud, quiet)] == [0.709, 0.28]
+    assert [round(one["without"], 6) for one in (loud, quiet)] == [0.69, 0.3]
+    assert (loud["title"], quiet["title"]) == ("What a shot 69", "And a miss 30")
     assert [(one["start_ns"], one["end_ns"]) for one in (loud, quiet)] == [
         (10_000_000_000, 20_000_000_000),
         (40_000_000_000, 50_000_000_000),
     ]
-    assert "p0/fake-model rated it +0.36: the score rose by 0.05, from 0.68" in loud["evidence"][-1]["note"]
+    assert "p0/fake-model rated it +0.13: the score rose by 0.02, from 0.69" in loud["evidence"][-1]["note"]
     assert await judged_by(pool) == {("p0/fake-model", "")}
-    # 0.68 alone would not be asked for.
+    # 0.69 alone would not be asked for.
     wanted = await pool.fetch("select moment_id from source_requests")
     assert [row["moment_id"] for row in wanted] == [loud["moment_id"]]
 
@@ -86,7 +86,7 @@ async def test_the_strongest_opinion_moves_a_score_by_its_bound_and_no_further(
 
     await judge_all(pool, Llm(providers=providers(first)), [look(session)])
 
-    assert [round(one["score"], 6) for one in await moments(pool, session)] == [0.83, 1.0]
+    assert [round(one["score"], 6) for one in await moments(pool, session)] == [0.74, 1.0]
 
 
 async def test_a_batch_of_looks_is_one_question_and_each_has_its_own_effect(
@@ -174,7 +174,7 @@ async def test_where_no_provider_answers_looks_go_on_without_one(
 
     assert await judged_by(pool) == {("", why)}
     found = [one for session in sessions for one in await moments(pool, session)]
-    assert [(one["score"], one["opinion"]) for one in found] == [(0.68, None)] * 3
+    assert [(one["score"], one["opinion"]) for one in found] == [(0.69, None)] * 3
     assert await attempts(pool) == {("done", 1, 1)}
 
 
@@ -239,7 +239,7 @@ async def test_what_was_judged_is_not_asked_about_again_and_keeps_its_score(
     await judge_all(pool, llm, [look(session, 6)])
     [before] = await moments(pool, session)
     # The detector thinks a little more of it by now.
-    await pool.execute("update transcripts set words = replace(words::text, '\"68\"', '\"70\"')::jsonb")
+    await pool.execute("update transcripts set words = replace(words::text, '\"69\"', '\"70\"')::jsonb")
     await hear_until(pool, session, 70)
     await judge_all(pool, llm, [look(session, 7)])
 
@@ -299,10 +299,10 @@ async def test_a_poisoned_transcript_moves_no_other_sessions_moment(
     await judge_all(pool, Llm(providers=providers(first), share_calls=is_shared), jobs, concurrency=1)
 
     found = [one for session in clean for one in await moments(pool, session)]
-    assert [round(one["score"], 3) for one in found] == [0.734] * 5
+    assert [round(one["score"], 3) for one in found] == [0.698] * 5
     assert not any("PWNED" in one["title"] for one in found)
     [hit] = await moments(pool, poisoned)
-    assert round(hit["score"], 6) == 0.45
+    assert round(hit["score"], 6) == 0.55
 
 
 async def test_accounts_that_share_a_call_get_numbers_and_no_text(pool: asyncpg.Pool, first: LlmServer):
@@ -315,7 +315,7 @@ async def test_accounts_that_share_a_call_get_numbers_and_no_text(pool: asyncpg.
     # One question of the three free accounts, with its control; one of the other tier alone.
     assert sorted(len(question["windows"]) for question in first.questions()) == [1, 4]
     found = [one for session in sessions for one in await moments(pool, session)]
-    assert [round(one["score"], 3) for one in found] == [0.734] * 4
+    assert [round(one["score"], 3) for one in found] == [0.709] * 4
     assert ["its own" in one["evidence"][-1]["note"] for one in found] == [False, False, False, True]
 
 

@@ -97,6 +97,7 @@ class CoordinatorMessage(_message.Message):
     FORGOTTEN_FIELD_NUMBER: _builtins.int
     FORGET_FIELD_NUMBER: _builtins.int
     CONFIG_FIELD_NUMBER: _builtins.int
+    HEARD_FIELD_NUMBER: _builtins.int
     TASTE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def welcome(self) -> Global___Welcome: ...
@@ -119,6 +120,8 @@ class CoordinatorMessage(_message.Message):
     @_builtins.property
     def config(self) -> Global___StreamConfig: ...
     @_builtins.property
+    def heard(self) -> Global___Heard: ...
+    @_builtins.property
     def taste(self) -> Global___TasteNews: ...
     def __init__(
         self,
@@ -133,13 +136,14 @@ class CoordinatorMessage(_message.Message):
         forgotten: Global___Forgotten | None = ...,
         forget: Global___Forget | None = ...,
         config: Global___StreamConfig | None = ...,
+        heard: Global___Heard | None = ...,
         taste: Global___TasteNews | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "config", b"config", "export", b"export", "forget", b"forget", "forgotten", b"forgotten", "heartbeat", b"heartbeat", "kind", b"kind", "moment", b"moment", "retry_later", b"retry_later", "source_request", b"source_request", "taste", b"taste", "welcome", b"welcome"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "config", b"config", "export", b"export", "forget", b"forget", "forgotten", b"forgotten", "heard", b"heard", "heartbeat", b"heartbeat", "kind", b"kind", "moment", b"moment", "retry_later", b"retry_later", "source_request", b"source_request", "taste", b"taste", "welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "config", b"config", "export", b"export", "forget", b"forget", "forgotten", b"forgotten", "heartbeat", b"heartbeat", "kind", b"kind", "moment", b"moment", "retry_later", b"retry_later", "source_request", b"source_request", "taste", b"taste", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "config", b"config", "export", b"export", "forget", b"forget", "forgotten", b"forgotten", "heard", b"heard", "heartbeat", b"heartbeat", "kind", b"kind", "moment", b"moment", "retry_later", b"retry_later", "source_request", b"source_request", "taste", b"taste", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["welcome", "ack", "source_request", "retry_later", "moment", "export", "heartbeat", "forgotten", "forget", "config", "taste"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["welcome", "ack", "source_request", "retry_later", "moment", "export", "heartbeat", "forgotten", "forget", "config", "heard", "taste"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -153,9 +157,12 @@ class Hello(_message.Message):
     AGENT_VERSION_FIELD_NUMBER: _builtins.int
     PROTOCOL_VERSION_FIELD_NUMBER: _builtins.int
     SESSIONS_FIELD_NUMBER: _builtins.int
+    WANTS_WORDS_FIELD_NUMBER: _builtins.int
     agent_id: _builtins.str
     agent_version: _builtins.str
     protocol_version: _builtins.int
+    wants_words: _builtins.bool
+    """what is heard of these sessions may come down as Heard"""
     @_builtins.property
     def sessions(self) -> _containers.RepeatedCompositeFieldContainer[Global___SessionStarted]:
         """every session with something left in the outbox, and the live one"""
@@ -167,10 +174,11 @@ class Hello(_message.Message):
         agent_version: _builtins.str = ...,
         protocol_version: _builtins.int = ...,
         sessions: _abc.Iterable[Global___SessionStarted] | None = ...,
+        wants_words: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "agent_version", b"agent_version", "protocol_version", b"protocol_version", "sessions", b"sessions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "agent_version", b"agent_version", "protocol_version", b"protocol_version", "sessions", b"sessions", "wants_words", b"wants_words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -239,19 +247,23 @@ class SessionStarted(_message.Message):
     SESSION_ID_FIELD_NUMBER: _builtins.int
     STARTED_UNIX_MS_FIELD_NUMBER: _builtins.int
     IS_LIVE_FIELD_NUMBER: _builtins.int
+    WORDS_AFTER_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     started_unix_ms: _builtins.int
     is_live: _builtins.bool
+    words_after: _builtins.int
+    """the highest HeardWords.id of the session that came down: later ones are wanted; 0: all"""
     def __init__(
         self,
         *,
         session_id: _builtins.str = ...,
         started_unix_ms: _builtins.int = ...,
         is_live: _builtins.bool = ...,
+        words_after: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_live", b"is_live", "session_id", b"session_id", "started_unix_ms", b"started_unix_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_live", b"is_live", "session_id", b"session_id", "started_unix_ms", b"started_unix_ms", "words_after", b"words_after"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -668,6 +680,61 @@ class Forgotten(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Forgotten: _TypeAlias = Forgotten  # noqa: Y015
+
+@_typing.final
+class Heard(_message.Message):
+    """What was said in a session of the agent's own, for its search. Comes with news, in batches; the same words may come twice."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    WORDS_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    @_builtins.property
+    def words(self) -> _containers.RepeatedCompositeFieldContainer[Global___HeardWords]: ...
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        words: _abc.Iterable[Global___HeardWords] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["session_id", b"session_id", "words", b"words"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Heard: _TypeAlias = Heard  # noqa: Y015
+
+@_typing.final
+class HeardWords(_message.Message):
+    """Words without a pause between them. A later one of a session has a higher id."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    START_NS_FIELD_NUMBER: _builtins.int
+    END_NS_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    start_ns: _builtins.int
+    end_ns: _builtins.int
+    text: _builtins.str
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        start_ns: _builtins.int = ...,
+        end_ns: _builtins.int = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_ns", b"end_ns", "id", b"id", "start_ns", b"start_ns", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HeardWords: _TypeAlias = HeardWords  # noqa: Y015
 
 @_typing.final
 class StreamConfig(_message.Message):

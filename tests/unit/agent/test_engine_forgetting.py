@@ -11,6 +11,7 @@ import pytest
 from agent.engine.forgetting import Forgetter, asked_span
 from agent.engine.forgetting_journal import ForgetOrder, ForgettingJournal
 from agent.errors import DiskFull, InputUnusable
+from agent.library.said import Held, SaidRow, SaidWords
 from protos.clippy.v1 import control_pb2, link_pb2, media_pb2
 from protos.timebase import SECOND_NS
 from tests.fakes.forgettable import NOW_NS, SESSION, Forgettable
@@ -47,6 +48,23 @@ def test_a_span_goes_from_everything_and_nothing_else_does(there: Forgettable):
     assert there.outbox.unacked(SESSION, media_pb2.LANE_MIC) == [0, 1, 4, 5]
     assert counts(receipt.gone) == {"ring": 16, "outbox": 2, "moments": 1}
     assert not receipt.is_preview
+
+
+def test_what_was_said_in_a_span_goes_with_it_and_does_not_come_back(there: Forgettable):
+    said, held = SaidWords(there.library), Held(session_id=SESSION, start_ns=0)
+    rows = [
+        SaidRow(
+            said_id=at, session_id=SESSION, start_ns=at * SECOND_NS, end_ns=(at + 1) * SECOND_NS, text="words"
+        )
+        for at in (5, 30, 55)
+    ]
+    said.keep(rows, held=held)
+
+    preview, receipt = ask(there, 22, 38, is_preview=True), ask(there, 22, 38)
+    said.keep(rows, held=held)
+
+    assert counts(preview.gone)["said"] == counts(receipt.gone)["said"] == 1
+    assert said.count(SESSION, 0, 60 * SECOND_NS) == 2
 
 
 def test_the_receipt_says_how_far_it_went(there: Forgettable):

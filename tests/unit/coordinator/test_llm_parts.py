@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from coordinator.errors import InputUnusable
 from coordinator.llm.answer import read_answer
+from coordinator.llm.ballots import ALONE
 from coordinator.llm.breaker import Health, Move, Passage, move, passage
 from coordinator.llm.cleaning import hashtags, title
 from coordinator.llm.failures import BadAnswer
@@ -19,7 +20,7 @@ from coordinator.llm.ledger import ProviderState
 from coordinator.llm.presets import complete, key_variable
 from coordinator.llm.question import Question, ask_about, is_suspicious
 from coordinator.llm.retry_after import DEFAULT_REST_S, MAX_REST_S, rest_s
-from coordinator.model.llm import Candidate, JudgedWindow
+from coordinator.model.llm import Candidate, JudgedWindow, Judgement
 from coordinator.policy.budget import cost_micros, is_covered, settled_micros
 from coordinator.policy.gate import Gate
 from coordinator.settings import LlmProvider
@@ -38,7 +39,7 @@ def window(name: str = "a", *said: str, tier: str = "free") -> JudgedWindow:
 def answer_to(question: Question, **of_first: object) -> str:
     entries = [
         {"id": name, "candidates": [{"index": 0, "adjustment": 0.5, "title": "A shot"}], "hashtags": ["win"]}
-        for name in question.windows
+        for name in question.ballots
     ]
     entries[0] |= of_first
     if question.control:
@@ -174,12 +175,12 @@ def test_who_seems_to_speak_to_the_model_is_noticed(said: str, expected: bool):
 
 def test_an_answer_moves_only_what_it_was_asked_about_and_only_so_far():
     asked = ask_about([window("a", "one", "two")])
-    [name] = asked.windows
     told = [{"index": 1, "adjustment": 40, "title": "T" * 200}]
 
-    judged = read_answer(answer_to(asked, candidates=told), asked, model="m")[name]
+    judged = read_answer(answer_to(asked, candidates=told), asked, model="m")["a"]
 
-    assert judged.adjustments == {0: 0.0, 1: 1.0}
+    assert isinstance(judged, Judgement)
+    assert judged.adjustments == {0: 0.0, 1: pytest.approx(ALONE)}
     assert judged.titles == {1: "T" * 80}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from coordinator.store.migrations import run_file
 
 revision = "0018"
-down_revision = "0016"
+down_revision = "0017"
 
 
 def upgrade() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,8 +19,10 @@ import structlog
 from coordinator.errors import AudioUnusable, ModelUnavailable
 from coordinator.model.speech import SAMPLE_RATE_HZ, EngineName, Pcm16k, Transcript, Word
 from coordinator.speech.batching import batches_by_key
+from coordinator.speech.guards import UNSURE_LOG_PROBABILITY, is_repetitive, is_silence, words_in_speech
 from coordinator.speech.pcm import usable_samples
 from coordinator.speech.resolve import ModelFolder, model_fault
+from coordinator.speech.rhythm import is_rhythmic
 from coordinator.speech.vad import Span, overlap_samples, speech_spans
 
 log = structlog.get_logger(__name__)
@@ -30,10 +31,6 @@ _ENGINE: EngineName = "faster-whisper"
 
 # Whisper's own sample length: half its text context. Without a bound a window may decode 448 tokens.
 _MAX_NEW_TOKENS = 224
-# OpenAI's reference thresholds: silence, and text that repeats itself.
-_NO_SPEECH_PROBABILITY = 0.6
-_NO_SPEECH_LOG_PROBABILITY = -1.0
-_REPETITIVE_RATIO = 2.4
 _NO_REPEAT_NGRAM = 3
 # A word that lasts longer than twice the usual one has taken up the pause beside it.
 _USUAL_WORD_S = 0.7
@@ -48,6 +45,7 @@ class _Heard:
     index: int
     origin_s: float
     duration_s: float
+    samples: npt.NDArray[np.float32]
     spans: list[Span]
     features: npt.NDArray[np.float32]
     num_frames: int
@@ -152,6 +150,7 @@ class WhisperTranscriber:
             index=index,
             origin_s=start / SAMPLE_RATE_HZ,
             duration_s=samples.size / SAMPLE_RATE_HZ,
+            samples=samples,
             spans=spans,
             features=padded,
             num_frames=num_frames,
@@ -208,7 +207,7 @@ class WhisperTranscriber:
     def _decode(self, group: list[_Heard], encoded: Any, tokenizer: Any) -> None:
         results = self._generate(encoded, len(group), tokenizer)
         texts = [_text_tokens(result, tokenizer) for result in results]
-        looping = [index for index, tokens in enumerate(texts) if _is_repetitive(tokenizer.decode(tokens))]
+        looping = [index for index, tokens in enumerate(texts) if is_repetitive(tokenizer.decode(tokens))]
         if looping:
             again = self._generate(
                 self._taken(encoded, looping, len(group)),
@@ -217,7 +216,10 @@ class WhisperTranscriber:
                 no_repeat_ngram_size=_NO_REPEAT_NGRAM,
             )
             for index, result in zip(looping, again, strict=True):
-                results[index], texts[index] = result, _text_tokens(result, tokenizer)
+                tokens = _text_tokens(result, tokenizer)
+                # A loop that goes on is no speech.
+                is_loop = is_repetitive(tokenizer.decode(tokens))
+                results[index], texts[index] = result, [] if is_loop else tokens
         spoken = [index for index, tokens in enumerate(texts) if tokens and not _is_silence(results[index])]
         if not spoken:
             return
@@ -229,7 +231,7 @@ class WhisperTranscriber:
         )
         for index, alignment in zip(spoken, aligned, strict=True):
             self._modules.merge_punctuations(alignment, _PREPENDED, _APPENDED)
-            group[index].words = _words(alignment, group[index])
+            group[index].words = _said(_words(alignment, group[index]), group[index], results[index])
 
     def _generate(self, encoded: Any, num_windows: int, tokenizer: Any, **options: Any) -> list[Any]:
         prompt = [*tokenizer.sot_sequence, tokenizer.no_timestamps]
@@ -303,16 +305,18 @@ def _text_tokens(result: Any, tokenizer: Any) -> list[int]:
     return [int(token) for token in result.sequences_ids[0] if token < tokenizer.eot]
 
 
-def _is_repetitive(text: str) -> bool:
-    encoded = text.encode()
-    return bool(encoded) and len(encoded) / len(zlib.compress(encoded)) > _REPETITIVE_RATIO
-
-
 def _is_silence(result: Any) -> bool:
     # CTranslate2 gives the mean log probability: length_penalty is 1.
-    return bool(
-        result.no_speech_prob > _NO_SPEECH_PROBABILITY and result.scores[0] < _NO_SPEECH_LOG_PROBABILITY
-    )
+    return is_silence(float(result.no_speech_prob), float(result.scores[0]))
+
+
+def _said(words: Sequence[Word], heard: _Heard, result: Any) -> tuple[Word, ...]:
+    """What is left of the words after what nobody said."""
+    spans = heard.spans
+    if result.scores[0] < UNSURE_LOG_PROBABILITY:
+        # A model that is sure of "no no no" is believed; one that guesses over laughter is not.
+        spans = [span for span in spans if not is_rhythmic(heard.samples[span.start : span.end])]
+    return tuple(words_in_speech(words, spans))
 
 
 def _words(alignment: Sequence[dict[str, Any]], heard: _Heard) -> tuple[Word, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 SAMPLE_RATE_HZ = 16_000
-EngineName = Literal["faster-whisper", "pocketsphinx"]
+EngineName = Literal["faster-whisper", "pocketsphinx", "remote"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

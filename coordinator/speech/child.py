@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from coordinator.errors import Bug, CoordinatorError, JobFailed, ModelUnavailable
+from coordinator.errors import Bug, CoordinatorError, JobFailed, ModelUnavailable, SpeechBusy
 from coordinator.model.jobs import Priority
 from coordinator.model.speech import Pcm16k, Transcript
 from coordinator.speech.choose import SpeechSpec
@@ -117,7 +117,7 @@ class SpeechProcess:
 
         Raises:
             AudioUnusable: A window of this call cannot be decoded.
-            ModelUnavailable: No model here.
+            ModelUnavailable, SpeechBusy: No model here, or no room where it is.
             JobFailed: Too slow, too much waiting, or the process died; retryable.
         """
         if self._runner is None or self._runner.done():
@@ -211,7 +211,7 @@ class SpeechProcess:
 
     def _refuse(self, batch: Sequence[WaitingWindow], error: CoordinatorError) -> None:
         """Fail a single call; of several only one may be at fault, so each goes again by itself."""
-        if len(batch) > 1 and not isinstance(error, ModelUnavailable):
+        if len(batch) > 1 and not isinstance(error, ModelUnavailable | SpeechBusy):
             for call in batch:
                 call.is_alone = True
                 self._waiting.add(call)

@@ -19,6 +19,7 @@ import structlog
 from coordinator.errors import AudioUnusable, ModelUnavailable
 from coordinator.model.speech import SAMPLE_RATE_HZ, EngineName, Pcm16k, Transcript, Word
 from coordinator.speech.batching import batches_by_key
+from coordinator.speech.gpu import batch_that_fits
 from coordinator.speech.guards import UNSURE_LOG_PROBABILITY, is_repetitive, is_silence, words_in_speech
 from coordinator.speech.pcm import usable_samples
 from coordinator.speech.resolve import ModelFolder, model_fault
@@ -50,6 +51,7 @@ class _Heard:
     features: npt.NDArray[np.float32]
     num_frames: int
     language: str | None
+    language_probability: float | None = None
     words: tuple[Word, ...] = ()
 
 
@@ -73,9 +75,10 @@ class WhisperTranscriber:
         Args:
             folder: where it is, from `resolve_model`.
             device: "cuda", "cpu", or "auto" for the GPU where there is one.
-            compute_type: CTranslate2's name; None for float16 on a GPU, int8 on a CPU.
+            compute_type: CTranslate2's name; None for int8_float16 on a GPU, int8 on a CPU.
             cpu_threads: 0 lets CTranslate2 choose.
-            max_batch: windows a call; None for 16 on a GPU, 4 on a CPU, where more gains nothing.
+            max_batch: windows a call, on a GPU as many of them as its memory holds; None for 64 there, and 4 on a
+                CPU, where more gains nothing.
             beam_size: None for 5 on a GPU, 2 on a CPU.
 
         Raises:
@@ -92,13 +95,12 @@ class WhisperTranscriber:
         self._modules = modules
         self.device = modules.chosen_device(device)
         is_gpu = self.device == "cuda"
-        self._max_batch = max_batch or (16 if is_gpu else 4)
         self._beam_size = beam_size or (5 if is_gpu else 2)
         try:
             self._whisper = modules.whisper_model(
                 str(folder.path),
                 device=self.device,
-                compute_type=compute_type or ("float16" if is_gpu else "int8"),
+                compute_type=compute_type or ("int8_float16" if is_gpu else "int8"),
                 cpu_threads=cpu_threads,
                 local_files_only=True,
             )
@@ -107,6 +109,8 @@ class WhisperTranscriber:
                 f"the Whisper model in {folder.path} does not load on {self.device}: {exc}; "
                 "run `clippy-coordinator models check`, then `models fetch`"
             ) from exc
+        # Once the model is loaded: what is free then is what windows may use.
+        self._max_batch = batch_that_fits(folder.path, max_batch or 64) if is_gpu else max_batch or 4
         self._num_frames = int(self._whisper.feature_extractor.nb_max_frames)
         self._tokenizers: dict[str, Any] = {}
 
@@ -124,7 +128,10 @@ class WhisperTranscriber:
         for _, group in batches_by_key([each.language for each in heard], self._max_batch):
             self._run([heard[index] for index in group])
         for each in heard:
-            transcripts[each.index] = self._transcript(each.words, each.language or "en")
+            transcripts[each.index] = dataclasses.replace(
+                self._transcript(each.words, each.language or "en"),
+                language_probability=each.language_probability,
+            )
         return transcripts
 
     def close(self) -> None:
@@ -169,8 +176,7 @@ class WhisperTranscriber:
         """Transcribe windows of one language, or of none known yet."""
         try:
             encoded = self._whisper.encode(np.stack([each.features for each in group]))
-            for each, language in zip(group, self._languages(group, encoded), strict=True):
-                each.language = language
+            self._detect_languages(group, encoded)
             for language, indices in batches_by_key([str(each.language) for each in group], len(group)):
                 some = [group[index] for index in indices]
                 self._decode(some, self._taken(encoded, indices, len(group)), self._tokenizer(language))
@@ -179,13 +185,14 @@ class WhisperTranscriber:
                 f"Whisper {self.model} on {self.device} failed on {len(group)} windows: {exc}"
             ) from exc
 
-    def _languages(self, group: list[_Heard], encoded: Any) -> list[str]:
-        known = [each.language for each in group if each.language is not None]
-        if len(known) == len(group):
-            return known
-        found = self._whisper.model.detect_language(encoded)
+    def _detect_languages(self, group: list[_Heard], encoded: Any) -> None:
+        if all(each.language is not None for each in group):
+            return
         # Each is a list of ("<|en|>", probability), the likeliest first.
-        return [str(ranked[0][0])[2:-2] for ranked in found]
+        for each, ranked in zip(group, self._whisper.model.detect_language(encoded), strict=True):
+            each.language = str(ranked[0][0])[2:-2]
+            # Rounded: the sixth digit depends on who else is in the batch.
+            each.language_probability = round(float(ranked[0][1]), 3)
 
     def _taken(self, encoded: Any, indices: list[int], num_windows: int) -> Any:
         if len(indices) == num_windows:

@@ -116,7 +116,9 @@ def _add_file_verbs(verbs: Any, common: _Parser) -> None:
         "transcribe", help="the words in a media file, with their times", parents=[common]
     )
     transcribe.add_argument("file", type=Path)
-    transcribe.add_argument("--engine", choices=["auto", "faster-whisper", "pocketsphinx"], default="auto")
+    transcribe.add_argument(
+        "--engine", choices=["auto", "faster-whisper", "pocketsphinx", "remote"], default="auto"
+    )
     transcribe.add_argument("--grammar", type=Path, help="phrases to expect, one a line (pocketsphinx)")
     highlights = verbs.add_parser(
         "highlights", help="the moments in a transcript, chat or recording", parents=[common]

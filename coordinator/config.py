@@ -171,7 +171,9 @@ def _rules(config: Config) -> list[_Rule]:
     bucket = "a bucket's name, at least 3 characters, when objects.kind is s3"
     max_connections, export = config.database.max_connections, config.auto_export
     limits = msgspec.structs.asdict(config.limits)
+    wait_s = config.asr.remote_timeout_s
     return [
+        (0.1 <= wait_s <= 60, "asr.remote_timeout_s", wait_s, "0.1..60"),
         (is_node, "node", config.node, "letters, digits and -, at most 60, a letter or digit first"),
         (1 <= config.roll_up_s <= 3600, "roll_up_s", config.roll_up_s, "1..3600"),
         (2 <= max_connections <= 100, "database.max_connections", max_connections, "2..100"),

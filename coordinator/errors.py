@@ -5,6 +5,7 @@ CoordinatorError
 │   ├── DatabaseUnavailable       PostgreSQL does not start or answer
 │   ├── StoreUnavailable          the object store does not answer
 │   ├── ModelUnavailable          no speech model here; pauses the queue, burns no attempt
+│   ├── SpeechBusy                a speech service has no room now, and says for how long; burns no attempt
 │   ├── PortBusy                  an address we must listen on is in use
 │   ├── DiskFull                  too little room to write safely
 │   └── AlreadyRunning            another supervisor owns this data directory
@@ -69,6 +70,17 @@ class ModelUnavailable(EnvironmentProblem):
     """No speech model on this machine; the message says how to get one. Pauses the queue."""
 
     code = "model_unavailable"
+
+
+class SpeechBusy(EnvironmentProblem):
+    """A speech service has no room for us now. `retry_after_s`: when to ask again; the queue rests as long."""
+
+    code = "speech_busy"
+    retryable = True
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class LlmUnavailable(EnvironmentProblem):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from coordinator.model.accounts import Principal
-from coordinator.model.jobs import NewJob
+from coordinator.model.jobs import NewJob, Priority
 from coordinator.model.llm import JudgedWindow, Judgement, Unjudged
 from coordinator.model.media import ExportResult, MediaFile
 from coordinator.model.speech import Pcm16k, Transcript, Word
@@ -49,8 +49,14 @@ class Transcriber(Protocol):
 class Speech(Protocol):
     """A transcriber in a child process of its own, so that the loop never blocks."""
 
-    async def transcribe(self, windows: Sequence[Pcm16k]) -> list[Transcript]:
-        """As `Transcriber.transcribe`; several callers' windows may share a batch, results never mix."""
+    async def transcribe(
+        self, windows: Sequence[Pcm16k], *, priority: Priority = Priority.NORMAL
+    ) -> list[Transcript]:
+        """As `Transcriber.transcribe`; several callers' windows may share a batch, results never mix.
+
+        Args:
+            priority: whose windows go first; nobody's starve.
+        """
         ...
 
 

@@ -155,13 +155,24 @@ class Objects(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Asr(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Speech recognition. `model_dir` empty: `models` in the data directory."""
+    """Speech recognition. `model_dir` empty: `models` in the data directory.
 
-    engine: Literal["auto", "faster-whisper", "pocketsphinx"] = "auto"
+    Attributes:
+        remote_url: for the engine `remote`: an OpenAI-compatible address, e.g. https://api.openai.com/v1.
+        remote_key: else `CLIPPY_ASR_KEY`, else the first line of `remote_key_file`.
+        remote_timeout_s: an answer about one window has to begin within it.
+    """
+
+    engine: Literal["auto", "faster-whisper", "pocketsphinx", "remote"] = "auto"
     model: str = "base"
     grammar_file: str = ""
     allow_download: bool = True
     model_dir: str = ""
+    remote_url: str = ""
+    remote_model: str = "whisper-1"
+    remote_key: str = ""
+    remote_key_file: str = ""
+    remote_timeout_s: float = 20.0
 
 
 class LlmProvider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from coordinator.ops.shown_certificate import FileCertificate, OwnCertificate
     from coordinator.ports import ObjectStore
     from coordinator.speech.choose import SpeechSpec
+    from coordinator.speech.remote import RemoteSpeech
     from coordinator.store.objects import LocalObjects
 
 # Written by the supervisor, 0600: the embedded server's address holds a password.
@@ -236,7 +237,27 @@ class Installation:
                 hf_cache=hf_cache_folder(os.environ, Path.home()),
             ),
             grammar_phrases=phrases,
+            remote=self._remote_speech(),
             max_batch=self.config.workers.transcription_batch,
+        )
+
+    def _remote_speech(self) -> RemoteSpeech | None:
+        from coordinator.speech.remote import RemoteSpeech
+
+        asr = self.config.asr
+        if not asr.remote_url:
+            return None
+        key = asr.remote_key or os.environ.get("CLIPPY_ASR_KEY", "")
+        if not key and asr.remote_key_file:
+            try:
+                key = Path(asr.remote_key_file).read_text(encoding="utf-8").strip().partition("\n")[0]
+            except (OSError, UnicodeDecodeError) as exc:
+                raise InputUnusable(f"cannot read asr.remote_key_file {asr.remote_key_file}: {exc}") from exc
+        return RemoteSpeech(
+            base_url=asr.remote_url,
+            model=asr.remote_model,
+            api_key=key.strip(),
+            timeout_s=asr.remote_timeout_s,
         )
 
     def configure_logs(self, **bound: Any) -> None:

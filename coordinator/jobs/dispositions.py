@@ -5,7 +5,14 @@ from __future__ import annotations
 import dataclasses
 import enum
 
-from coordinator.errors import BytesAway, CoordinatorError, EnvironmentProblem, JobExpired, JobFailed
+from coordinator.errors import (
+    BytesAway,
+    CoordinatorError,
+    EnvironmentProblem,
+    JobExpired,
+    JobFailed,
+    SpeechBusy,
+)
 
 MAX_REASON_CHARACTERS = 500
 
@@ -21,12 +28,13 @@ class Disposition(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """Why a job did not end well. `code` is the error's stable name."""
+    """Why a job did not end well. `code` is the error's stable name; `rest_s`: how long its queue rests at least."""
 
     disposition: Disposition
     stage: str
     reason: str
     code: str
+    rest_s: float = 0.0
 
     @property
     def end(self) -> str:
@@ -57,4 +65,5 @@ def problem_of(error: BaseException, stage: str) -> Problem:
         stage=stage,
         reason=(reason or type(error).__name__)[:MAX_REASON_CHARACTERS],
         code=code,
+        rest_s=error.retry_after_s if isinstance(error, SpeechBusy) else 0.0,
     )

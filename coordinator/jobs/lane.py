@@ -310,7 +310,7 @@ class Lane:
             # Others of the same call, or of a call beside it, have said so already.
             return self._paused_until - now
         self._num_pauses += 1
-        delay_s = next_pause_s(self._num_pauses)
+        delay_s = max(next_pause_s(self._num_pauses), problem.rest_s)
         self._paused_until = now + delay_s
         log.warning(
             "queue_paused", queue=self.queue.value, seconds=delay_s, code=problem.code, reason=problem.reason

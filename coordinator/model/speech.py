@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 SAMPLE_RATE_HZ = 16_000
-EngineName = Literal["faster-whisper", "pocketsphinx"]
+EngineName = Literal["faster-whisper", "pocketsphinx", "remote"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +37,13 @@ class Pcm16k:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Transcript:
-    """What was said in one window: words in time order, empty when nobody spoke."""
+    """What was said in one window: words in time order, empty when nobody spoke.
+
+    `language_probability`: how sure the engine is of a language that it detected; None where it did not.
+    """
 
     words: tuple[Word, ...]
     language: str
     engine: EngineName
     model: str
+    language_probability: float | None = None

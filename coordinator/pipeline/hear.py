@@ -18,8 +18,10 @@ from coordinator.model.jobs import Job, NewJob
 from coordinator.model.sessions import FeatureRow, Said, SpokenWord, TranscriptRow
 from coordinator.model.speech import Pcm16k, Transcript
 from coordinator.pipeline.chatting import WRITTEN_LANES, is_telling, read_written
+from coordinator.pipeline.languages import Languages
 from coordinator.pipeline.look_signals import group_words
 from coordinator.pipeline.windows import is_rising, next_look
+from coordinator.policy.priorities import priority_of
 from coordinator.ports import ChunkBytes, Effect, Media, Speech
 from coordinator.row_ports import Chats, Looks, Rows, UtteranceIndex
 from protos.clippy.v1 import media_pb2
@@ -66,12 +68,13 @@ class Hearing:
         self._media = media
         self._speech = speech
         self._extract = extract
+        self._languages = Languages()
 
     async def handle(self, job: Job) -> Effect:
         """Hear one chunk; several run at once, and their windows share a batch in the speech process.
 
         Raises:
-            ModelUnavailable: Pauses the queue.
+            ModelUnavailable, SpeechBusy: Pauses the queue.
             ChatUnusable, AudioUnusable, BytesAway, NotFound, StoreUnavailable: As the ports say.
         """
         chunk = await self._rows.chunk(
@@ -86,7 +89,9 @@ class Hearing:
         is_mic = chunk.lane == media_pb2.LANE_MIC
         transcript = None
         if is_mic:
-            [transcript] = await self._speech.transcribe([Pcm16k(samples=pcm)])
+            window = Pcm16k(samples=pcm, language=self._languages.of(chunk.session_id))
+            [transcript] = await self._speech.transcribe([window], priority=priority_of(job.tier))
+            self._languages.learn(chunk.session_id, transcript)
         tracks = await asyncio.to_thread(self._extract, pcm, "mic" if is_mic else "desktop")
         features = FeatureRow(
             lane=chunk.lane,

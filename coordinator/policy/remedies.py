@@ -12,6 +12,7 @@ REMEDIES: Mapping[str, str] = {
     "database_unavailable": f"see that PostgreSQL runs and has room; then {_RETRY}",
     "store_unavailable": f"see that the object store answers and takes our credentials; then {_RETRY}",
     "model_unavailable": "run `clippy-coordinator models fetch`, or set asr.model; the queue goes on by itself",
+    "speech_busy": "nothing to do: it is asked again when it said; a larger quota, or another asr.engine, ends it",
     "llm_unavailable": "see `llm` in the configuration: its providers, keys and quotas; the queue goes on by itself",
     "port_busy": "end the program that has the port, or set another one",
     "disk_full": f"make room on that machine's disk; then {_RETRY}",

@@ -1,42 +1,33 @@
 """A speech engine in a process of its own, for an event loop: supervised, batched, killable.
 
 Batches are greedy: whatever waits when the process is free goes together, up to `max_batch` windows, with
-no timer; results go back to the caller their windows came from. All of it belongs to one event loop.
+no timer, in the order of `speech.waiting`; results go back to the caller their windows came from. All of it
+belongs to one event loop.
 """
 
 from __future__ import annotations
 
 import asyncio
-import collections
 import contextlib
-import dataclasses
 import sys
 import time
 from collections.abc import Sequence
 
 import structlog
 
-from coordinator.errors import Bug, CoordinatorError, JobFailed, ModelUnavailable
+from coordinator.errors import Bug, CoordinatorError, JobFailed, ModelUnavailable, SpeechBusy
+from coordinator.model.jobs import Priority
 from coordinator.model.speech import Pcm16k, Transcript
 from coordinator.speech.choose import SpeechSpec
 from coordinator.speech.pcm import usable_samples
 from coordinator.speech.pipe import SpeechPipe
+from coordinator.speech.waiting import WaitingWindow, WaitingWindows
 from coordinator.speech.wire import STAGE
 
 log = structlog.get_logger(__name__)
 
 _COMMAND = (sys.executable, "-m", "coordinator.speech.worker")
 _MAX_RESTART_DELAY_S = 30.0
-
-
-@dataclasses.dataclass(slots=True, eq=False)
-class _Call:
-    """Windows of one caller, at most a batch of them, and where their transcripts go."""
-
-    windows: Sequence[Pcm16k]
-    future: asyncio.Future[list[Transcript]]
-    # After a crash each call of the batch runs by itself: one bad window then fails its own caller only.
-    is_alone: bool = False
 
 
 class SpeechProcess:
@@ -47,7 +38,7 @@ class SpeechProcess:
         spec: SpeechSpec,
         *,
         command: Sequence[str] = _COMMAND,
-        max_batch: int = 16,
+        max_batch: int | None = None,
         max_waiting_windows: int = 256,
         start_timeout_s: float = 120.0,
         restart_delay_s: float = 0.5,
@@ -56,22 +47,22 @@ class SpeechProcess:
 
         Args:
             command: what to run; it must speak as `coordinator.speech.worker` does.
-            max_batch: windows sent together.
-            max_waiting_windows: more are refused with a retryable error.
+            max_batch: windows sent together; None for the spec's, or 16.
+            max_waiting_windows: more are refused with a retryable error; CRITICAL ones only when twice as many wait.
             start_timeout_s: how long loading the model may take.
             restart_delay_s: the pause after a first crash; it doubles up to 30 s while crashes go on.
         """
         self._spec = spec
         self._command = tuple(command)
-        self._max_batch = max_batch
+        self._max_batch = max_batch or spec.max_batch or 16
         self._max_waiting_windows = max_waiting_windows
         self._start_timeout_s = start_timeout_s
         self._restart_delay_s = restart_delay_s
-        self._waiting: collections.deque[_Call] = collections.deque()
+        self._waiting = WaitingWindows()
         self._has_work = asyncio.Event()
         self._pipe: SpeechPipe | None = None
         self._runner: asyncio.Task[None] | None = None
-        self._running: list[_Call] = []
+        self._running: list[WaitingWindow] = []
         self._all_left = asyncio.Event()
         self._num_failures = 0
         self._not_before_s = 0.0
@@ -80,6 +71,11 @@ class SpeechProcess:
     def is_ready(self) -> bool:
         """Whether the model is loaded and its process lives."""
         return self._pipe is not None and self._pipe.is_alive
+
+    @property
+    def pid(self) -> int | None:
+        """The process that holds the model; None while there is none."""
+        return self._pipe.pid if self._pipe else None
 
     @property
     def engine(self) -> str | None:
@@ -107,7 +103,13 @@ class SpeechProcess:
             self._runner = asyncio.create_task(self._run(), name="speech-process")
         await self.transcribe((), timeout_s=self._start_timeout_s + _MAX_RESTART_DELAY_S)
 
-    async def transcribe(self, windows: Sequence[Pcm16k], *, timeout_s: float = 120.0) -> list[Transcript]:
+    async def transcribe(
+        self,
+        windows: Sequence[Pcm16k],
+        *,
+        priority: Priority = Priority.NORMAL,
+        timeout_s: float = 120.0,
+    ) -> list[Transcript]:
         """Return one transcript for each window, in the same order; see `Transcriber`.
 
         When the last caller of a running batch leaves, by cancellation or its deadline, the process is
@@ -115,31 +117,25 @@ class SpeechProcess:
 
         Raises:
             AudioUnusable: A window of this call cannot be decoded.
-            ModelUnavailable: No model here.
+            ModelUnavailable, SpeechBusy: No model here, or no room where it is.
             JobFailed: Too slow, too much waiting, or the process died; retryable.
         """
         if self._runner is None or self._runner.done():
             raise JobFailed(STAGE, "the speech process is not started or was closed", retryable=True)
         for window in windows:
             usable_samples(window)
-        num_waiting = sum(len(call.windows) for call in self._waiting)
-        if num_waiting + len(windows) > max(self._max_waiting_windows, self._max_batch):
-            raise JobFailed(
-                STAGE,
-                f"{num_waiting} windows wait already, {len(windows)} more do not fit; try again later",
-                retryable=True,
-            )
-        calls = self._enqueued(windows)
+        self._admit(len(windows), priority)
+        calls = self._enqueued(windows, priority)
         try:
             async with asyncio.timeout(timeout_s):
-                parts = [await call.future for call in calls]
+                transcripts = [await call.future for call in calls]
         except TimeoutError as exc:
             raise JobFailed(
                 STAGE, f"{len(windows)} windows were not transcribed within {timeout_s:g} s", retryable=True
             ) from exc
         finally:
             self._leave(calls)
-        return [transcript for part in parts for transcript in part]
+        return [transcript for transcript in transcripts if transcript is not None]
 
     async def aclose(self) -> None:
         """Stop the process; waiting calls fail with a retryable error. Twice is once."""
@@ -149,23 +145,33 @@ class SpeechProcess:
             with contextlib.suppress(asyncio.CancelledError):
                 await runner
         await self._drop_pipe(is_patient=True)
-        for call in [*self._running, *self._waiting]:
+        for call in [*self._running, *self._waiting.clear()]:
             _fail(call, JobFailed(STAGE, "the speech process was closed", retryable=True))
-        self._waiting.clear()
 
-    def _enqueued(self, windows: Sequence[Pcm16k]) -> list[_Call]:
+    def _admit(self, num_windows: int, priority: Priority) -> None:
+        num_waiting = self._waiting.num()
+        bound = max(self._max_waiting_windows, self._max_batch)
+        if num_waiting + num_windows > (2 * bound if priority is Priority.CRITICAL else bound):
+            raise JobFailed(
+                STAGE,
+                f"{num_waiting} windows wait already, {num_windows} more do not fit; try again later",
+                retryable=True,
+            )
+
+    def _enqueued(self, windows: Sequence[Pcm16k], priority: Priority) -> list[WaitingWindow]:
         loop = asyncio.get_running_loop()
+        now_s = time.monotonic()
         # An empty call still waits for the model: `start` is one.
-        starts = range(0, len(windows), self._max_batch) or range(1)
         calls = [
-            _Call(windows=windows[start : start + self._max_batch], future=loop.create_future())
-            for start in starts
+            WaitingWindow(window=window, future=loop.create_future(), priority=priority, since_s=now_s)
+            for window in (windows or (None,))
         ]
-        self._waiting.extend(calls)
+        for call in calls:
+            self._waiting.add(call)
         self._has_work.set()
         return calls
 
-    def _leave(self, calls: Sequence[_Call]) -> None:
+    def _leave(self, calls: Sequence[WaitingWindow]) -> None:
         for call in calls:
             call.future.cancel()
             if call.future.done() and not call.future.cancelled():
@@ -177,7 +183,7 @@ class SpeechProcess:
     async def _run(self) -> None:
         while True:
             await self._has_work.wait()
-            batch = self._next_batch()
+            batch = self._waiting.take(self._max_batch)
             if not batch:
                 self._has_work.clear()
                 continue
@@ -203,37 +209,20 @@ class SpeechProcess:
                 self._refuse(batch, JobFailed(STAGE, f"the speech process answered nonsense: {exc!r}"))
             self._running = []
 
-    def _refuse(self, batch: Sequence[_Call], error: CoordinatorError) -> None:
+    def _refuse(self, batch: Sequence[WaitingWindow], error: CoordinatorError) -> None:
         """Fail a single call; of several only one may be at fault, so each goes again by itself."""
-        if len(batch) > 1 and not isinstance(error, ModelUnavailable):
-            for call in reversed(batch):
+        if len(batch) > 1 and not isinstance(error, ModelUnavailable | SpeechBusy):
+            for call in batch:
                 call.is_alone = True
-                self._waiting.appendleft(call)
+                self._waiting.add(call)
             return
         for call in batch:
             _fail(call, error)
 
-    def _next_batch(self) -> list[_Call]:
-        batch: list[_Call] = []
-        num_windows = 0
-        while self._waiting:
-            call = self._waiting[0]
-            if call.future.done():
-                self._waiting.popleft()
-                continue
-            if batch and (call.is_alone or num_windows + len(call.windows) > self._max_batch):
-                break
-            self._waiting.popleft()
-            batch.append(call)
-            num_windows += len(call.windows)
-            if call.is_alone:
-                break
-        return batch
-
-    async def _transcribe_batch(self, pipe: SpeechPipe, batch: list[_Call]) -> None:
-        windows = [window for call in batch for window in call.windows]
+    async def _transcribe_batch(self, pipe: SpeechPipe, batch: list[WaitingWindow]) -> None:
+        windows = [call.window for call in batch if call.window is not None]
         if not windows or self._all_left.is_set():
-            _deliver(batch, [])
+            _deliver(batch, [None] * len(batch))
             return
         exchange = asyncio.create_task(pipe.transcribe(windows))
         left = asyncio.create_task(self._all_left.wait())
@@ -252,7 +241,7 @@ class SpeechProcess:
             exchange.cancel()
             await asyncio.gather(left, exchange, return_exceptions=True)
 
-    async def _recover(self, batch: list[_Call], exc: Exception) -> None:
+    async def _recover(self, batch: list[WaitingWindow], exc: Exception) -> None:
         status = await self._drop_pipe(is_patient=True)
         self._count_failure()
         log.error("speech_process_died", exit_status=status, num_calls=len(batch))
@@ -289,15 +278,12 @@ class SpeechProcess:
         return await pipe.close(is_patient=is_patient) if pipe else None
 
 
-def _deliver(batch: Sequence[_Call], transcripts: Sequence[Transcript]) -> None:
-    start = 0
-    for call in batch:
-        end = start + len(call.windows)
+def _deliver(batch: Sequence[WaitingWindow], transcripts: Sequence[Transcript | None]) -> None:
+    for call, transcript in zip(batch, transcripts, strict=True):
         if not call.future.done():
-            call.future.set_result(list(transcripts[start:end]))
-        start = end
+            call.future.set_result(transcript)
 
 
-def _fail(call: _Call, error: CoordinatorError) -> None:
+def _fail(call: WaitingWindow, error: CoordinatorError) -> None:
     if not call.future.done():
         call.future.set_exception(error)

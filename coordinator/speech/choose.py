@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import structlog
 
 from coordinator.errors import ModelUnavailable
+from coordinator.speech.remote import RemoteSpeech, RemoteTranscriber
 from coordinator.speech.resolve import DEFAULT_MODEL, ModelPlaces, resolve_model
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-EngineChoice = Literal["auto", "faster-whisper", "pocketsphinx"]
+EngineChoice = Literal["auto", "faster-whisper", "pocketsphinx", "remote"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class SpeechSpec:
         model: one of `resolve.REPOSITORIES`, or owner/name.
         places: where models may lie.
         grammar_phrases: what pocketsphinx should expect; empty for open English.
+        remote: where the engine "remote" asks.
         device, compute_type, cpu_threads, max_batch, beam_size: see `WhisperTranscriber`.
     """
 
@@ -36,6 +38,7 @@ class SpeechSpec:
     model: str = DEFAULT_MODEL
     places: ModelPlaces = dataclasses.field(default_factory=ModelPlaces)
     grammar_phrases: tuple[str, ...] = ()
+    remote: RemoteSpeech | None = None
     device: str = "auto"
     compute_type: str | None = None
     cpu_threads: int = 0
@@ -58,8 +61,15 @@ class SpeechSpec:
         for name in ("env_folder", "configured_folder", "hf_cache"):
             places[name] = None if places[name] is None else Path(places[name])
         places["model_dirs"] = tuple(Path(each) for each in places["model_dirs"])
-        phrases = tuple(values["grammar_phrases"])
-        return cls(**{**values, "places": ModelPlaces(**places), "grammar_phrases": phrases})
+        told = values["remote"]
+        return cls(
+            **{
+                **values,
+                "places": ModelPlaces(**places),
+                "grammar_phrases": tuple(values["grammar_phrases"]),
+                "remote": None if told is None else RemoteSpeech(**told),
+            }
+        )
 
 
 def open_transcriber(spec: SpeechSpec) -> tuple[Transcriber, str]:
@@ -77,6 +87,10 @@ def open_transcriber(spec: SpeechSpec) -> tuple[Transcriber, str]:
         )
     if spec.engine == "pocketsphinx":
         return _open_pocketsphinx(spec), "pocketsphinx was asked for"
+    if spec.engine == "remote":
+        if spec.remote is None:
+            raise ModelUnavailable("the engine remote has no address; set asr.remote_url")
+        return RemoteTranscriber(spec.remote), "a remote service was asked for"
     try:
         return _open_whisper(spec)
     except ModelUnavailable as exc:

@@ -50,6 +50,11 @@ class SpeechPipe:
             raise
 
     @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    @property
     def is_alive(self) -> bool:
         """Whether the process has not ended."""
         return self._process.returncode is None

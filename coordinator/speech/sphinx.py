@@ -22,6 +22,7 @@ from coordinator.model.speech import SAMPLE_RATE_HZ, EngineName, Pcm16k, Transcr
 from coordinator.speech.grammar import Grammar, build_grammar
 from coordinator.speech.pcm import usable_samples
 from coordinator.speech.pronounce import read_dictionary
+from coordinator.speech.rhythm import is_rhythmic
 from coordinator.speech.vad import Span, speech_spans
 
 if TYPE_CHECKING:
@@ -93,6 +94,9 @@ class PocketsphinxTranscriber:
             return Transcript(words=(), language=language, engine=_ENGINE, model=self.model)
         words: list[Word] = []
         for span in speech_spans(samples):
+            # Left open it makes words out of laughter, and its scores do not tell. "No no no no" is lost with it.
+            if not self._texts and is_rhythmic(samples[span.start : span.end]):
+                continue
             words.extend(self._words(samples, span))
         return Transcript(words=tuple(words), language=_LANGUAGE, engine=_ENGINE, model=self.model)
 

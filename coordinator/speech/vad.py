@@ -20,6 +20,8 @@ _FRAME_SAMPLES = SAMPLE_RATE_HZ // 50
 _FLOOR_RATIO = 3.0
 _QUIETEST_SPEECH_RMS = 0.003
 _SHORTEST_SPEECH_SAMPLES = SAMPLE_RATE_HZ // 10
+# Silero's own default, which faster-whisper sets to 0: single bangs and blips then pass for speech.
+_SHORTEST_SPEECH_MS = 250
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -66,7 +68,11 @@ def overlap_samples(span: Span, start: int, end: int) -> int:
 def _silero_spans(samples: npt.NDArray[np.float32], min_silence_ms: int, pad_ms: int) -> list[Span]:
     from faster_whisper.vad import VadOptions, get_speech_timestamps  # costs 0.7 s
 
-    options = VadOptions(min_silence_duration_ms=min_silence_ms, speech_pad_ms=pad_ms)
+    options = VadOptions(
+        min_speech_duration_ms=_SHORTEST_SPEECH_MS,
+        min_silence_duration_ms=min_silence_ms,
+        speech_pad_ms=pad_ms,
+    )
     found = get_speech_timestamps(samples, options)
     return [Span(int(each["start"]), min(int(each["end"]), samples.size)) for each in found]
 

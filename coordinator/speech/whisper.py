@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,8 +19,11 @@ import structlog
 from coordinator.errors import AudioUnusable, ModelUnavailable
 from coordinator.model.speech import SAMPLE_RATE_HZ, EngineName, Pcm16k, Transcript, Word
 from coordinator.speech.batching import batches_by_key
+from coordinator.speech.gpu import batch_that_fits
+from coordinator.speech.guards import UNSURE_LOG_PROBABILITY, is_repetitive, is_silence, words_in_speech
 from coordinator.speech.pcm import usable_samples
 from coordinator.speech.resolve import ModelFolder, model_fault
+from coordinator.speech.rhythm import is_rhythmic
 from coordinator.speech.vad import Span, overlap_samples, speech_spans
 
 log = structlog.get_logger(__name__)
@@ -30,10 +32,6 @@ _ENGINE: EngineName = "faster-whisper"
 
 # Whisper's own sample length: half its text context. Without a bound a window may decode 448 tokens.
 _MAX_NEW_TOKENS = 224
-# OpenAI's reference thresholds: silence, and text that repeats itself.
-_NO_SPEECH_PROBABILITY = 0.6
-_NO_SPEECH_LOG_PROBABILITY = -1.0
-_REPETITIVE_RATIO = 2.4
 _NO_REPEAT_NGRAM = 3
 # A word that lasts longer than twice the usual one has taken up the pause beside it.
 _USUAL_WORD_S = 0.7
@@ -48,10 +46,12 @@ class _Heard:
     index: int
     origin_s: float
     duration_s: float
+    samples: npt.NDArray[np.float32]
     spans: list[Span]
     features: npt.NDArray[np.float32]
     num_frames: int
     language: str | None
+    language_probability: float | None = None
     words: tuple[Word, ...] = ()
 
 
@@ -75,9 +75,10 @@ class WhisperTranscriber:
         Args:
             folder: where it is, from `resolve_model`.
             device: "cuda", "cpu", or "auto" for the GPU where there is one.
-            compute_type: CTranslate2's name; None for float16 on a GPU, int8 on a CPU.
+            compute_type: CTranslate2's name; None for int8_float16 on a GPU, int8 on a CPU.
             cpu_threads: 0 lets CTranslate2 choose.
-            max_batch: windows a call; None for 16 on a GPU, 4 on a CPU, where more gains nothing.
+            max_batch: windows a call, on a GPU as many of them as its memory holds; None for 64 there, and 4 on a
+                CPU, where more gains nothing.
             beam_size: None for 5 on a GPU, 2 on a CPU.
 
         Raises:
@@ -94,13 +95,12 @@ class WhisperTranscriber:
         self._modules = modules
         self.device = modules.chosen_device(device)
         is_gpu = self.device == "cuda"
-        self._max_batch = max_batch or (16 if is_gpu else 4)
         self._beam_size = beam_size or (5 if is_gpu else 2)
         try:
             self._whisper = modules.whisper_model(
                 str(folder.path),
                 device=self.device,
-                compute_type=compute_type or ("float16" if is_gpu else "int8"),
+                compute_type=compute_type or ("int8_float16" if is_gpu else "int8"),
                 cpu_threads=cpu_threads,
                 local_files_only=True,
             )
@@ -109,6 +109,8 @@ class WhisperTranscriber:
                 f"the Whisper model in {folder.path} does not load on {self.device}: {exc}; "
                 "run `clippy-coordinator models check`, then `models fetch`"
             ) from exc
+        # Once the model is loaded: what is free then is what windows may use.
+        self._max_batch = batch_that_fits(folder.path, max_batch or 64) if is_gpu else max_batch or 4
         self._num_frames = int(self._whisper.feature_extractor.nb_max_frames)
         self._tokenizers: dict[str, Any] = {}
 
@@ -126,7 +128,10 @@ class WhisperTranscriber:
         for _, group in batches_by_key([each.language for each in heard], self._max_batch):
             self._run([heard[index] for index in group])
         for each in heard:
-            transcripts[each.index] = self._transcript(each.words, each.language or "en")
+            transcripts[each.index] = dataclasses.replace(
+                self._transcript(each.words, each.language or "en"),
+                language_probability=each.language_probability,
+            )
         return transcripts
 
     def close(self) -> None:
@@ -152,6 +157,7 @@ class WhisperTranscriber:
             index=index,
             origin_s=start / SAMPLE_RATE_HZ,
             duration_s=samples.size / SAMPLE_RATE_HZ,
+            samples=samples,
             spans=spans,
             features=padded,
             num_frames=num_frames,
@@ -170,8 +176,7 @@ class WhisperTranscriber:
         """Transcribe windows of one language, or of none known yet."""
         try:
             encoded = self._whisper.encode(np.stack([each.features for each in group]))
-            for each, language in zip(group, self._languages(group, encoded), strict=True):
-                each.language = language
+            self._detect_languages(group, encoded)
             for language, indices in batches_by_key([str(each.language) for each in group], len(group)):
                 some = [group[index] for index in indices]
                 self._decode(some, self._taken(encoded, indices, len(group)), self._tokenizer(language))
@@ -180,13 +185,14 @@ class WhisperTranscriber:
                 f"Whisper {self.model} on {self.device} failed on {len(group)} windows: {exc}"
             ) from exc
 
-    def _languages(self, group: list[_Heard], encoded: Any) -> list[str]:
-        known = [each.language for each in group if each.language is not None]
-        if len(known) == len(group):
-            return known
-        found = self._whisper.model.detect_language(encoded)
+    def _detect_languages(self, group: list[_Heard], encoded: Any) -> None:
+        if all(each.language is not None for each in group):
+            return
         # Each is a list of ("<|en|>", probability), the likeliest first.
-        return [str(ranked[0][0])[2:-2] for ranked in found]
+        for each, ranked in zip(group, self._whisper.model.detect_language(encoded), strict=True):
+            each.language = str(ranked[0][0])[2:-2]
+            # Rounded: the sixth digit depends on who else is in the batch.
+            each.language_probability = round(float(ranked[0][1]), 3)
 
     def _taken(self, encoded: Any, indices: list[int], num_windows: int) -> Any:
         if len(indices) == num_windows:
@@ -208,7 +214,7 @@ class WhisperTranscriber:
     def _decode(self, group: list[_Heard], encoded: Any, tokenizer: Any) -> None:
         results = self._generate(encoded, len(group), tokenizer)
         texts = [_text_tokens(result, tokenizer) for result in results]
-        looping = [index for index, tokens in enumerate(texts) if _is_repetitive(tokenizer.decode(tokens))]
+        looping = [index for index, tokens in enumerate(texts) if is_repetitive(tokenizer.decode(tokens))]
         if looping:
             again = self._generate(
                 self._taken(encoded, looping, len(group)),
@@ -217,7 +223,10 @@ class WhisperTranscriber:
                 no_repeat_ngram_size=_NO_REPEAT_NGRAM,
             )
             for index, result in zip(looping, again, strict=True):
-                results[index], texts[index] = result, _text_tokens(result, tokenizer)
+                tokens = _text_tokens(result, tokenizer)
+                # A loop that goes on is no speech.
+                is_loop = is_repetitive(tokenizer.decode(tokens))
+                results[index], texts[index] = result, [] if is_loop else tokens
         spoken = [index for index, tokens in enumerate(texts) if tokens and not _is_silence(results[index])]
         if not spoken:
             return
@@ -229,7 +238,7 @@ class WhisperTranscriber:
         )
         for index, alignment in zip(spoken, aligned, strict=True):
             self._modules.merge_punctuations(alignment, _PREPENDED, _APPENDED)
-            group[index].words = _words(alignment, group[index])
+            group[index].words = _said(_words(alignment, group[index]), group[index], results[index])
 
     def _generate(self, encoded: Any, num_windows: int, tokenizer: Any, **options: Any) -> list[Any]:
         prompt = [*tokenizer.sot_sequence, tokenizer.no_timestamps]
@@ -303,16 +312,18 @@ def _text_tokens(result: Any, tokenizer: Any) -> list[int]:
     return [int(token) for token in result.sequences_ids[0] if token < tokenizer.eot]
 
 
-def _is_repetitive(text: str) -> bool:
-    encoded = text.encode()
-    return bool(encoded) and len(encoded) / len(zlib.compress(encoded)) > _REPETITIVE_RATIO
-
-
 def _is_silence(result: Any) -> bool:
     # CTranslate2 gives the mean log probability: length_penalty is 1.
-    return bool(
-        result.no_speech_prob > _NO_SPEECH_PROBABILITY and result.scores[0] < _NO_SPEECH_LOG_PROBABILITY
-    )
+    return is_silence(float(result.no_speech_prob), float(result.scores[0]))
+
+
+def _said(words: Sequence[Word], heard: _Heard, result: Any) -> tuple[Word, ...]:
+    """What is left of the words after what nobody said."""
+    spans = heard.spans
+    if result.scores[0] < UNSURE_LOG_PROBABILITY:
+        # A model that is sure of "no no no" is believed; one that guesses over laughter is not.
+        spans = [span for span in spans if not is_rhythmic(heard.samples[span.start : span.end])]
+    return tuple(words_in_speech(words, spans))
 
 
 def _words(alignment: Sequence[dict[str, Any]], heard: _Heard) -> tuple[Word, ...]:

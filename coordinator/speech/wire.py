@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from coordinator.errors import AudioUnusable, Bug, CoordinatorError, JobFailed, ModelUnavailable
+from coordinator.errors import AudioUnusable, Bug, CoordinatorError, JobFailed, ModelUnavailable, SpeechBusy
 from coordinator.model.speech import Pcm16k, Transcript
 
 PREFIX = struct.Struct("<II")
@@ -98,6 +98,7 @@ def error_header(error: Exception) -> dict[str, Any]:
             "code": error.code if isinstance(error, CoordinatorError) else Bug.code,
             "message": str(error) if known else repr(error),
             "retryable": error.retryable if isinstance(error, CoordinatorError) else False,
+            "retry_after_s": error.retry_after_s if isinstance(error, SpeechBusy) else None,
         }
     }
 
@@ -107,6 +108,8 @@ def error_of(header: dict[str, Any]) -> CoordinatorError | None:
     told = header.get("error")
     if told is None:
         return None
+    if told["code"] == SpeechBusy.code:
+        return SpeechBusy(told["message"], retry_after_s=float(told["retry_after_s"]))
     kinds: dict[str, type[CoordinatorError]] = {each.code: each for each in (ModelUnavailable, AudioUnusable)}
     kind = kinds.get(told["code"])
     if kind is None:

@@ -35,6 +35,7 @@ BENCHES = {
     "ingest": "ten thousand agents on one server, a herd of them, and faults, beside a WebSocket server",
     "jobs": "what job keeping costs beside bare PgQueuer, and how soon a job starts, with a backlog too",
     "search": "what was said by its words, of 1,000 accounts and of one, beside ILIKE and SQLite's FTS5",
+    "speech": "many streams through one model: by batch size, its memory, and what voice detection costs",
     "sync": "six hours with a sound device whose clock runs off",
 }
 

@@ -63,6 +63,15 @@ PROMISED = {
             "soak_left",
         ),
     },
+    ("speech", "batch"): {
+        *("toy_cpu_s_per_window_1", "toy_cpu_s_per_window_4", "toy_cpu_s_per_window_16"),
+        *("toy_cpu_s_per_window_32", "toy_windows_per_s_1", "toy_windows_per_s_16", "differing", "crossed"),
+        *("tiny_cpu_s_per_window_1", "tiny_cpu_s_per_window_4", "tiny_cpu_s_per_window_16"),
+    },
+    ("speech", "gpu"): {"gpu_windows_per_s_1", "gpu_windows_per_s_16", "gpu_windows_per_s_64"},
+    ("speech", "memory"): {"rss_mib_batch_200", "rss_mib_batch_2000", "memory_batches"},
+    ("speech", "gate"): {"vad_cpu_s_per_media_hour", "rhythm_cpu_s_per_media_hour"},
+    ("speech", "sphinx"): {"sphinx_wer", "sphinx_cpu_x_realtime"},
     ("sync", "slow"): {"drift_ms_6h", "rss_growth_mib_6h"},
     ("sync", "fast"): {"drift_ms_6h_fast", "rss_growth_mib_6h_fast"},
 }

@@ -11,9 +11,11 @@ import pytest
 from coordinator.errors import AudioUnusable, ModelUnavailable
 from coordinator.model.speech import Pcm16k, Transcript
 from coordinator.ports import Transcriber
+from coordinator.speech.remote import RemoteSpeech, RemoteTranscriber
 from coordinator.speech.resolve import ModelFolder
 from coordinator.speech.sphinx import PocketsphinxTranscriber
 from coordinator.speech.whisper import WhisperTranscriber
+from tests.fakes.speech_server import running_speech_server
 from tests.fakes.toy_whisper import build_toy_whisper, say
 
 PHRASES = (
@@ -23,19 +25,22 @@ PHRASES = (
     "we won the game",
     "triple kill",
 )
-ENGINES = ("pocketsphinx", "toy-whisper", "toy-whisper-languages")
+ENGINES = ("pocketsphinx", "toy-whisper", "toy-whisper-languages", "remote")
 
 
 @pytest.fixture(scope="module", params=ENGINES)
 def transcriber(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Transcriber]:
-    opened = _opened(request.param, tmp_path_factory.mktemp("models"))
-    yield opened
-    opened.close()
+    with running_speech_server() as server:
+        opened = _opened(request.param, tmp_path_factory.mktemp("models"), server.url)
+        yield opened
+        opened.close()
 
 
-def _opened(engine: str, folder: Path) -> Transcriber:
+def _opened(engine: str, folder: Path, url: str = "http://127.0.0.1:1/v1") -> Transcriber:
+    if engine == "remote":
+        return RemoteTranscriber(RemoteSpeech(base_url=url, model="fake"))
     if engine == "pocketsphinx":
         pytest.importorskip("pocketsphinx")
         return PocketsphinxTranscriber(grammar_phrases=PHRASES)

@@ -32,14 +32,23 @@ _CORPUS = (
 )
 
 
-def build_toy_whisper(folder: Path, *, is_multilingual: bool = False, seed: int = 6) -> Path:
-    """Write a complete model folder and return it."""
+def build_toy_whisper(
+    folder: Path,
+    *,
+    is_multilingual: bool = False,
+    seed: int = 6,
+    width: int = _WIDTH,
+    heads: int = _HEADS,
+    layers: int = _LAYERS,
+) -> Path:
+    """Write a complete model folder and return it. A width of 384, 6 heads and 4 layers cost as whisper-tiny does."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = _tokenizer(is_multilingual)
     size = tokenizer.get_vocab_size()
     ids = tokenizer.get_vocab()
     names = sorted(ids, key=lambda name: ids[name])
-    spec = _spec(np.random.default_rng(seed), size, first_special=ids["<|endoftext|>"])
+    shape = whisper_spec.WhisperSpec(layers, heads, layers, heads)
+    spec = _spec(shape, np.random.default_rng(seed), size, width, first_special=ids["<|endoftext|>"])
     # CTranslate2 knows a multilingual model by the empty token in its vocabulary.
     spec.register_vocabulary(["" if name == _EMPTY else name for name in names])
     spec.config.suppress_ids = []
@@ -108,23 +117,28 @@ def _tokenizer(is_multilingual: bool) -> tokenizers.Tokenizer:
     return tokenizer
 
 
-def _spec(rng: np.random.Generator, vocabulary_size: int, first_special: int) -> whisper_spec.WhisperSpec:
-    spec = whisper_spec.WhisperSpec(_LAYERS, _HEADS, _LAYERS, _HEADS)
+def _spec(
+    spec: whisper_spec.WhisperSpec,
+    rng: np.random.Generator,
+    vocabulary_size: int,
+    width: int,
+    first_special: int,
+) -> whisper_spec.WhisperSpec:
     encoder, decoder = spec.encoder, spec.decoder
-    _fill(encoder.conv1, rng, (_WIDTH, _MELS, 3))
-    _fill(encoder.conv2, rng, (_WIDTH, _WIDTH, 3))
-    encoder.position_encodings.encodings = _random(rng, (1_500, _WIDTH), 0.3)
-    decoder.position_encodings.encodings = _random(rng, (448, _WIDTH), 1.0)
+    _fill(encoder.conv1, rng, (width, _MELS, 3))
+    _fill(encoder.conv2, rng, (width, width, 3))
+    encoder.position_encodings.encodings = _random(rng, (1_500, width), 0.3)
+    decoder.position_encodings.encodings = _random(rng, (448, width), 1.0)
     for norm in (encoder.layer_norm, decoder.layer_norm):
-        _fill_norm(norm)
+        _fill_norm(norm, width)
     for layer in encoder.layer:
-        _fill_attention(layer.self_attention, rng, is_self=True)
-        _fill_feed_forward(layer.ffn, rng)
+        _fill_attention(layer.self_attention, rng, width, is_self=True)
+        _fill_feed_forward(layer.ffn, rng, width)
     for layer in decoder.layer:
-        _fill_attention(layer.self_attention, rng, is_self=True)
-        _fill_attention(layer.attention, rng, is_self=False)
-        _fill_feed_forward(layer.ffn, rng)
-    embeddings = _random(rng, (vocabulary_size, _WIDTH), 1.0)
+        _fill_attention(layer.self_attention, rng, width, is_self=True)
+        _fill_attention(layer.attention, rng, width, is_self=False)
+        _fill_feed_forward(layer.ffn, rng, width)
+    embeddings = _random(rng, (vocabulary_size, width), 1.0)
     # Random rows of special tokens would win often: nothing but time stamps would be said.
     embeddings[first_special:] *= 0.02
     decoder.embeddings.weight = embeddings
@@ -132,18 +146,18 @@ def _spec(rng: np.random.Generator, vocabulary_size: int, first_special: int) ->
     return spec
 
 
-def _fill_attention(attention: object, rng: np.random.Generator, *, is_self: bool) -> None:
-    _fill_norm(attention.layer_norm)
+def _fill_attention(attention: object, rng: np.random.Generator, width: int, *, is_self: bool) -> None:
+    _fill_norm(attention.layer_norm, width)
     # Queries, keys and values are one matrix in self-attention; keys and values are one in cross-attention.
     shapes = [3, 1] if is_self else [1, 2, 1]
     for linear, factor in zip(attention.linear, shapes, strict=True):
-        _fill(linear, rng, (factor * _WIDTH, _WIDTH), gain=1.0 if is_self else 3.0)
+        _fill(linear, rng, (factor * width, width), gain=1.0 if is_self else 3.0)
 
 
-def _fill_feed_forward(ffn: object, rng: np.random.Generator) -> None:
-    _fill_norm(ffn.layer_norm)
-    _fill(ffn.linear_0, rng, (4 * _WIDTH, _WIDTH))
-    _fill(ffn.linear_1, rng, (_WIDTH, 4 * _WIDTH))
+def _fill_feed_forward(ffn: object, rng: np.random.Generator, width: int) -> None:
+    _fill_norm(ffn.layer_norm, width)
+    _fill(ffn.linear_0, rng, (4 * width, width))
+    _fill(ffn.linear_1, rng, (width, 4 * width))
 
 
 def _fill(linear: object, rng: np.random.Generator, shape: tuple[int, ...], gain: float = 1.0) -> None:
@@ -151,9 +165,9 @@ def _fill(linear: object, rng: np.random.Generator, shape: tuple[int, ...], gain
     linear.bias = np.zeros(shape[0], dtype=np.float32)
 
 
-def _fill_norm(norm: object) -> None:
-    norm.gamma = np.ones(_WIDTH, dtype=np.float32)
-    norm.beta = np.zeros(_WIDTH, dtype=np.float32)
+def _fill_norm(norm: object, width: int) -> None:
+    norm.gamma = np.ones(width, dtype=np.float32)
+    norm.beta = np.zeros(width, dtype=np.float32)
 
 
 def _random(rng: np.random.Generator, shape: tuple[int, ...], scale: float) -> np.ndarray:

@@ -128,6 +128,7 @@ def _heard(duration_s: float) -> _Heard:
         index=0,
         origin_s=0.0,
         duration_s=duration_s,
+        samples=np.zeros(int(duration_s * 16_000), dtype=np.float32),
         spans=[Span(0, int(duration_s * 16_000))],
         features=np.zeros((80, 3_000), dtype=np.float32),
         num_frames=1,

@@ -1,7 +1,7 @@
 """Bench `highlights`: how well moments are found, in made-up streams and in commentary and chat of real ones.
 
 `synthetic`: forty streams of the family `held`, made by `tests/synthetic`, measured by the product's own code and
-given to the detector; from which score on a moment counts was chosen on twenty of the family `dev`. `commentary`,
+given to the detector; from which score on a moment counts was chosen on twelve of the family `dev`. `commentary`,
 `chat`: data that nobody here made, where it lies beside the checkout, judged by the scorer that lies with it.
 `cost`: CPU seconds.
 """
@@ -32,7 +32,8 @@ from tests.synthetic.stream import make_stream
 Finder: TypeAlias = "Callable[[SessionSignals], Sequence[Guess]]"
 
 PARTS = ("synthetic", "commentary", "chat", "cost")
-NUM_HELD, NUM_DEV = 40, 20
+NUM_HELD, NUM_DEV = 40, 12
+_DEV_S = 600.0  # a threshold needs no more
 LANES = ("mic", "desktop", "motion", "words", "chat")
 _TOP_K = 60
 _DATA = ROOT.parent / "shared" / "datasets"
@@ -95,6 +96,13 @@ def judged(found_in: Sequence[Case], find: Finder) -> list[Judged]:
     ]
 
 
+def synthetic_cases(scale: float = 1.0) -> tuple[list[Case], list[Case]]:
+    """Streams to judge by, and streams to choose a threshold on; shortened below a tenth."""
+    num_held, num_dev = (max(2, round(num * min(1.0, scale))) for num in (NUM_HELD, NUM_DEV))
+    held = cases(HELD_SEEDS[:num_held], duration_s=_DEV_S if scale < 0.1 else None)
+    return held, cases(DEV_SEEDS[:num_dev], duration_s=_DEV_S)
+
+
 def finders() -> Mapping[str, Finder]:
     """Ours with everything, by lane, and the usual recipes."""
     ablated: dict[str, Finder] = {name: _through(keep) for name, keep in variants().items()}
@@ -119,8 +127,7 @@ def _keeping(lanes: set[str]) -> Callable[[SessionSignals], SessionSignals]:
 
 
 def _synthetic(result: Result, scale: float) -> None:
-    held = cases(HELD_SEEDS[: max(2, round(NUM_HELD * min(1.0, scale)))])
-    dev = cases(DEV_SEEDS[: max(2, round(NUM_DEV * min(1.0, scale)))])
+    held, dev = synthetic_cases(scale)
     figures = result.figures
     for name, find in finders().items():
         on_dev, on_held = judged(dev, find), judged(held, find)

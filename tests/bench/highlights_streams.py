@@ -41,18 +41,26 @@ class Case:
     signals: SessionSignals
 
 
-def cases(seeds: Sequence[int]) -> list[Case]:
-    """The streams of these seeds, in that order; what is not measured yet is rendered now."""
+def cases(seeds: Sequence[int], *, duration_s: float | None = None) -> list[Case]:
+    """The streams of these seeds, in that order; what is not measured yet is rendered now.
+
+    Args:
+        duration_s: of each; drawn where not given.
+    """
     folder = _CACHE / _code_sum()
     folder.mkdir(parents=True, exist_ok=True)
-    missing = [seed for seed in seeds if not (folder / f"{seed}.npz").exists()]
+    paths = {
+        seed: folder / (f"{seed}.npz" if duration_s is None else f"{seed}-{duration_s:.0f}.npz")
+        for seed in seeds
+    }
+    missing = [seed for seed in seeds if not paths[seed].exists()]
     if missing:
         say(f"highlights: renders {len(missing)} streams")
         context = multiprocessing.get_context("spawn")
         with concurrent.futures.ProcessPoolExecutor(_NUM_PROCESSES, mp_context=context) as pool:
-            for future in [pool.submit(_measure, seed, folder / f"{seed}.npz") for seed in missing]:
+            for future in [pool.submit(_measure, seed, duration_s, paths[seed]) for seed in missing]:
                 future.result()
-    return [_case(seed, folder / f"{seed}.npz") for seed in seeds]
+    return [_case(make_plan(seed, duration_s=duration_s), paths[seed]) for seed in seeds]
 
 
 def sound_tracks(stream: Stream) -> list[Track]:
@@ -96,8 +104,8 @@ def signals_of(plan: Plan, tracks: Sequence[Track]) -> SessionSignals:
     )
 
 
-def _measure(seed: int, path: Path) -> None:
-    stream = make_stream(seed)
+def _measure(seed: int, duration_s: float | None, path: Path) -> None:
+    stream = make_stream(seed, duration_s=duration_s)
     tracks = [*sound_tracks(stream), motion_track(stream.plan)]
     arrays = {
         f"{track.name}.{part}": getattr(track, part) for track in tracks for part in ("values", "present")
@@ -107,8 +115,7 @@ def _measure(seed: int, path: Path) -> None:
     half.replace(path)
 
 
-def _case(seed: int, path: Path) -> Case:
-    plan = make_plan(seed)
+def _case(plan: Plan, path: Path) -> Case:
     with np.load(path) as arrays:
         names = [name.removesuffix(".values") for name in arrays.files if name.endswith(".values")]
         tracks = [

@@ -1,7 +1,7 @@
 """Bench `highlights`: how well moments are found, in made-up streams and in commentary and chat of real ones.
 
 `synthetic`: forty streams of the family `held`, made by `tests/synthetic`, measured by the product's own code and
-given to the detector; from which score on a moment counts was chosen on twelve of the family `dev`. `commentary`,
+given to the detector; from which score on a moment counts was chosen on eight of the family `dev`. `commentary`,
 `chat`: data that nobody here made, where it lies beside the checkout, judged by the scorer that lies with it.
 `cost`: CPU seconds.
 """
@@ -23,7 +23,7 @@ from coordinator.model.highlight import ChatLine, Moment, SessionSignals, Track,
 from tests.bench import highlights_score as score
 from tests.bench.highlights_naive import NAIVE
 from tests.bench.highlights_score import Guess, Judged
-from tests.bench.highlights_streams import Case, cases, motion_track, signals_of, sound_tracks
+from tests.bench.highlights_streams import Case, cases, in_processes, motion_track, signals_of, sound_tracks
 from tests.bench.measure import ROOT, CannotMeasure, Result, median, say
 from tests.synthetic.family import DEV_SEEDS, HELD_SEEDS
 from tests.synthetic.model import DECOY_KINDS
@@ -32,7 +32,7 @@ from tests.synthetic.stream import make_stream
 Finder: TypeAlias = "Callable[[SessionSignals], Sequence[Guess]]"
 
 PARTS = ("synthetic", "commentary", "chat", "cost")
-NUM_HELD, NUM_DEV = 40, 12
+NUM_HELD, NUM_DEV = 40, 8
 _DEV_S = 600.0  # a threshold needs no more
 LANES = ("mic", "desktop", "motion", "words", "chat")
 _TOP_K = 60
@@ -126,11 +126,16 @@ def _keeping(lanes: set[str]) -> Callable[[SessionSignals], SessionSignals]:
     return keep
 
 
+def _judge(name: str, held: Sequence[Case], dev: Sequence[Case]) -> tuple[list[Judged], list[Judged]]:
+    find = finders()[name]
+    return judged(dev, find), judged(held, find)
+
+
 def _synthetic(result: Result, scale: float) -> None:
     held, dev = synthetic_cases(scale)
     figures = result.figures
-    for name, find in finders().items():
-        on_dev, on_held = judged(dev, find), judged(held, find)
+    names = list(finders())
+    for name, (on_dev, on_held) in zip(names, in_processes(_judge, names, held, dev), strict=True):
         threshold = score.best_threshold(on_dev)
         precision, recall = score.precision_recall(on_held, threshold)
         if name == "all":

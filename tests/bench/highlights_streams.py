@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
+import functools
 import hashlib
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -31,6 +33,8 @@ from tests.synthetic.stream import make_stream
 
 _CACHE = ROOT / ".clippy" / "highlights"
 _NUM_PROCESSES = 2
+_SHARED: list[Sequence[Case]] = []  # what a process of `in_processes` was handed; filled once, when it starts
+_Outcome = TypeVar("_Outcome")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +65,25 @@ def cases(seeds: Sequence[int], *, duration_s: float | None = None) -> list[Case
             for future in [pool.submit(_measure, seed, duration_s, paths[seed]) for seed in missing]:
                 future.result()
     return [_case(make_plan(seed, duration_s=duration_s), paths[seed]) for seed in seeds]
+
+
+def in_processes(
+    work: Callable[..., _Outcome], names: Sequence[str], *shared: Sequence[Case]
+) -> Iterator[_Outcome]:
+    """`work(name, *shared)` for each name, in order; what is shared is handed to each process once."""
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(
+        _NUM_PROCESSES, mp_context=context, initializer=_take, initargs=(shared,)
+    ) as pool:
+        yield from pool.map(functools.partial(_with_shared, work), names)
+
+
+def _take(shared: Sequence[Sequence[Case]]) -> None:
+    _SHARED.extend(shared)
+
+
+def _with_shared(work: Callable[..., _Outcome], name: str) -> _Outcome:
+    return work(name, *_SHARED)
 
 
 def sound_tracks(stream: Stream) -> list[Track]:

@@ -1,0 +1,134 @@
+"""What bench `highlights` counts: overlap, precision, decoys; and that it keeps its promise on two short streams."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from coordinator.model.highlight import ChatLine, SessionSignals, Track, Utterance
+from tests.bench import highlights_score as score
+from tests.bench.highlights import FIGURES, variants
+from tests.bench.highlights_naive import NAIVE
+from tests.bench.highlights_score import Guess, Judged
+from tests.bench.run import measure
+from tests.synthetic.model import Span
+
+
+def span(start_s: float, end_s: float, kind: str = "hype") -> Span:
+    return Span(start_s=start_s, end_s=end_s, kind=kind)
+
+
+def guess(start_s: float, end_s: float, value: float) -> Guess:
+    return Guess(start_s=start_s, end_s=end_s, score=value)
+
+
+def one(*guesses: Guess, wanted: tuple[Span, ...], decoys: tuple[Span, ...] = ()) -> Judged:
+    return Judged(guesses=guesses, wanted=wanted, decoys=decoys)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (guess(10, 20, 1), 1.0),
+        (guess(10, 30, 1), 0.5),
+        (guess(15, 25, 1), 1 / 3),
+        (guess(20, 30, 1), 0.0),  # they touch
+        (guess(90, 99, 1), 0.0),
+    ],
+)
+def test_overlap_is_what_both_share_over_what_both_cover(found: Guess, expected: float) -> None:
+    assert score.overlap(found, span(10, 20)) == pytest.approx(expected)
+
+
+def test_a_span_that_is_found_twice_counts_once() -> None:
+    judged = [one(guess(10, 20, 0.9), guess(11, 20, 0.8), wanted=(span(10, 20), span(50, 60)))]
+
+    assert score.precision_recall(judged, 0.0) == (0.5, 0.5)
+    assert score.average_precision(judged) == 0.5
+
+
+def test_average_precision_falls_with_what_is_wrong_above_what_is_right() -> None:
+    first = [one(guess(10, 20, 0.9), guess(70, 80, 0.5), wanted=(span(10, 20),))]
+    last = [one(guess(70, 80, 0.9), guess(10, 20, 0.5), wanted=(span(10, 20),))]
+
+    assert (score.average_precision(first), score.average_precision(last)) == (1.0, 0.5)
+    assert (score.recall_at_count(first), score.recall_at_count(last)) == (1.0, 0.0)
+
+
+def test_the_threshold_with_the_best_f1_is_found() -> None:
+    judged = [
+        one(guess(10, 20, 0.9), guess(30, 40, 0.6), guess(70, 80, 0.3), wanted=(span(10, 20), span(30, 40)))
+    ]
+
+    assert score.best_threshold(judged) == 0.6
+    assert score.f1(*score.precision_recall(judged, 0.6)) == 1.0
+
+
+def test_a_decoy_is_hit_by_what_covers_it_and_touches_nothing_wanted() -> None:
+    decoys = (span(100, 110, "raid"), span(200, 230, "music"), span(20, 26, "advert"))
+    judged = [
+        one(
+            guess(95, 112, 0.9),  # over the raid
+            guess(190, 204, 0.8),  # at the music's edge
+            guess(12, 26, 0.7),  # over the advert, but it found something
+            wanted=(span(10, 20),),
+            decoys=decoys,
+        )
+    ]
+
+    assert score.decoys_hit(judged, 0.0) == {"raid": (1, 1), "music": (0, 1), "advert": (0, 1)}
+    assert score.decoys_hit(judged, 0.95)["raid"] == (0, 1)
+
+
+def test_an_interval_holds_the_figure_it_is_of() -> None:
+    judged = [
+        one(guess(10, 20, 0.9), guess(70, 80, index / 40), wanted=(span(10, 20), span(30, 40)))
+        for index in range(20)
+    ]
+    low, high = score.f1_interval(judged, 0.2)
+
+    assert low <= score.f1(*score.precision_recall(judged, 0.2)) <= high
+    assert score.average_precision_interval(judged)[0] <= score.average_precision(judged)
+
+
+def some_signals() -> SessionSignals:
+    names = ("mic_loudness_db", "desktop_loudness_db", "motion")
+    loud = np.full(600, -40.0)
+    loud[400:420] = -12.0
+    return SessionSignals(
+        duration_s=300.0,
+        tracks=[Track(name=name, values=loud, present=np.ones(600, dtype=bool)) for name in names],
+        utterances=[Utterance(start_s=198, end_s=204, text="omg no way")],
+        chat=[ChatLine(at_s=207 + index / 10, text="wow") for index in range(30)],
+    )
+
+
+def test_a_variant_leaves_the_detector_with_the_lanes_it_names() -> None:
+    kept = {name: keep(some_signals()) for name, keep in variants().items()}
+
+    assert [track.name for track in kept["only_mic"].tracks] == ["mic_loudness_db"]
+    assert not kept["only_mic"].utterances and not kept["only_mic"].chat
+    assert len(kept["without_chat"].tracks) == 3 and not kept["without_chat"].chat
+    assert kept["only_chat"].chat and not kept["only_chat"].tracks
+
+
+@pytest.mark.parametrize("name", NAIVE)
+def test_the_usual_recipes_find_what_is_plain(name: str) -> None:
+    best = NAIVE[name](some_signals())[0]
+
+    assert best.start_s <= 205 and best.end_s >= 200
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("part", ["synthetic", "commentary", "chat", "cost"])
+def test_the_bench_measures_what_it_promises_or_says_why_not(part: str) -> None:
+
+    found = measure("highlights", (part,), scale=0.04)
+
+    assert set(found["figures"]) == set(FIGURES[part])
+    missing = {figure for figure, value in found["figures"].items() if value is None}
+    assert {figure for figure in missing if not any(figure in note for note in found["notes"])} == set()
+    assert json.loads(json.dumps(found))["name"] == "highlights"

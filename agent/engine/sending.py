@@ -6,7 +6,6 @@ Nothing here may stop a recording: a coordinator that is down is a state, told i
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import threading
 import time
 from collections.abc import Callable
@@ -21,13 +20,14 @@ from agent.engine.forgetting import ForgottenSpans
 from agent.engine.line_watch import LineWatch
 from agent.engine.recording import Recording
 from agent.engine.said import keep_heard, words_after
+from agent.engine.upload_files import kept_names, tidy, upload_name
 from agent.engine.way import Way, find_way
 from agent.errors import AgentError
 from agent.library.forgetting import LibraryForgetting
 from agent.library.library import Library
 from agent.model.clips import ClipFile, SavedClip, SourceWish
 from agent.model.media import LaneChunk
-from agent.paths import AgentPaths, make_private
+from agent.paths import AgentPaths
 from agent.privacy.meter import Meter
 from agent.uplink.link import LinkClient
 from agent.uplink.link_stream import LinkHooks
@@ -83,7 +83,7 @@ class Sending:
         self._line_watch = LineWatch(config.uplink.metered, self._take_line)
         self._outbox = Outbox(paths.outbox, max_bytes=config.uplink.max_outbox_bytes)
         self._book = WishBook(self._outbox)
-        _tidy(self._uploads, keep=_kept_names(self._book))
+        tidy(self._uploads, keep=kept_names(self._book))
         if way is not None:
             self._begin(way)
 
@@ -381,21 +381,3 @@ def _tell_sources(status: control_pb2.Uplink, fulfiller: SourceFulfiller) -> Non
         status.source_upload.request_id = progress.request_id
         status.source_upload.bytes_there = progress.bytes_there
         status.source_upload.size_bytes = progress.size_bytes
-
-
-def upload_name(request_id: str) -> str:
-    """The exact file of a request. An id comes from outside, and names no path."""
-    return f"{hashlib.sha256(request_id.encode()).hexdigest()[:32]}.mp4"
-
-
-def _kept_names(book: WishBook) -> set[str]:
-    """Files that are whole, and whose upload goes on."""
-    return {Path(item.file.path).name for item in book.open() if item.file is not None}
-
-
-def _tidy(folder: Path, *, keep: set[str]) -> None:
-    make_private(folder)
-    for path in folder.iterdir():
-        if path.name not in keep:
-            with contextlib.suppress(OSError):
-                path.unlink()

@@ -3,7 +3,7 @@
 `synthetic`: forty streams of the family `held`, made by `tests/synthetic`, measured by the product's own code and
 given to the detector; from which score on a moment counts was chosen on eight of the family `dev`. `commentary`,
 `chat`: data that nobody here made, where it lies beside the checkout, judged by the scorer that lies with it.
-`cost`: CPU seconds.
+`live`: how much later than the chunk that holds it a moment is there. `cost`: CPU seconds.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 from coordinator.highlight.chat import reaction_score
 from coordinator.highlight.detect import detect
 from coordinator.model.highlight import ChatLine, Moment, SessionSignals, Track, Utterance
+from tests.bench import highlights_live
 from tests.bench import highlights_score as score
 from tests.bench.highlights_naive import NAIVE
 from tests.bench.highlights_score import Guess, Judged
@@ -31,7 +32,8 @@ from tests.synthetic.stream import make_stream
 
 Finder: TypeAlias = "Callable[[SessionSignals], Sequence[Guess]]"
 
-PARTS = ("synthetic", "commentary", "chat", "cost")
+PARTS = ("synthetic", "commentary", "chat", "live", "cost")
+_NUM_LIVE = 12
 NUM_HELD, NUM_DEV = 40, 8
 _DEV_S = 600.0  # a threshold needs no more
 LANES = ("mic", "desktop", "motion", "words", "chat")
@@ -56,16 +58,22 @@ FIGURES = {
         *("chat_recall20", "chat_precision20", "chat_recall20_laugh_rate", "chat_precision20_laugh_rate"),
         *("chat_recall20_rate", "chat_precision20_rate"),
     ),
+    "live": highlights_live.FIGURES,
     "cost": ("cpu_s_per_media_hour", "sound_cpu_s_per_media_hour", "detect_cpu_s_4h"),
 }
 
 
 def run(result: Result, parts: tuple[str, ...], *, scale: float = 1.0) -> None:
     """Measure."""
-    steps = {"synthetic": _synthetic, "commentary": _commentary, "chat": _chat, "cost": _cost}
+    steps = {"synthetic": _synthetic, "commentary": _commentary, "chat": _chat, "live": _live, "cost": _cost}
     for part in parts:
         with result.promising(*FIGURES[part]):
             steps[part](result, scale)
+
+
+def _live(result: Result, scale: float) -> None:
+    num = max(2, round(_NUM_LIVE * min(1.0, scale)))
+    highlights_live.measure(result, cases(HELD_SEEDS[:num], duration_s=_DEV_S if scale < 0.1 else None))
 
 
 def ours(signals: SessionSignals) -> list[Guess]:

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from agent.config import Config, Uplink
-from agent.engine.sending import Sending, upload_name
+from agent.engine.sending import Sending
+from agent.engine.upload_files import upload_name
 from agent.errors import LinkProblem
 from agent.model.clips import ClipFile, SourcePart, SourceWish
 from agent.paths import AgentPaths

@@ -23,7 +23,7 @@ from coordinator.settings import STAGES, Config, Llm, Workers, place_named
 ENV_PREFIX = "CLIPPY_COORDINATOR_"
 # Read before there is a configuration, to find it; and the pipe of a supervisor (ops/lifeline.py).
 _ENV_ELSEWHERE = {f"{ENV_PREFIX}DATA", f"{ENV_PREFIX}CONFIG", f"{ENV_PREFIX}LIFELINE"}
-_SECRETS = {"database.url", "objects.secret_access_key", "objects.access_key_id"}
+_SECRETS = {"asr.remote_key", "database.url", "objects.secret_access_key", "objects.access_key_id"}
 
 
 def find_data(data: Path | None = None, environment: Mapping[str, str] = os.environ) -> Path:

@@ -127,6 +127,7 @@ def test_what_config_check_prints_holds_no_secret(tmp_path: Path):
     environment = {
         "CLIPPY_COORDINATOR_DATABASE__URL": "postgresql://u:hunter2@db/clippy",
         "CLIPPY_COORDINATOR_OBJECTS__SECRET_ACCESS_KEY": "hunter2",
+        "CLIPPY_COORDINATOR_ASR__REMOTE_KEY": "hunter2",
     }
 
     text = json.dumps(describe(load_config(tmp_path, environment=environment)))

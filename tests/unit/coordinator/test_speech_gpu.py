@@ -31,6 +31,7 @@ def test_where_no_gpu_can_be_asked_all_that_was_asked_for_goes(tmp_path: Path) -
 
 
 @pytest.mark.gpu
+@pytest.mark.skipif(free_gpu_bytes() is None, reason="there is no GPU here")
 def test_a_gpu_tells_what_is_free() -> None:
     free_bytes = free_gpu_bytes()
 

@@ -38,7 +38,9 @@ def innocence(lanes: Sequence[Lane], cues: Sequence[Cue], num_steps: int) -> Cur
     # Nobody cheers for an advert; what is cheered for beside one is not part of it.
     cheered = by_name["crowd"].activation if "crowd" in by_name else np.zeros(num_steps)
     kept = 1.0 - 0.9 * np.clip(selling(cues, num_steps) / SALES_PHRASES, 0.0, 1.0) * (1.0 - 0.8 * cheered)
-    kept *= _unless_seconded(by_name, ("voice", "loudness"), LONE_VOICE_FACTOR)  # shouting about nothing
+    kept *= _unless_seconded(
+        by_name, ("voice", "loudness", "flux", "rate"), LONE_VOICE_FACTOR
+    )  # shouting about nothing
     kept *= _unless_seconded(by_name, ("chat",), LONE_CHAT_FACTOR)  # a raid
     return kept
 

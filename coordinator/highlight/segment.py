@@ -17,17 +17,7 @@ LEAST_PAUSE_S: Final = 0.2
 BREATH_S: Final = 0.25
 TAIL_S: Final = 1.5
 CORE_SHARE: Final = 0.35  # of the peak; what is fainter is no longer the moment
-# How much of what led to it belongs to it.
-PRE_ROLL_S: Final = {
-    "score": 6.0,
-    "play": 6.0,
-    "action": 5.0,
-    "crowd": 6.0,
-    "funny": 8.0,
-    "reaction": 8.0,
-    "call": 8.0,
-}
-DEFAULT_PRE_ROLL_S: Final = 5.0
+PRE_ROLL_S: Final = 1.0
 WORDS_PRE_ROLL_S: Final = (
     24.0  # the first word that says so comes late; chosen on commentary among 16, 20, 22, 24, 26
 )
@@ -79,6 +69,18 @@ def spans_above(curve: Curve, *, start_at: float, keep_above: float) -> list[Spa
     return spans
 
 
+def sharpened(span: Span, sharp: Curve) -> Span:
+    """The same moment with the edges of `sharp`, a curve of what each step said by itself.
+
+    Lanes that wait for one another blur where a moment begins and ends; each by itself does not.
+    """
+    if not float(sharp[span.first : span.last].max(initial=0.0)) > 0.0:
+        return span
+    peak = span.first + int(sharp[span.first : span.last].argmax())
+    core_first, core_last = _core(sharp, span.first, span.last, peak)
+    return dataclasses.replace(span, first=core_first, last=core_last, peak=peak)
+
+
 def bursts(curve: Curve, *, start_at: float, least_gap_s: float = MAX_MOMENT_S) -> list[Span]:
     """Peaks of a slow curve, best first, none within `least_gap_s` of a higher one."""
     left = curve.copy()
@@ -93,17 +95,15 @@ def bursts(curve: Curve, *, start_at: float, least_gap_s: float = MAX_MOMENT_S) 
     return spans
 
 
-def bounds_s(
-    span: Span, kind: str, pauses: Pauses, duration_s: float, *, reach_s: float = 0.0
-) -> tuple[float, float]:
+def bounds_s(span: Span, pauses: Pauses, duration_s: float) -> tuple[float, float]:
     """Start and end in seconds: pre-roll by kind, snapped to pauses, 8 to 60 s, inside the session.
 
     Args:
         pauses: where speech begins and ends.
         reach_s: by how much the curve was widened to each side, to be taken off again.
     """
-    start_s = span.first / SIGNAL_RATE_HZ + reach_s - PRE_ROLL_S.get(kind, DEFAULT_PRE_ROLL_S)
-    end_s = span.last / SIGNAL_RATE_HZ - reach_s + TAIL_S
+    start_s = span.first / SIGNAL_RATE_HZ - PRE_ROLL_S
+    end_s = span.last / SIGNAL_RATE_HZ + TAIL_S
     return fit_s(
         _snapped(start_s, pauses.starts_s),
         _snapped(end_s, pauses.ends_s),

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from coordinator.highlight import lexicon
+from coordinator.highlight import lexicon, moods
 from coordinator.highlight.scoreline import ScoreBoard
 from coordinator.model.highlight import SIGNAL_RATE_HZ, Utterance
 
@@ -28,6 +28,9 @@ REPEATED_STRENGTH: Final = 0.3
 EXCLAMATION_STRENGTH: Final = 0.25
 LOOP_WINDOW_S: Final = 25.0
 TENSED_FAMILIES: Final = frozenset({"score", "goal", "feat", "play", "drama"})
+
+_FAMILIES: Final = {**lexicon.FAMILIES, **moods.MOODS}
+_STRENGTH: Final = {**lexicon.FAMILY_STRENGTH, **moods.MOOD_STRENGTH}
 
 # Lag of the word behind the deed in seconds -> how much of the cue counts. Round corners, the best of the few
 # shapes compared on football commentary; neighbours differ by some hundredths of recall.
@@ -154,12 +157,12 @@ def _cue(utterance: Utterance, text: str) -> Cue | None:
     here = lexicon.NOT_A_GOAL.sub(" ", text)
     strengths: dict[str, float] = {}
     phrases: dict[str, str] = {}
-    for family, pattern in lexicon.FAMILIES.items():
+    for family, pattern in _FAMILIES.items():
         found = [match.group(0) for match in pattern.finditer(here)]
         if found:
             factor = ELSEWHEN_FACTOR if is_elsewhen and family in TENSED_FAMILIES else 1.0
             more = 1.3 if len(found) > 1 else 1.0
-            strengths[family] = lexicon.FAMILY_STRENGTH[family] * factor * more
+            strengths[family] = _STRENGTH[family] * factor * more
             phrases[family] = max(found, key=len)
     total = sum(strengths.values())
     if match := lexicon.STRETCHED.search(here):

@@ -343,11 +343,12 @@ def is_telling(words: Sequence[SpokenWord]) -> bool:
 def look_for_moments(signals: SessionSignals, is_final: bool) -> Found:
     """The detector as the pipeline calls it: moments that will not change any more, or why there are none."""
     from coordinator.highlight.detect import detect, explain_empty, settled
+    from coordinator.highlight.segment import with_lead_in
     from coordinator.pipeline.detect import Found
 
     moments = detect(signals, top_k=_MAX_MOMENTS_A_LOOK)
     if not is_final:
         moments = settled(moments, signals.duration_s)
     # A press alone is no finding: its clip is on the streamer's disk, and asked for by itself.
-    kept = [moment for moment in moments if moment.kind != "marker"]
+    kept = [with_lead_in(moment) for moment in moments if moment.kind != "marker"]
     return Found(moments=kept, reason="" if kept else explain_empty(signals))

@@ -23,7 +23,7 @@ from coordinator.highlight.text import spoken_after
 from coordinator.model.highlight import MAX_MOMENT_S, SIGNAL_RATE_HZ, Evidence, Moment, SessionSignals
 
 MAX_SESSION_S: Final = 48 * 3600.0
-SETTLE_S: Final = 4.0  # the merge gap of 3 s, and the half of what lanes reach around themselves
+SETTLE_S: Final = 5.0  # the merge gap of 3 s, and what smoothing and agreement reach around themselves
 MARKER_BEFORE_S: Final = 25.0
 MARKER_AFTER_S: Final = 5.0
 FULL_AFTER_STRENGTH: Final = 8.0  # words of this strength in 48 s are two thirds of certainty
@@ -132,7 +132,10 @@ def _risen(signals: SessionSignals, lanes: Lanes, weights: Weights, *, reach_ste
     sharp = fuse(lanes, weights, reach_steps=0)
     moments: list[Moment] = []
     start_at = weights.start_at if reach_steps else CHAT_START_AT
-    for span in segment.spans_above(curve, start_at=start_at, keep_above=weights.keep_above):
+    found = segment.spans_above(
+        curve, start_at=start_at, keep_above=weights.keep_above, has_many=reach_steps > 0
+    )
+    for span in found:
         kind = kind_of(lanes, voters, weights, span.first, span.last)
         start_s, end_s = segment.bounds_s(segment.sharpened(span, sharp), pauses, signals.duration_s)
         evidence = evidence_of(lanes, voters, weights, span.first, span.last)

@@ -66,6 +66,8 @@ def _note(lanes: Lanes, lane: Lane, first: int, last: int) -> str:
 
 def _quoted(cues: Sequence[Cue], first: int, last: int) -> str:
     quotes: list[str] = []
+    spoken = cues_in(cues, first, last)
+    verb = "said" if all(cue.is_read for cue in spoken) else "words not read, not English; heard"
     for cue in sorted(
         cues_in(cues, first, last), key=lambda one: (not one.families, -one.strength, one.start_s)
     ):
@@ -73,12 +75,18 @@ def _quoted(cues: Sequence[Cue], first: int, last: int) -> str:
         if quote and quote not in quotes:
             quotes.append(quote)
     return (
-        "said " + " and ".join(f"'{quote}'" for quote in quotes[:MAX_QUOTES]) if quotes else "excited words"
+        f"{verb} " + " and ".join(f"'{quote}'" for quote in quotes[:MAX_QUOTES])
+        if quotes
+        else "excited words"
     )
 
 
 def _chat_note(lanes: Lanes, at: int, ratio: float) -> str:
     note = f"chat wrote {ratio:.1f} times its usual rate"
+    audience = lanes.audience
+    if audience is not None and audience.trust < 1.0:
+        told = "by who writes, some" if audience.is_guessed else "only"
+        note = f"{note} ({told} {audience.num_viewers} watch, so it counts less)"
     if lanes.reaction is None:
         return note
     at_s = at / SIGNAL_RATE_HZ

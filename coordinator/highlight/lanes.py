@@ -12,7 +12,8 @@ from typing import Final
 import numpy as np
 
 from coordinator.highlight import decoys
-from coordinator.highlight.chat import Reaction, reaction
+from coordinator.highlight.chat import Reaction
+from coordinator.highlight.chats import Answers, answers
 from coordinator.highlight.game import event_curve
 from coordinator.highlight.normalise import Curve, Mask, lower, ramp, rise, robust_z, smooth, spread
 from coordinator.highlight.text import Cue, read_cues, spoken_now
@@ -20,6 +21,7 @@ from coordinator.model.highlight import SIGNAL_RATE_HZ, GameEvent, SessionSignal
 
 SOUND_LANES: Final = ("mic", "desktop", "mix")
 QUIET_DB: Final = -60.0  # below it all silence is alike
+USUAL_LOUD: Final = 0.75  # quantile
 FULL_CUE_STRENGTH: Final = 1.5  # words of this strength within some seconds are two thirds of certainty
 
 
@@ -52,6 +54,7 @@ class Lanes:
     music: Curve
     num_steps: int
     events: tuple[GameEvent, ...] = ()
+    audience: Answers | None = None
 
     @property
     def is_timed(self) -> bool:
@@ -87,24 +90,37 @@ def build_lanes(signals: SessionSignals) -> Lanes:
         )
     answered = None
     if signals.chat:
-        answered = reaction(signals.chat, signals.duration_s)
+        answered = answers(
+            signals.chat,
+            signals.duration_s,
+            excitement=_excitement(lanes, num_steps),
+            audiences=signals.audiences,
+        )
         lanes.append(
             Lane(
                 name="chat",
-                activation=answered.activation,
-                present=answered.present,
-                measure=answered.rate_ratio,
+                activation=answered.reaction.activation,
+                present=answered.reaction.present,
+                measure=answered.reaction.rate_ratio,
+                trust=answered.trust,
             )
         )
     heard = tuple(lane for lane in lanes if bool(lane.present.any()))
     return Lanes(
         lanes=heard,
         cues=tuple(cues),
-        reaction=answered,
+        reaction=None if answered is None else answered.reaction,
+        audience=answered,
         music=music,
         num_steps=num_steps,
         events=tuple(signals.events),
     )
+
+
+def _excitement(lanes: Sequence[Lane], num_steps: int) -> Curve:
+    """What sound, picture and games say, to learn from how late a chat answers it."""
+    clear = [lane.activation for lane in lanes if lane.name in ("crowd", "voice", "motion", "events")]
+    return np.sum(clear, axis=0) if clear else np.zeros(num_steps)
 
 
 def merge_tracks(tracks: Sequence[Track], num_steps: int) -> dict[str, tuple[Curve, Mask]]:
@@ -163,16 +179,15 @@ def _voice(tracks: Mapping[str, tuple[Curve, Mask]], num_steps: int) -> Lane:
 
 
 def _loudness(tracks: Mapping[str, tuple[Curve, Mask]], music: Curve, num_steps: int) -> Lane:
-    """Level alone, and only of lanes of which nothing finer was measured: the agent's own signals."""
+    """Level against the louder quarter of what came before: talk among pauses is no rise."""
     best, db, present = np.zeros(num_steps), np.zeros(num_steps), np.zeros(num_steps, dtype=bool)
     for lane in SOUND_LANES:
         name = f"{lane}_loudness_db"
         if name not in tracks:
             continue
         values, measured = tracks[name]
-        rise_db, known = rise(values, measured, floor=QUIET_DB)
-        rise_db = smooth(rise_db, known, 1)
-        activation = ramp(rise_db, 2.0, 10.0) * (1.0 - music)
+        rise_db, known = rise(smooth(values, measured, 1), measured, floor=QUIET_DB, quantile=USUAL_LOUD)
+        activation = ramp(rise_db, 1.0, 7.0) * (1.0 - music)
         best, db = np.maximum(best, activation), np.where(activation >= best, rise_db, db)
         present |= known
     return Lane(name="loudness", activation=best, present=present, measure=db)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coordinator.highlight import lexicon, moods
+from coordinator.highlight.language import LAUGHTER, LAUGHTER_STRENGTH, are_english
 from coordinator.highlight.scoreline import ScoreBoard
 from coordinator.model.highlight import SIGNAL_RATE_HZ, Utterance
 
@@ -57,6 +58,7 @@ class Cue:
         phrase: the words that count most, for the reader.
         is_scoreline: a score was told, which is always after the deed.
         sales: how many selling phrases, 0 and up.
+        is_read: False where the words are of a language that the lexicon does not know; only their form counts.
     """
 
     start_s: float
@@ -66,6 +68,7 @@ class Cue:
     phrase: str
     is_scoreline: bool
     sales: int
+    is_read: bool = True
 
 
 def read_cues(utterances: Sequence[Utterance]) -> list[Cue]:
@@ -76,17 +79,18 @@ def read_cues(utterances: Sequence[Utterance]) -> list[Cue]:
     cues: list[Cue] = []
     recent: deque[tuple[float, str]] = deque(maxlen=6)
     board = ScoreBoard()
-    for utterance in sorted(utterances, key=lambda one: (one.start_s, one.end_s)):
+    ordered = sorted(utterances, key=lambda one: (one.start_s, one.end_s))
+    for utterance, is_english in zip(ordered, are_english(ordered), strict=True):
         text = _plain(utterance.text)
         echo = any(text == said and utterance.start_s - at_s < LOOP_WINDOW_S for at_s, said in recent)
         recent.append((utterance.start_s, text))
         if echo or not text:
             continue
-        cue = _cue(utterance, text)
+        cue = _cue(utterance, text) if is_english else _foreign_cue(utterance, text)
         if cue is not None:
             cues.append(cue)
         told, phrase = board.tell(utterance.start_s, utterance.text)
-        if told > 0:
+        if told > 0 and is_english:
             cues.append(
                 Cue(
                     start_s=utterance.start_s,
@@ -185,6 +189,31 @@ def _cue(utterance: Utterance, text: str) -> Cue | None:
         phrase=phrase,
         is_scoreline=False,
         sales=sales,
+    )
+
+
+def _foreign_cue(utterance: Utterance, text: str) -> Cue | None:
+    """Words nobody here understands: cries, drawn-out letters, laughter and repetition are the same everywhere."""
+    total, phrase = 0.0, text[:40]
+    families: tuple[str, ...] = ()
+    if match := lexicon.STRETCHED.search(text):
+        total, phrase = total + STRETCHED_STRENGTH, match.group(0)
+    if match := lexicon.REPEATED.search(text):
+        total, phrase = total + REPEATED_STRENGTH, match.group(0)
+    if match := LAUGHTER.search(text):
+        total, phrase, families = total + LAUGHTER_STRENGTH, match.group(0), ("laugh",)
+    total += EXCLAMATION_STRENGTH * min(2, sum(map(utterance.text.count, "!\uff01")))
+    if total <= 0:
+        return None
+    return Cue(
+        start_s=utterance.start_s,
+        end_s=utterance.end_s,
+        strength=total,
+        families=families,
+        phrase=phrase,
+        is_scoreline=False,
+        sales=0,
+        is_read=False,
     )
 
 

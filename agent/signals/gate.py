@@ -22,6 +22,7 @@ _HISTORY_STEPS = 120  # a minute
 _MIN_HISTORY_STEPS = 20
 _ENTER_SCORE = 1.5
 _LEAVE_SCORE = 0.7
+_LEAVE_SHARE = 0.35  # of its peak: what stays a little livelier afterwards is not the event
 _Z_MAX = 4.0
 _Z_RISEN = 1.5
 _HOLD_STEPS = 4  # 2 s below the threshold end a span; a candidate is known within 3 s of its end
@@ -63,6 +64,7 @@ class Gate:
         self._lock = threading.Lock()
         self._open: dict[int, dict[str, float]] = {}
         self._judged_ns = -1
+        self._expected: set[str] = set()
         self._history: dict[str, collections.deque[float]] = {}
         self._span: _Span | None = None
 
@@ -70,14 +72,20 @@ class Gate:
         """Take one sample; returns the candidates that ended with it, mostly none. Any thread."""
         with self._lock:
             if sample.at_ns <= self._judged_ns:
+                self._expected.add(sample.name)  # it is back, or slower than the others: wait for it again
                 return []
             self._open.setdefault(sample.at_ns, {})[sample.name] = sample.value
             candidates: list[Candidate] = []
             for at_ns in sorted(self._open):
-                is_complete = len(self._open[at_ns]) >= self._num_signals
+                names = self._open[at_ns].keys()
+                # A signal that has gone (a microphone pulled out) is waited for once, not at every step.
+                is_complete = len(names) >= self._num_signals or (
+                    bool(self._expected) and self._expected <= names
+                )
                 if not is_complete and len(self._open) <= _MAX_OPEN_STEPS:
                     break
                 self._judged_ns = at_ns
+                self._expected = set(names)
                 candidates += self._judge(at_ns, self._open.pop(at_ns))
             return candidates
 
@@ -127,7 +135,7 @@ class _Span:
         self.lanes = set(lanes)
 
     def add(self, at_ns: int, score: float, lanes: tuple[str, ...]) -> None:
-        if score >= _LEAVE_SCORE:
+        if score >= max(_LEAVE_SCORE, _LEAVE_SHARE * self.peak_score):
             self.last_up_ns = at_ns
             self.lanes.update(lanes)
         if score > self.peak_score:

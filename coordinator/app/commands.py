@@ -13,6 +13,7 @@ from coordinator.errors import InputUnusable, ModelUnavailable
 from coordinator.settings import Llm
 
 if TYPE_CHECKING:
+    from coordinator.model.highlight import Track
     from coordinator.speech.fetch import FetchProgress
 
 
@@ -124,9 +125,7 @@ def find_highlights(
     """
     from coordinator.highlight import files
     from coordinator.highlight.detect import detect, explain_empty
-    from coordinator.highlight.features import lane_tracks
-    from coordinator.model.highlight import SessionSignals, Track
-    from coordinator.model.speech import SAMPLE_RATE_HZ
+    from coordinator.model.highlight import SessionSignals
 
     if not (transcript or chat or media):
         raise InputUnusable("give at least one of --transcript, --chat and --media")
@@ -134,13 +133,8 @@ def find_highlights(
         raise InputUnusable(f"--top {top_k} is out of range; allowed: 1..1000")
     tracks: list[Track] = []
     if media is not None:
-        from coordinator.media.audio import decode_channels
-        from coordinator.media.commands import require_file
-
-        require_file(media)
-        samples = decode_channels(media).mean(axis=0)
-        tracks = lane_tracks(samples, lane="mix")
-        duration_s = duration_s or len(samples) / SAMPLE_RATE_HZ
+        tracks, heard_s = _tracks_of(media)
+        duration_s = duration_s or heard_s
     if duration_s is None:
         raise InputUnusable("--duration is needed with --transcript and --chat: seconds the stream lasted")
     signals = SessionSignals(
@@ -157,3 +151,23 @@ def find_highlights(
         return found if finalists else {**found, "reason": explain_empty(signals)}
     moments = detect(signals, top_k=top_k)
     return files.moments_document(moments, reason=None if moments else explain_empty(signals))
+
+
+def _tracks_of(media: Path) -> tuple[list[Track], float]:
+    """The signals of a recording, sound and picture, and how long its sound is."""
+    import numpy as np
+
+    from coordinator.highlight.features import lane_tracks
+    from coordinator.media.audio import decode_pcm16k
+    from coordinator.media.commands import require_file
+    from coordinator.media.motion import motion_or_none
+    from coordinator.model.highlight import Track
+    from coordinator.model.speech import SAMPLE_RATE_HZ
+
+    require_file(media)
+    samples = decode_pcm16k(media)
+    tracks = lane_tracks(samples, lane="mix")
+    moved = motion_or_none(media)
+    if moved.size:
+        tracks.append(Track(name="motion", values=np.nan_to_num(moved), present=np.isfinite(moved)))
+    return tracks, len(samples) / SAMPLE_RATE_HZ

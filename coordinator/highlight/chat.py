@@ -120,8 +120,8 @@ def reaction_score(texts: Sequence[str]) -> float:
     return share * math.pow(min(answering / _MANY_ANSWERS, 1.0), _MANY_POWER)
 
 
-def reaction(chat: Sequence[ChatLine], duration_s: float) -> Reaction:
-    """The chat's answer to each step, moved to where its cause was."""
+def reaction(chat: Sequence[ChatLine], duration_s: float, *, lag_s: float = LAG_S) -> Reaction:
+    """The chat's answer to each step, moved by `lag_s` to where its cause was."""
     num_steps = int(duration_s * SIGNAL_RATE_HZ)
     lines = sorted((line for line in chat if 0 <= line.at_s < duration_s), key=lambda line: line.at_s)
     counts, weights, laughs = np.zeros(num_steps), np.zeros(num_steps), np.zeros(num_steps)
@@ -140,7 +140,7 @@ def reaction(chat: Sequence[ChatLine], duration_s: float) -> Reaction:
         if weight > 0.3:
             words.append((line.at_s, line.text))
     width = int(WINDOW_S * SIGNAL_RATE_HZ)
-    lag = int(LAG_S * SIGNAL_RATE_HZ)
+    lag = int(lag_s * SIGNAL_RATE_HZ)
     num, reacting, laughing = (_ahead(curve, width, lag) for curve in (counts, weights, laughs))
     least_steps = LEAST_PAST_S * SIGNAL_RATE_HZ
     base_num, past_steps = _trailing(counts), np.maximum(_trailing(np.ones(num_steps)), least_steps)

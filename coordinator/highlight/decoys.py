@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MUSIC_TONALITY_DB: Final = 9.0  # measured: steady chords 19-22, a voice over music 7-8, voices 3-6, noise 2.7
 SALES_PHRASES: Final = 2.0  # as many within seconds are an advert
-LONE_VOICE_FACTOR: Final = 0.4
+LONE_VOICE_FACTOR: Final = 0.65  # most shouts are about something: 0.4 lost more moments than it saved decoys
 LONE_CHAT_FACTOR: Final = 0.6
 
 
@@ -38,7 +38,9 @@ def innocence(lanes: Sequence[Lane], cues: Sequence[Cue], num_steps: int) -> Cur
     # Nobody cheers for an advert; what is cheered for beside one is not part of it.
     cheered = by_name["crowd"].activation if "crowd" in by_name else np.zeros(num_steps)
     kept = 1.0 - 0.9 * np.clip(selling(cues, num_steps) / SALES_PHRASES, 0.0, 1.0) * (1.0 - 0.8 * cheered)
-    kept *= _unless_seconded(by_name, ("voice", "loudness"), LONE_VOICE_FACTOR)  # shouting about nothing
+    kept *= _unless_seconded(
+        by_name, ("voice", "loudness", "flux", "rate"), LONE_VOICE_FACTOR
+    )  # shouting about nothing
     kept *= _unless_seconded(by_name, ("chat",), LONE_CHAT_FACTOR)  # a raid
     return kept
 

@@ -14,19 +14,21 @@ from typing import Final
 import numpy as np
 
 from coordinator.highlight import rank, segment
-from coordinator.highlight.evidence import evidence_of, kind_of
+from coordinator.highlight.evidence import evidence_of
 from coordinator.highlight.fuse import AGREE_WITHIN_STEPS, Weights, fuse, shipped_weights, widened
+from coordinator.highlight.kinds import kind_of
 from coordinator.highlight.lanes import Lane, Lanes, build_lanes
 from coordinator.highlight.normalise import Curve
 from coordinator.highlight.text import spoken_after
 from coordinator.model.highlight import MAX_MOMENT_S, SIGNAL_RATE_HZ, Evidence, Moment, SessionSignals
 
 MAX_SESSION_S: Final = 48 * 3600.0
-SETTLE_S: Final = 4.0  # the merge gap of 3 s, and the half of what lanes reach around themselves
+SETTLE_S: Final = 5.0  # the merge gap of 3 s, and what smoothing and agreement reach around themselves
 MARKER_BEFORE_S: Final = 25.0
 MARKER_AFTER_S: Final = 5.0
 FULL_AFTER_STRENGTH: Final = 8.0  # words of this strength in 48 s are two thirds of certainty
 WORDS_TAIL_S: Final = 15.0  # words alone do not know when: leave room
+CHAT_START_AT: Final = 0.22  # a chat alone, step by step
 TOLD_START_AT: Final = 0.05  # one clear sentence; rank decides
 
 
@@ -103,7 +105,8 @@ def _told(signals: SessionSignals, lanes: Lanes, weights: Weights) -> list[Momen
     """Only words or chat: words come late and last long, so spans are wide around the first of a burst."""
     if not any(lane.name == "words" for lane in lanes.lanes):
         return _risen(signals, lanes, weights, reach_steps=0)
-    lanes = dataclasses.replace(lanes, lanes=tuple(_told_lane(lane, lanes) for lane in lanes.lanes))
+    told = tuple(_told_lane(lane, lanes) for lane in lanes.lanes if lane.name != "rate")
+    lanes = dataclasses.replace(lanes, lanes=told)
     curve = fuse(lanes, weights, reach_steps=0)
     moments: list[Moment] = []
     for span in segment.bursts(curve, start_at=TOLD_START_AT):
@@ -126,11 +129,15 @@ def _risen(signals: SessionSignals, lanes: Lanes, weights: Weights, *, reach_ste
     curve = fuse(lanes, weights, reach_steps=reach_steps)
     voters = widened(lanes.lanes, reach_steps)
     pauses = segment.pauses_of(signals.utterances)
-    reach_s = 0.75 * reach_steps / SIGNAL_RATE_HZ
+    sharp = fuse(lanes, weights, reach_steps=0)
     moments: list[Moment] = []
-    for span in segment.spans_above(curve, start_at=weights.start_at, keep_above=weights.keep_above):
+    start_at = weights.start_at if reach_steps else CHAT_START_AT
+    found = segment.spans_above(
+        curve, start_at=start_at, keep_above=weights.keep_above, has_many=reach_steps > 0
+    )
+    for span in found:
         kind = kind_of(lanes, voters, weights, span.first, span.last)
-        start_s, end_s = segment.bounds_s(span, kind, pauses, signals.duration_s, reach_s=reach_s)
+        start_s, end_s = segment.bounds_s(segment.sharpened(span, sharp), pauses, signals.duration_s)
         evidence = evidence_of(lanes, voters, weights, span.first, span.last)
         moments.append(_moment(start_s, end_s, span, kind, evidence))
     return moments

@@ -1,4 +1,4 @@
-"""Why a span is a moment: its kind, and each lane's share of the score in words a streamer can check."""
+"""Why a span is a moment: each lane's share of the score, in words a streamer can check."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from coordinator.highlight.fuse import Weights, shares
+from coordinator.highlight.game import AFTER_S, BEFORE_S, events_between
+from coordinator.highlight.kinds import cues_in
 from coordinator.highlight.lanes import Lane, Lanes
 from coordinator.highlight.normalise import WINDOW_S
 from coordinator.highlight.text import Cue
@@ -13,48 +15,7 @@ from coordinator.model.highlight import SIGNAL_RATE_HZ, Evidence
 
 MAX_QUOTES: Final = 2
 MAX_QUOTE_CHARS: Final = 40
-KIND_OF_FAMILY: Final = {
-    "call": "call",
-    "score": "score",
-    "goal": "score",
-    "feat": "play",
-    "play": "play",
-    "awe": "play",
-    "drama": "play",
-    "cheer": "play",
-    "replay": "play",
-    "laugh": "funny",
-}
-KIND_OF_LANE: Final = {
-    "crowd": "crowd",
-    "motion": "action",
-    "voice": "voice",
-    "loudness": "loud",
-    "chat": "reaction",
-}
-FUNNY_SHARE: Final = 0.6
-
-
-def kind_of(lanes: Lanes, voters: Sequence[Lane], weights: Weights, first: int, last: int) -> str:
-    """What the span is mostly about: score, play, call, funny, reaction, crowd, action, voice or loud."""
-    said = shares(voters, weights, first, last)
-    families: dict[str, float] = {}
-    for cue in _cues_in(lanes.cues, first, last):
-        if cue.families:
-            kind = KIND_OF_FAMILY[cue.families[0]]
-            families[kind] = families.get(kind, 0.0) + cue.strength
-    if families and said.get("words", 0.0) >= 0.2:
-        return max(sorted(families), key=lambda kind: families[kind])
-    if not said:
-        return "loud"
-    loudest = next((name for name in said if name != "words"), "words")
-    if loudest == "words":
-        return "play"
-    if loudest == "chat" and lanes.reaction is not None:
-        reacting = lanes.reaction.activation[first:last]
-        at = first + int(reacting.argmax()) if reacting.size else first
-        return "funny" if lanes.reaction.laugh_share[at] >= FUNNY_SHARE else "reaction"
-    return KIND_OF_LANE[loudest]
+MAX_EVENT_CHARS: Final = 60
 
 
 def evidence_of(
@@ -93,25 +54,39 @@ def _note(lanes: Lanes, lane: Lane, first: int, last: int) -> str:
             return f"the voice is louder and {figure:.0f} semitones higher than usual"
         case "motion":
             return f"picture moves {figure:.0f} times its usual spread"
+        case "flux":
+            return f"sound is {figure:.0f} times its usual spread more restless"
+        case "rate":
+            return f"speech is {figure:.0f} times its usual spread faster"
+        case "events":
+            return _event_note(lanes, first, last)
         case _:
             return _chat_note(lanes, at, figure)
 
 
 def _quoted(cues: Sequence[Cue], first: int, last: int) -> str:
     quotes: list[str] = []
+    spoken = cues_in(cues, first, last)
+    verb = "said" if all(cue.is_read for cue in spoken) else "words not read, not English; heard"
     for cue in sorted(
-        _cues_in(cues, first, last), key=lambda one: (not one.families, -one.strength, one.start_s)
+        cues_in(cues, first, last), key=lambda one: (not one.families, -one.strength, one.start_s)
     ):
         quote = cue.phrase[:MAX_QUOTE_CHARS].strip()
         if quote and quote not in quotes:
             quotes.append(quote)
     return (
-        "said " + " and ".join(f"'{quote}'" for quote in quotes[:MAX_QUOTES]) if quotes else "excited words"
+        f"{verb} " + " and ".join(f"'{quote}'" for quote in quotes[:MAX_QUOTES])
+        if quotes
+        else "excited words"
     )
 
 
 def _chat_note(lanes: Lanes, at: int, ratio: float) -> str:
     note = f"chat wrote {ratio:.1f} times its usual rate"
+    audience = lanes.audience
+    if audience is not None and audience.trust < 1.0:
+        told = "by who writes, some" if audience.is_guessed else "only"
+        note = f"{note} ({told} {audience.num_viewers} watch, so it counts less)"
     if lanes.reaction is None:
         return note
     at_s = at / SIGNAL_RATE_HZ
@@ -122,7 +97,10 @@ def _chat_note(lanes: Lanes, at: int, ratio: float) -> str:
     return f"{note}, such as '{counted[0][:MAX_QUOTE_CHARS].strip()}'"
 
 
-def _cues_in(cues: Sequence[Cue], first: int, last: int) -> list[Cue]:
-    """Cues that say something and lie in the steps, or within 2 s of them."""
-    start_s, end_s = first / SIGNAL_RATE_HZ - 2.0, last / SIGNAL_RATE_HZ + 2.0
-    return [cue for cue in cues if cue.strength > 0 and cue.end_s >= start_s and cue.start_s <= end_s]
+def _event_note(lanes: Lanes, first: int, last: int) -> str:
+    told = events_between(lanes.events, first / SIGNAL_RATE_HZ - AFTER_S, last / SIGNAL_RATE_HZ + BEFORE_S)
+    if not told:
+        return "the game said so"
+    return f"the game said {told[0].kind}{': ' if told[0].text else ''}{told[0].text}"[
+        :MAX_EVENT_CHARS
+    ].strip()

@@ -80,6 +80,7 @@ def moments_document(moments: Sequence[Moment], *, reason: str | None = None) ->
                 "peak_s": moment.peak_s,
                 "score": moment.score,
                 "kind": moment.kind,
+                "level": moment.level,
                 "evidence": [
                     {"lane": one.lane, "weight": one.weight, "note": one.note} for one in moment.evidence
                 ],

@@ -1,11 +1,14 @@
 """The vote: many lanes, one curve.
 
-Half of the score is the weighted mean of the lanes that were measured, half the geometric mean of the two that
-speak loudest: one loud lane among quiet ones stays below two that agree. With one lane measured, it is the score.
+Lanes that come from one source (the sound, the speech, the picture, the chat, the game) are one group: a shout is
+loud, high and restless at once, and that is one witness. Groups that were measured vote by a weighted mean, with a
+part for the two that speak loudest: one loud group among quiet ones stays below two that agree. What a game says of
+itself is as much of a moment as the game says, whoever else is silent.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 from collections.abc import Sequence
@@ -17,9 +20,22 @@ import numpy as np
 
 from coordinator.highlight import decoys
 from coordinator.highlight.lanes import Lane, Lanes
-from coordinator.highlight.normalise import Curve, spread
+from coordinator.highlight.normalise import Curve, Mask, smooth, spread
 
-AGREE_WITHIN_STEPS: Final = 4  # 2 s: a goal, its shout and its cheer do not start together
+AGREE_WITHIN_STEPS: Final = 3  # 1.5 s: a goal, its shout and its cheer do not start together
+LAST_STEPS: Final = 4  # what is judged is 4.5 s long: a bang is no moment
+EVENT_SHARE: Final = 0.9
+GROUP_OF_LANE: Final = {
+    "crowd": "sound",
+    "voice": "sound",
+    "loudness": "sound",
+    "flux": "sound",
+    "words": "speech",
+    "rate": "speech",
+    "motion": "picture",
+    "chat": "chat",
+    "events": "events",
+}
 
 
 class Weights(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +44,8 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     origin: str
     lanes: dict[str, float]
+    groups: dict[str, float]
+    top_share: float
     agreement_share: float
     start_at: float
     keep_above: float
@@ -41,23 +59,27 @@ def shipped_weights() -> Weights:
 
 
 def fuse(lanes: Lanes, weights: Weights, *, reach_steps: int = AGREE_WITHIN_STEPS) -> Curve:
-    """The fused score of every step, 0-1; lanes that speak within `reach_steps` of one another agree."""
+    """The fused score of every step, 0-1.
+
+    Args:
+        reach_steps: groups that speak within so many steps of one another agree; 0: each step by itself, unsmoothed.
+    """
     if not lanes.lanes:
         return np.zeros(lanes.num_steps)
-    spoken = widened(lanes.lanes, reach_steps)
-    mean, pair = _mean_and_pair(spoken, weights)
-    num_present = np.sum([lane.present for lane in spoken], axis=0)
-    share = np.where(num_present > 1, weights.agreement_share, 0.0)
-    voted: Curve = ((1.0 - share) * mean + share * pair) * decoys.innocence(
-        spoken, lanes.cues, lanes.num_steps
+    groups = [_reaching(group, reach_steps) for group in _grouped(lanes.lanes, weights)]
+    voted: Curve = _vote(groups, weights) * decoys.innocence(
+        widened(lanes.lanes, reach_steps), lanes.cues, lanes.num_steps
     )
+    for lane in lanes.lanes:
+        if lane.name == "events":
+            voted = np.maximum(voted, EVENT_SHARE * lane.activation)
     return voted
 
 
 def shares(lanes: Sequence[Lane], weights: Weights, first: int, last: int) -> dict[str, float]:
     """Each lane's part of what was said in steps [first, last): adds up to 1, lanes that said nothing left out."""
     said = {
-        lane.name: weights.lanes[lane.name] * float(lane.activation[first:last].max(initial=0.0))
+        lane.name: _trust(lane, weights) * float(lane.activation[first:last].max(initial=0.0))
         for lane in lanes
     }
     total = sum(said.values())
@@ -73,23 +95,63 @@ def shares(lanes: Sequence[Lane], weights: Weights, first: int, last: int) -> di
 def widened(lanes: Sequence[Lane], reach_steps: int = AGREE_WITHIN_STEPS) -> list[Lane]:
     """Lanes whose activation reaches some steps to each side, so that they can agree."""
     return [
-        Lane(
-            name=lane.name,
-            activation=np.where(lane.present, spread(lane.activation, reach_steps), 0.0),
-            present=lane.present,
-            measure=lane.measure,
+        dataclasses.replace(
+            lane, activation=np.where(lane.present, spread(lane.activation, reach_steps), 0.0)
         )
         for lane in lanes
     ]
 
 
-def _mean_and_pair(lanes: Sequence[Lane], weights: Weights) -> tuple[Curve, Curve]:
-    trust = np.array([weights.lanes[lane.name] for lane in lanes])[:, None]
-    activations = np.stack([lane.activation for lane in lanes])
-    present = np.stack([lane.present for lane in lanes])
-    total = (trust * present).sum(axis=0)
-    mean = (trust * activations * present).sum(axis=0) / np.maximum(total, 1e-9)
-    if len(lanes) == 1:
-        return mean, mean
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Group:
+    activation: Curve
+    present: Mask
+    trust: float
+
+
+def _trust(lane: Lane, weights: Weights) -> float:
+    return weights.groups[GROUP_OF_LANE[lane.name]] * weights.lanes[lane.name] * lane.trust
+
+
+def _grouped(lanes: Sequence[Lane], weights: Weights) -> list[_Group]:
+    """One witness a source: partly its loudest lane, partly the mean of its lanes."""
+    members: dict[str, list[Lane]] = {}
+    for lane in lanes:
+        members.setdefault(GROUP_OF_LANE[lane.name], []).append(lane)
+    groups: list[_Group] = []
+    for name, own in members.items():
+        trust = np.array([weights.lanes[lane.name] for lane in own])[:, None]
+        present = np.stack([lane.present for lane in own])
+        said = trust * np.stack([lane.activation for lane in own]) * present
+        mean = said.sum(axis=0) / np.maximum((trust * present).sum(axis=0), 1e-9)
+        top = said.max(axis=0)
+        groups.append(
+            _Group(
+                activation=weights.top_share * top + (1.0 - weights.top_share) * mean,
+                present=np.logical_or.reduce(present, axis=0),
+                trust=weights.groups[name] * max(lane.trust for lane in own),
+            )
+        )
+    return groups
+
+
+def _reaching(group: _Group, reach_steps: int) -> _Group:
+    if reach_steps == 0:
+        return group
+    lasting = smooth(group.activation, group.present, LAST_STEPS)
+    return dataclasses.replace(group, activation=np.where(group.present, spread(lasting, reach_steps), 0.0))
+
+
+def _vote(groups: Sequence[_Group], weights: Weights) -> Curve:
+    trust = np.array([group.trust for group in groups])[:, None]
+    activations = np.stack([group.activation for group in groups])
+    present = np.stack([group.present for group in groups])
+    mean: Curve = (trust * activations * present).sum(axis=0) / np.maximum(
+        (trust * present).sum(axis=0), 1e-9
+    )
+    if len(groups) == 1:
+        return mean
     loudest = np.sort(activations * present * np.sqrt(trust / trust.max()), axis=0)[-2:]
-    return mean, np.sqrt(loudest[0] * loudest[1])
+    share = np.where(present.sum(axis=0) > 1, weights.agreement_share, 0.0)
+    voted: Curve = (1.0 - share) * mean + share * np.sqrt(loudest[0] * loudest[1])
+    return voted

@@ -12,13 +12,16 @@ from typing import Final
 import numpy as np
 
 from coordinator.highlight import decoys
-from coordinator.highlight.chat import Reaction, reaction
+from coordinator.highlight.chat import Reaction
+from coordinator.highlight.chats import Answers, answers
+from coordinator.highlight.game import event_curve
 from coordinator.highlight.normalise import Curve, Mask, lower, ramp, rise, robust_z, smooth, spread
 from coordinator.highlight.text import Cue, read_cues, spoken_now
-from coordinator.model.highlight import SIGNAL_RATE_HZ, SessionSignals, Track
+from coordinator.model.highlight import SIGNAL_RATE_HZ, GameEvent, SessionSignals, Track, Utterance
 
 SOUND_LANES: Final = ("mic", "desktop", "mix")
 QUIET_DB: Final = -60.0  # below it all silence is alike
+USUAL_LOUD: Final = 0.75  # quantile
 FULL_CUE_STRENGTH: Final = 1.5  # words of this strength within some seconds are two thirds of certainty
 
 
@@ -27,16 +30,18 @@ class Lane:
     """One voice in the vote.
 
     Attributes:
-        name: `words`, `crowd`, `voice`, `loudness`, `motion` or `chat`.
+        name: `words`, `rate`, `crowd`, `voice`, `loudness`, `flux`, `motion`, `chat` or `events`.
         activation: 0-1 at each step.
         present: where it was measured.
         measure: the figure behind it in the unit of its note (dB, sigmas, ratio).
+        trust: less than 1 where what it says counts less than usual, such as a chat that hardly anybody reads.
     """
 
     name: str
     activation: Curve
     present: Mask
     measure: Curve
+    trust: float = 1.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +53,15 @@ class Lanes:
     reaction: Reaction | None
     music: Curve
     num_steps: int
+    events: tuple[GameEvent, ...] = ()
+    audience: Answers | None = None
 
     @property
     def is_timed(self) -> bool:
         """Whether sound or picture say when, so that words need not be trusted with the time."""
-        return any(lane.name not in ("words", "chat") and bool(lane.present.any()) for lane in self.lanes)
+        return any(
+            lane.name not in ("words", "rate", "chat") and bool(lane.present.any()) for lane in self.lanes
+        )
 
 
 def build_lanes(signals: SessionSignals) -> Lanes:
@@ -60,8 +69,14 @@ def build_lanes(signals: SessionSignals) -> Lanes:
     num_steps = int(signals.duration_s * SIGNAL_RATE_HZ)
     tracks = merge_tracks(signals.tracks, num_steps)
     music = decoys.music(tracks, SOUND_LANES, num_steps)
-    lanes = [_crowd(tracks, music, num_steps), _voice(tracks, num_steps), _loudness(tracks, num_steps)]
+    lanes = [_crowd(tracks, music, num_steps), _voice(tracks, num_steps), _loudness(tracks, music, num_steps)]
     lanes.append(_motion(tracks, num_steps))
+    lanes.append(_flux(tracks, music, num_steps))
+    lanes.append(_rate(signals.utterances, num_steps))
+    if signals.events:
+        level = event_curve(signals.events, num_steps)
+        # A game that is silent says nothing: most have no word for a joke.
+        lanes.append(Lane(name="events", activation=level, present=level > 0, measure=level))
     cues = read_cues(signals.utterances)
     if signals.utterances:
         level = spoken_now(cues, num_steps)
@@ -75,17 +90,37 @@ def build_lanes(signals: SessionSignals) -> Lanes:
         )
     answered = None
     if signals.chat:
-        answered = reaction(signals.chat, signals.duration_s)
+        answered = answers(
+            signals.chat,
+            signals.duration_s,
+            excitement=_excitement(lanes, num_steps),
+            audiences=signals.audiences,
+        )
         lanes.append(
             Lane(
                 name="chat",
-                activation=answered.activation,
-                present=answered.present,
-                measure=answered.rate_ratio,
+                activation=answered.reaction.activation,
+                present=answered.reaction.present,
+                measure=answered.reaction.rate_ratio,
+                trust=answered.trust,
             )
         )
     heard = tuple(lane for lane in lanes if bool(lane.present.any()))
-    return Lanes(lanes=heard, cues=tuple(cues), reaction=answered, music=music, num_steps=num_steps)
+    return Lanes(
+        lanes=heard,
+        cues=tuple(cues),
+        reaction=None if answered is None else answered.reaction,
+        audience=answered,
+        music=music,
+        num_steps=num_steps,
+        events=tuple(signals.events),
+    )
+
+
+def _excitement(lanes: Sequence[Lane], num_steps: int) -> Curve:
+    """What sound, picture and games say, to learn from how late a chat answers it."""
+    clear = [lane.activation for lane in lanes if lane.name in ("crowd", "voice", "motion", "events")]
+    return np.sum(clear, axis=0) if clear else np.zeros(num_steps)
 
 
 def merge_tracks(tracks: Sequence[Track], num_steps: int) -> dict[str, tuple[Curve, Mask]]:
@@ -143,17 +178,16 @@ def _voice(tracks: Mapping[str, tuple[Curve, Mask]], num_steps: int) -> Lane:
     return Lane(name="voice", activation=best, present=present, measure=measure)
 
 
-def _loudness(tracks: Mapping[str, tuple[Curve, Mask]], num_steps: int) -> Lane:
-    """Level alone, and only of lanes of which nothing finer was measured: the agent's own signals."""
+def _loudness(tracks: Mapping[str, tuple[Curve, Mask]], music: Curve, num_steps: int) -> Lane:
+    """Level against the louder quarter of what came before: talk among pauses is no rise."""
     best, db, present = np.zeros(num_steps), np.zeros(num_steps), np.zeros(num_steps, dtype=bool)
     for lane in SOUND_LANES:
         name = f"{lane}_loudness_db"
-        if name not in tracks or f"{lane}_floor_db" in tracks:
+        if name not in tracks:
             continue
         values, measured = tracks[name]
-        rise_db, known = rise(values, measured, floor=QUIET_DB)
-        rise_db = smooth(rise_db, known, 1)
-        activation = ramp(rise_db, 3.0, 15.0)
+        rise_db, known = rise(smooth(values, measured, 1), measured, floor=QUIET_DB, quantile=USUAL_LOUD)
+        activation = ramp(rise_db, 1.0, 7.0) * (1.0 - music)
         best, db = np.maximum(best, activation), np.where(activation >= best, rise_db, db)
         present |= known
     return Lane(name="loudness", activation=best, present=present, measure=db)
@@ -168,3 +202,31 @@ def _motion(tracks: Mapping[str, tuple[Curve, Mask]], num_steps: int) -> Lane:
     typical = float(np.median(np.abs(values[measured]))) if bool(measured.any()) else 0.0
     z, known = robust_z(values, measured, min_sigma=max(0.25 * typical, 1e-6))
     return Lane(name="motion", activation=ramp(spread(z, 1), 2.0, 8.0), present=known, measure=z)
+
+
+def _flux(tracks: Mapping[str, tuple[Curve, Mask]], music: Curve, num_steps: int) -> Lane:
+    """How restless the sound's spectrum is, against its usual restlessness."""
+    best, measure, present = np.zeros(num_steps), np.zeros(num_steps), np.zeros(num_steps, dtype=bool)
+    for lane in SOUND_LANES:
+        if f"{lane}_flux_db" not in tracks:
+            continue
+        values, measured = tracks[f"{lane}_flux_db"]
+        z, known = robust_z(smooth(values, measured, 2), measured, min_sigma=0.15)
+        activation = ramp(z, 1.0, 4.0) * (1.0 - music)
+        best, measure = np.maximum(best, activation), np.where(activation >= best, z, measure)
+        present |= known
+    return Lane(name="flux", activation=best, present=present, measure=measure)
+
+
+def _rate(utterances: Sequence[Utterance], num_steps: int) -> Lane:
+    """How fast is spoken, against the usual."""
+    letters = np.zeros(num_steps)
+    for one in utterances:
+        first = min(max(int(one.start_s * SIGNAL_RATE_HZ), 0), num_steps)
+        last = min(max(int(np.ceil(one.end_s * SIGNAL_RATE_HZ)), first + 1), num_steps)
+        if last > first:
+            letters[first:last] += sum(map(str.isalnum, one.text)) / (last - first)
+    present = np.full(num_steps, bool(utterances))
+    spoken = smooth(letters, present, 4)
+    z, known = robust_z(spoken, present, min_sigma=1.0)
+    return Lane(name="rate", activation=ramp(z, 1.0, 4.0), present=known, measure=z)

@@ -19,6 +19,7 @@ Mask = npt.NDArray[np.bool_]
 WINDOW_S: Final = 100.0
 RENEW_STEPS: Final = 4
 MIN_PAST_STEPS: Final = 16  # 8 s of measured past; before it nothing is said
+_BLOCK_ROWS: Final = 1_024  # bounds the working memory: 200 steps each are 1.6 MB
 _MAD_TO_SIGMA: Final = 1.4826
 
 
@@ -34,19 +35,33 @@ def baseline(
     num_steps = values.shape[0]
     level, sigma, known = np.zeros(num_steps), np.zeros(num_steps), np.zeros(num_steps, dtype=bool)
     width = int(window_s * SIGNAL_RATE_HZ)
-    masked = np.where(present, values, np.nan)
-    for at in range(RENEW_STEPS, num_steps + RENEW_STEPS, RENEW_STEPS):
-        end = min(at, num_steps)
-        past = masked[max(0, end - width) : end]
-        past = past[~np.isnan(past)]
-        if past.size < MIN_PAST_STEPS:
-            continue
-        middle = float(np.quantile(past, quantile))
-        held = slice(end - (RENEW_STEPS if end == at else num_steps % RENEW_STEPS), end)
-        level[held] = middle
-        sigma[held] = _MAD_TO_SIGMA * float(np.median(np.abs(past - middle)))
-        known[held] = True
+    masked = np.concatenate((np.full(width, np.nan), np.where(present, values, np.nan)))
+    ends = np.minimum(np.arange(RENEW_STEPS, num_steps + RENEW_STEPS, RENEW_STEPS), num_steps)
+    windows = np.lib.stride_tricks.sliding_window_view(masked, width) if num_steps else masked[None, :0]
+    for block in range(0, ends.size, _BLOCK_ROWS):
+        past = np.sort(windows[ends[block : block + _BLOCK_ROWS]], axis=1)  # NaN comes last
+        count = np.count_nonzero(~np.isnan(past), axis=1)
+        middle = _quantile(past, count, quantile)
+        distance = np.sort(np.abs(past - middle[:, None]), axis=1)
+        held = slice(block * RENEW_STEPS, min((block + _BLOCK_ROWS) * RENEW_STEPS, num_steps))
+        has_past = count >= MIN_PAST_STEPS
+        for row, found in (
+            (level, np.where(has_past, middle, 0.0)),
+            (sigma, np.where(has_past, _MAD_TO_SIGMA * _quantile(distance, count, 0.5), 0.0)),
+            (known, has_past),
+        ):
+            row[held] = np.repeat(found, RENEW_STEPS)[: held.stop - held.start]
     return level, sigma, known
+
+
+def _quantile(ordered: Curve, count: npt.NDArray[np.int64], quantile: float) -> Curve:
+    """The quantile of each row's first `count` values, which are in order; NaN where there are none."""
+    at = np.maximum(count - 1, 0) * quantile
+    low = at.astype(np.int64)
+    high = np.minimum(low + 1, np.maximum(count - 1, 0))
+    rows = np.arange(ordered.shape[0])
+    found: Curve = ordered[rows, low] + (ordered[rows, high] - ordered[rows, low]) * (at - low)
+    return found
 
 
 def rise(values: Curve, present: Mask, *, floor: float, quantile: float = 0.5) -> tuple[Curve, Mask]:

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from coordinator.highlight.normalise import Curve
-from coordinator.model.highlight import MAX_MOMENT_S, MIN_MOMENT_S, SIGNAL_RATE_HZ, Utterance
+from coordinator.model.highlight import MAX_MOMENT_S, MIN_MOMENT_S, SIGNAL_RATE_HZ, Moment, Utterance
 
 MERGE_GAP_S: Final = 3.0
 SNAP_S: Final = 1.5
@@ -17,17 +17,9 @@ LEAST_PAUSE_S: Final = 0.2
 BREATH_S: Final = 0.25
 TAIL_S: Final = 1.5
 CORE_SHARE: Final = 0.35  # of the peak; what is fainter is no longer the moment
-# How much of what led to it belongs to it.
-PRE_ROLL_S: Final = {
-    "score": 6.0,
-    "play": 6.0,
-    "action": 5.0,
-    "crowd": 6.0,
-    "funny": 8.0,
-    "reaction": 8.0,
-    "call": 8.0,
-}
-DEFAULT_PRE_ROLL_S: Final = 5.0
+PRE_ROLL_S: Final = 1.0
+LEAD_IN_S: Final = {"funny": 6.0, "clutch": 6.0, "score": 5.0, "marker": 0.0}
+DEFAULT_LEAD_IN_S: Final = 4.0
 WORDS_PRE_ROLL_S: Final = (
     24.0  # the first word that says so comes late; chosen on commentary among 16, 20, 22, 24, 26
 )
@@ -54,10 +46,12 @@ class Span:
     score: float
 
 
-def spans_above(curve: Curve, *, start_at: float, keep_above: float) -> list[Span]:
+def spans_above(curve: Curve, *, start_at: float, keep_above: float, has_many: bool = True) -> list[Span]:
     """Stretches that reach `start_at` and stay above `keep_above`; gaps under 3 s are bridged, 60 s is the most.
 
-    A stretch over 60 s is divided at its lowest point past the peak's first 8 s, so that each part keeps its own peak.
+    A stretch may hold several moments (`has_many`), with 3 s of hardly anything between them; a chat's never does,
+    for it goes on talking of one. A stretch over 60 s is divided at its lowest point past the peak's first 8 s, so
+    that each part keeps its own peak.
     """
     open_gap = int(MERGE_GAP_S * SIGNAL_RATE_HZ)
     runs: list[tuple[int, int]] = []
@@ -71,12 +65,33 @@ def spans_above(curve: Curve, *, start_at: float, keep_above: float) -> list[Spa
     longest = int((MAX_MOMENT_S - 10.0) * SIGNAL_RATE_HZ)
     spans: list[Span] = []
     for first, last in runs:
-        for part_first, part_last in _divided(curve, first, last, longest):
+        parts = _divided(curve, first, last, longest)
+        while parts:
+            part_first, part_last = parts.pop()
             peak = part_first + int(curve[part_first:part_last].argmax())
-            if curve[peak] >= start_at:
-                core_first, core_last = _core(curve, part_first, part_last, peak)
-                spans.append(Span(first=core_first, last=core_last, peak=peak, score=float(curve[peak])))
-    return spans
+            if curve[peak] < start_at:
+                continue
+            core_first, core_last = _core(curve, part_first, part_last, peak)
+            spans.append(Span(first=core_first, last=core_last, peak=peak, score=float(curve[peak])))
+            if not has_many:
+                continue
+            # What rises again beyond 3 s of hardly anything is another moment.
+            gap = int(MERGE_GAP_S * SIGNAL_RATE_HZ)
+            rest = ((part_first, core_first - gap), (core_last + gap, part_last))
+            parts += [(begin, end) for begin, end in rest if end > begin]
+    return sorted(spans, key=lambda span: span.first)
+
+
+def sharpened(span: Span, sharp: Curve) -> Span:
+    """The same moment with the edges of `sharp`, a curve of what each step said by itself.
+
+    Lanes that wait for one another blur where a moment begins and ends; each by itself does not.
+    """
+    if not float(sharp[span.first : span.last].max(initial=0.0)) > 0.0:
+        return span
+    peak = span.first + int(sharp[span.first : span.last].argmax())
+    core_first, core_last = _core(sharp, span.first, span.last, peak)
+    return dataclasses.replace(span, first=core_first, last=core_last, peak=peak)
 
 
 def bursts(curve: Curve, *, start_at: float, least_gap_s: float = MAX_MOMENT_S) -> list[Span]:
@@ -93,17 +108,15 @@ def bursts(curve: Curve, *, start_at: float, least_gap_s: float = MAX_MOMENT_S) 
     return spans
 
 
-def bounds_s(
-    span: Span, kind: str, pauses: Pauses, duration_s: float, *, reach_s: float = 0.0
-) -> tuple[float, float]:
+def bounds_s(span: Span, pauses: Pauses, duration_s: float) -> tuple[float, float]:
     """Start and end in seconds: pre-roll by kind, snapped to pauses, 8 to 60 s, inside the session.
 
     Args:
         pauses: where speech begins and ends.
         reach_s: by how much the curve was widened to each side, to be taken off again.
     """
-    start_s = span.first / SIGNAL_RATE_HZ + reach_s - PRE_ROLL_S.get(kind, DEFAULT_PRE_ROLL_S)
-    end_s = span.last / SIGNAL_RATE_HZ - reach_s + TAIL_S
+    start_s = span.first / SIGNAL_RATE_HZ - PRE_ROLL_S
+    end_s = span.last / SIGNAL_RATE_HZ + TAIL_S
     return fit_s(
         _snapped(start_s, pauses.starts_s),
         _snapped(end_s, pauses.ends_s),
@@ -124,6 +137,17 @@ def fit_s(start_s: float, end_s: float, peak_s: float, duration_s: float) -> tup
         end_s = min(duration_s, start_s + MIN_MOMENT_S)
         start_s = max(0.0, end_s - MIN_MOMENT_S)
     return start_s, end_s
+
+
+def with_lead_in(moment: Moment) -> Moment:
+    """The moment as a clip is cut of it: with some of what led to it, as long as it stays within 60 s.
+
+    `detect` says when it happened; a viewer wants to see why.
+    """
+    lead_s = min(
+        LEAD_IN_S.get(moment.kind, DEFAULT_LEAD_IN_S), MAX_MOMENT_S - (moment.end_s - moment.start_s)
+    )
+    return dataclasses.replace(moment, start_s=round(max(0.0, moment.start_s - max(0.0, lead_s)), 3))
 
 
 def pauses_of(utterances: Sequence[Utterance]) -> Pauses:

@@ -16,7 +16,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from coordinator.highlight import lexicon
+from coordinator.highlight import lexicon, moods
+from coordinator.highlight.language import LAUGHTER, LAUGHTER_STRENGTH, are_english
 from coordinator.highlight.scoreline import ScoreBoard
 from coordinator.model.highlight import SIGNAL_RATE_HZ, Utterance
 
@@ -28,6 +29,9 @@ REPEATED_STRENGTH: Final = 0.3
 EXCLAMATION_STRENGTH: Final = 0.25
 LOOP_WINDOW_S: Final = 25.0
 TENSED_FAMILIES: Final = frozenset({"score", "goal", "feat", "play", "drama"})
+
+_FAMILIES: Final = {**lexicon.FAMILIES, **moods.MOODS}
+_STRENGTH: Final = {**lexicon.FAMILY_STRENGTH, **moods.MOOD_STRENGTH}
 
 # Lag of the word behind the deed in seconds -> how much of the cue counts. Round corners, the best of the few
 # shapes compared on football commentary; neighbours differ by some hundredths of recall.
@@ -54,6 +58,7 @@ class Cue:
         phrase: the words that count most, for the reader.
         is_scoreline: a score was told, which is always after the deed.
         sales: how many selling phrases, 0 and up.
+        is_read: False where the words are of a language that the lexicon does not know; only their form counts.
     """
 
     start_s: float
@@ -63,6 +68,7 @@ class Cue:
     phrase: str
     is_scoreline: bool
     sales: int
+    is_read: bool = True
 
 
 def read_cues(utterances: Sequence[Utterance]) -> list[Cue]:
@@ -73,17 +79,18 @@ def read_cues(utterances: Sequence[Utterance]) -> list[Cue]:
     cues: list[Cue] = []
     recent: deque[tuple[float, str]] = deque(maxlen=6)
     board = ScoreBoard()
-    for utterance in sorted(utterances, key=lambda one: (one.start_s, one.end_s)):
+    ordered = sorted(utterances, key=lambda one: (one.start_s, one.end_s))
+    for utterance, is_english in zip(ordered, are_english(ordered), strict=True):
         text = _plain(utterance.text)
         echo = any(text == said and utterance.start_s - at_s < LOOP_WINDOW_S for at_s, said in recent)
         recent.append((utterance.start_s, text))
         if echo or not text:
             continue
-        cue = _cue(utterance, text)
+        cue = _cue(utterance, text) if is_english else _foreign_cue(utterance, text)
         if cue is not None:
             cues.append(cue)
         told, phrase = board.tell(utterance.start_s, utterance.text)
-        if told > 0:
+        if told > 0 and is_english:
             cues.append(
                 Cue(
                     start_s=utterance.start_s,
@@ -154,12 +161,12 @@ def _cue(utterance: Utterance, text: str) -> Cue | None:
     here = lexicon.NOT_A_GOAL.sub(" ", text)
     strengths: dict[str, float] = {}
     phrases: dict[str, str] = {}
-    for family, pattern in lexicon.FAMILIES.items():
+    for family, pattern in _FAMILIES.items():
         found = [match.group(0) for match in pattern.finditer(here)]
         if found:
             factor = ELSEWHEN_FACTOR if is_elsewhen and family in TENSED_FAMILIES else 1.0
             more = 1.3 if len(found) > 1 else 1.0
-            strengths[family] = lexicon.FAMILY_STRENGTH[family] * factor * more
+            strengths[family] = _STRENGTH[family] * factor * more
             phrases[family] = max(found, key=len)
     total = sum(strengths.values())
     if match := lexicon.STRETCHED.search(here):
@@ -182,6 +189,31 @@ def _cue(utterance: Utterance, text: str) -> Cue | None:
         phrase=phrase,
         is_scoreline=False,
         sales=sales,
+    )
+
+
+def _foreign_cue(utterance: Utterance, text: str) -> Cue | None:
+    """Words nobody here understands: cries, drawn-out letters, laughter and repetition are the same everywhere."""
+    total, phrase = 0.0, text[:40]
+    families: tuple[str, ...] = ()
+    if match := lexicon.STRETCHED.search(text):
+        total, phrase = total + STRETCHED_STRENGTH, match.group(0)
+    if match := lexicon.REPEATED.search(text):
+        total, phrase = total + REPEATED_STRENGTH, match.group(0)
+    if match := LAUGHTER.search(text):
+        total, phrase, families = total + LAUGHTER_STRENGTH, match.group(0), ("laugh",)
+    total += EXCLAMATION_STRENGTH * min(2, sum(map(utterance.text.count, "!\uff01")))
+    if total <= 0:
+        return None
+    return Cue(
+        start_s=utterance.start_s,
+        end_s=utterance.end_s,
+        strength=total,
+        families=families,
+        phrase=phrase,
+        is_scoreline=False,
+        sales=0,
+        is_read=False,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,10 @@ import numpy.typing as npt
 SIGNAL_RATE_HZ = 2
 MAX_MOMENT_S = 60.0
 MIN_MOMENT_S = 8.0
+STANDARD_SCORE = 0.3
+FEATURED_SCORE = 0.6
+
+Level: TypeAlias = Literal["none", "standard", "featured"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +93,13 @@ class Evidence:
     note: str
 
 
+def level_of(score: float) -> Level:
+    """How much is made of a moment of this score: `none` is not shown by itself, `featured` is of the best."""
+    if score >= FEATURED_SCORE:
+        return "featured"
+    return "standard" if score >= STANDARD_SCORE else "none"
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
     """A span worth keeping, with the reason."""
@@ -98,6 +110,11 @@ class Moment:
     score: float
     kind: str
     evidence: tuple[Evidence, ...]
+
+    @property
+    def level(self) -> Level:
+        """`none`, `standard` or `featured`, by its score."""
+        return level_of(self.score)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from agent.model.media import SignalSample
 from agent.signals.gate import Gate, fused_score
@@ -42,6 +43,31 @@ def test_a_candidate_is_known_within_three_seconds_of_its_end():
     ((_, known_at_ns),) = candidates_of([CALM] * 120 + [EXCITED] * 10 + [CALM] * 40)
 
     assert known_at_ns - 65 * SECOND_NS <= 3 * SECOND_NS
+
+
+def test_a_candidate_is_known_in_time_when_a_signal_has_gone_missing():
+    calm = {name: value for name, value in CALM.items() if name != "motion"}
+    excited = {name: value for name, value in EXCITED.items() if name != "motion"}
+
+    ((_, known_at_ns),) = candidates_of([CALM] * 100 + [calm] * 20 + [excited] * 10 + [calm] * 40)
+
+    assert known_at_ns - 65 * SECOND_NS <= 3 * SECOND_NS
+
+
+@pytest.mark.parametrize("num_steps", [6, 10, 20, 40])
+@pytest.mark.parametrize("quiet_after", [CALM, CALM | {"desktop_loudness_db": -27.0, "voice": 0.2}])
+def test_events_of_any_length_are_known_within_three_seconds_of_their_end(num_steps, quiet_after):
+    found = candidates_of([CALM] * 120 + [EXCITED] * num_steps + [quiet_after] * 40)
+
+    assert found[0][1] - (60 * SECOND_NS + num_steps * STEP_NS) <= 3 * SECOND_NS
+
+
+def test_a_signal_that_comes_back_is_waited_for_again():
+    calm = {name: value for name, value in CALM.items() if name != "motion"}
+
+    ((candidate, _),) = candidates_of([CALM] * 60 + [calm] * 20 + [CALM] * 60 + [EXCITED] * 10 + [CALM] * 40)
+
+    assert "motion" in candidate.lanes
 
 
 def test_a_loud_advert_alone_is_not_a_candidate():

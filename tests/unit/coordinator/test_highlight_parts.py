@@ -11,7 +11,7 @@ import pytest
 from coordinator.errors import AudioUnusable, InputUnusable
 from coordinator.highlight import chat, files, normalise, rank, segment
 from coordinator.highlight.features import STEP_SAMPLES, join_tracks, lane_tracks, measure
-from coordinator.highlight.fuse import shipped_weights
+from coordinator.highlight.fuse import GROUP_OF_LANE, shipped_weights
 from coordinator.highlight.scoreline import ScoreBoard, read_score
 from coordinator.highlight.text import read_cues, spoken_after
 from coordinator.model.highlight import ChatLine, Evidence, Moment, Utterance
@@ -177,7 +177,7 @@ def test_spans_close_to_one_another_are_one():
 def test_a_span_that_never_ends_is_divided_into_minutes():
     spans = segment.spans_above(np.full(1_000, 0.9), start_at=0.5, keep_above=0.2)
 
-    bounds = [segment.bounds_s(span, "score", segment.Pauses(), 500.0) for span in spans]
+    bounds = [segment.bounds_s(span, segment.Pauses(), 500.0) for span in spans]
 
     assert len(bounds) > 5
     assert all(8.0 <= end_s - start_s <= 60.0 for start_s, end_s in bounds)
@@ -185,9 +185,9 @@ def test_a_span_that_never_ends_is_divided_into_minutes():
 
 def test_a_start_is_moved_to_the_breath_before_the_words():
     pauses = segment.pauses_of([Utterance(start_s=14.6, end_s=17.0, text="now")])
-    span = segment.Span(first=40, last=60, peak=45, score=1.0)
+    span = segment.Span(first=31, last=60, peak=45, score=1.0)
 
-    start_s, _ = segment.bounds_s(span, "score", pauses, 100.0)
+    start_s, _ = segment.bounds_s(span, pauses, 100.0)
 
     assert start_s == pytest.approx(14.35)
 
@@ -208,7 +208,8 @@ def test_shipped_weights_have_a_version_and_an_origin():
 
     assert weights.version >= 1
     assert weights.origin
-    assert {"words", "crowd", "chat", "motion", "voice", "loudness"} == set(weights.lanes)
+    assert set(GROUP_OF_LANE) == set(weights.lanes)
+    assert set(GROUP_OF_LANE.values()) == set(weights.groups)
 
 
 def test_a_transcript_is_read_plain_or_packed(tmp_path):
@@ -285,5 +286,6 @@ def test_no_moments_are_printed_with_their_reason():
 def test_moments_are_printed_with_their_evidence():
     document = files.moments_document([moment(1, 9, 0.5)])
 
-    assert {"start_s", "end_s", "peak_s", "score", "kind", "evidence"} == set(document["moments"][0])
+    keys = {"start_s", "end_s", "peak_s", "score", "kind", "level", "evidence"}
+    assert keys == set(document["moments"][0])
     assert document["moments"][0]["evidence"] == [{"lane": "words", "weight": 1.0, "note": "said 'goal'"}]

@@ -141,11 +141,11 @@ def reaction(chat: Sequence[ChatLine], duration_s: float, *, lag_s: float = LAG_
             words.append((line.at_s, line.text))
     width = int(WINDOW_S * SIGNAL_RATE_HZ)
     lag = int(lag_s * SIGNAL_RATE_HZ)
-    num, reacting, laughing = (_ahead(curve, width, lag) for curve in (counts, weights, laughs))
+    num, reacting, laughing = (ahead(curve, width, lag) for curve in (counts, weights, laughs))
     least_steps = LEAST_PAST_S * SIGNAL_RATE_HZ
-    base_num, past_steps = _trailing(counts), np.maximum(_trailing(np.ones(num_steps)), least_steps)
+    base_num, past_steps = trailing(counts), np.maximum(trailing(np.ones(num_steps)), least_steps)
     usual = base_num / past_steps * width
-    usual_reacting = _trailing(weights) / past_steps * width
+    usual_reacting = trailing(weights) / past_steps * width
     burst = (reacting - usual_reacting) / np.sqrt(usual_reacting + 1.5)
     share = reacting / (num + 2.0)
     activation = -np.expm1(-np.maximum(burst, 0.0) / _BURST_SIGMA) * np.minimum(share / FULL_SHARE, 1.0)
@@ -160,7 +160,7 @@ def reaction(chat: Sequence[ChatLine], duration_s: float, *, lag_s: float = LAG_
     )
 
 
-def _ahead(curve: Curve, width: int, lag: int) -> Curve:
+def ahead(curve: Curve, width: int, lag: int) -> Curve:
     """Sum of the window of `width` steps whose middle lies `lag` steps ahead."""
     sums = np.concatenate(([0.0], np.cumsum(curve)))
     index = np.arange(curve.size)
@@ -169,7 +169,8 @@ def _ahead(curve: Curve, width: int, lag: int) -> Curve:
     return sums[last] - sums[first]
 
 
-def _trailing(curve: Curve) -> Curve:
+def trailing(curve: Curve) -> Curve:
+    """Sum of the window of 240 s that ends with each step."""
     sums = np.concatenate(([0.0], np.cumsum(curve)))
     index = np.arange(curve.size)
     return sums[index + 1] - sums[np.maximum(0, index + 1 - int(BASE_WINDOW_S * SIGNAL_RATE_HZ))]

@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from coordinator.highlight.chat import LAG_S, Reaction, reaction
+from coordinator.highlight.chat import LAG_S, LEAST_PAST_S, Reaction, ahead, reaction, trailing
 from coordinator.highlight.normalise import Curve, smooth
 from coordinator.model.highlight import SIGNAL_RATE_HZ, Audience, ChatLine
 
@@ -33,6 +33,10 @@ _USUAL_AUTHORS: Final = 10
 _BOT_REPEATS: Final = 3
 _BOT_GAP_S: Final = 20.0
 _BOT_JITTER: Final = 0.15
+_TURNOUT_S: Final = 8.0
+_SAME_PERSON_S: Final = 6.0
+_SHORT_CHARS: Final = 60
+_CRY_CHARS: Final = 25
 _SILENT_KINDS: Final = frozenset({"command", "bot", "raid", "support"})
 _RAID_WORD: Final = re.compile(r"\braid(?:s|ers?|ing|ed)?\b", re.I)
 
@@ -42,6 +46,8 @@ class Answers:
     """What all chats together answered.
 
     Attributes:
+        turnout: how many more people write something short than usual, whatever they write; in spreads, one value a
+            step, moved to where its cause was.
         trust: 0.4 to 1: less where fewer than 50 watch.
         num_viewers: how many watched, or are guessed to have; None: nobody knows.
         is_guessed: nobody said how many; it was told from how many wrote.
@@ -49,6 +55,7 @@ class Answers:
     """
 
     reaction: Reaction
+    turnout: Curve
     trust: float
     num_viewers: int | None
     is_guessed: bool
@@ -68,6 +75,7 @@ def answers(
         if math.isfinite(line.at_s):
             by_chat.setdefault(line.chat, []).append(line)
     read: list[Reaction] = []
+    turnout = np.zeros(int(duration_s * SIGNAL_RATE_HZ))
     lags_s: dict[str, float] = {}
     people: set[str] = set()
     for name, lines in sorted(by_chat.items()):
@@ -75,17 +83,37 @@ def answers(
         people.update(line.author for line in spoken if line.author)
         lags_s[name] = learned_lag_s(spoken, excitement)
         read.append(reaction(spoken, duration_s, lag_s=lags_s[name]))
+        turnout = np.maximum(turnout, _turnout(spoken, turnout.size, lags_s[name]))
     said = [one.num_viewers for one in audiences if one.num_viewers >= 0]
     viewers = round(float(np.median(said))) if said else None
     if viewers is None and people:
         viewers = round(len(people) * VIEWERS_A_WRITER)
     return Answers(
-        reaction=_together(read, int(duration_s * SIGNAL_RATE_HZ)),
+        reaction=_together(read, turnout.size),
+        turnout=turnout,
         trust=trust_of(viewers),
         num_viewers=viewers,
         is_guessed=not said,
         lags_s=lags_s,
     )
+
+
+def _turnout(lines: Sequence[ChatLine], num_steps: int, lag_s: float) -> Curve:
+    """Square roots of counts: their spread is a half whatever the chat's size."""
+    counts = np.zeros(num_steps)
+    last_s: dict[str, float] = {}
+    for line in lines:
+        # Who writes line after line is one person, and a long line tells something else.
+        is_again = bool(line.author) and line.at_s - last_s.get(line.author, -math.inf) < _SAME_PERSON_S
+        last_s[line.author] = line.at_s
+        step = int(line.at_s * SIGNAL_RATE_HZ)
+        if not is_again and 0 <= step < num_steps and len(line.text) <= _SHORT_CHARS:
+            counts[step] += 1.0 if len(line.text) <= _CRY_CHARS else 0.5
+    width = int(_TURNOUT_S * SIGNAL_RATE_HZ)
+    now = ahead(counts, width, int(lag_s * SIGNAL_RATE_HZ))
+    past_steps = np.maximum(trailing(np.ones(num_steps)), LEAST_PAST_S * SIGNAL_RATE_HZ)
+    usual = trailing(counts) / past_steps * width
+    return 2.0 * (np.sqrt(now + 0.4) - np.sqrt(usual + 0.4))
 
 
 def trust_of(num_viewers: int | None) -> float:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MUSIC_TONALITY_DB: Final = 9.0  # measured: steady chords 19-22, a voice over music 7-8, voices 3-6, noise 2.7
 SALES_PHRASES: Final = 2.0  # as many within seconds are an advert
-LONE_VOICE_FACTOR: Final = 0.65  # most shouts are about something: 0.4 lost more moments than it saved decoys
+LONE_VOICE_FACTOR: Final = 0.6  # most shouts are about something: 0.4 lost more moments than it saved decoys
 LONE_CHAT_FACTOR: Final = 0.6
 
 
@@ -41,7 +41,7 @@ def innocence(lanes: Sequence[Lane], cues: Sequence[Cue], num_steps: int) -> Cur
     kept *= _unless_seconded(
         by_name, ("voice", "loudness", "flux", "rate"), LONE_VOICE_FACTOR
     )  # shouting about nothing
-    kept *= _unless_seconded(by_name, ("chat",), LONE_CHAT_FACTOR)  # a raid
+    kept *= _unless_seconded(by_name, ("chat", "turnout"), LONE_CHAT_FACTOR)  # a raid
     return kept
 
 

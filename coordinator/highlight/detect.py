@@ -15,7 +15,7 @@ import numpy as np
 
 from coordinator.highlight import rank, segment
 from coordinator.highlight.evidence import evidence_of
-from coordinator.highlight.fuse import AGREE_WITHIN_STEPS, Weights, fuse, shipped_weights, widened
+from coordinator.highlight.fuse import AGREE_WITHIN_STEPS, Weights, chance, fuse, shipped_weights, widened
 from coordinator.highlight.kinds import kind_of
 from coordinator.highlight.lanes import Lane, Lanes, build_lanes
 from coordinator.highlight.normalise import Curve
@@ -103,9 +103,13 @@ def _timed(signals: SessionSignals, lanes: Lanes, weights: Weights) -> list[Mome
 
 def _told(signals: SessionSignals, lanes: Lanes, weights: Weights) -> list[Moment]:
     """Only words or chat: words come late and last long, so spans are wide around the first of a burst."""
+    # How many write says when, beside a sound; alone it is the usual recipe, which takes every flood for a moment.
+    lanes = dataclasses.replace(
+        lanes, lanes=tuple(lane for lane in lanes.lanes if lane.name not in ("rate", "turnout"))
+    )
     if not any(lane.name == "words" for lane in lanes.lanes):
         return _risen(signals, lanes, weights, reach_steps=0)
-    told = tuple(_told_lane(lane, lanes) for lane in lanes.lanes if lane.name != "rate")
+    told = tuple(_told_lane(lane, lanes) for lane in lanes.lanes)
     lanes = dataclasses.replace(lanes, lanes=told)
     curve = fuse(lanes, weights, reach_steps=0)
     moments: list[Moment] = []
@@ -126,15 +130,17 @@ def _told(signals: SessionSignals, lanes: Lanes, weights: Weights) -> list[Momen
 
 
 def _risen(signals: SessionSignals, lanes: Lanes, weights: Weights, *, reach_steps: int) -> list[Moment]:
-    curve = fuse(lanes, weights, reach_steps=reach_steps)
+    vote = chance if reach_steps else fuse
+    curve = vote(lanes, weights, reach_steps=reach_steps)
     voters = widened(lanes.lanes, reach_steps)
     pauses = segment.pauses_of(signals.utterances)
-    sharp = fuse(lanes, weights, reach_steps=0)
+    sharp = vote(lanes, weights, reach_steps=0)
     moments: list[Moment] = []
-    start_at = weights.start_at if reach_steps else CHAT_START_AT
-    found = segment.spans_above(
-        curve, start_at=start_at, keep_above=weights.keep_above, has_many=reach_steps > 0
-    )
+    if reach_steps:
+        start_at, keep_above = weights.odds.start_at, weights.odds.keep_above
+    else:
+        start_at, keep_above = CHAT_START_AT, weights.keep_above
+    found = segment.spans_above(curve, start_at=start_at, keep_above=keep_above, has_many=reach_steps > 0)
     for span in found:
         kind = kind_of(lanes, voters, weights, span.first, span.last)
         start_s, end_s = segment.bounds_s(segment.sharpened(span, sharp), pauses, signals.duration_s)

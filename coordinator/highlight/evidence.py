@@ -58,6 +58,8 @@ def _note(lanes: Lanes, lane: Lane, first: int, last: int) -> str:
             return f"sound is {figure:.0f} times its usual spread more restless"
         case "rate":
             return f"speech is {figure:.0f} times its usual spread faster"
+        case "turnout":
+            return f"chat: {figure:.0f} times the usual spread more people wrote at once"
         case "events":
             return _event_note(lanes, first, last)
         case _:

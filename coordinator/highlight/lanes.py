@@ -20,6 +20,7 @@ from coordinator.highlight.text import Cue, read_cues, spoken_now
 from coordinator.model.highlight import SIGNAL_RATE_HZ, GameEvent, SessionSignals, Track, Utterance
 
 SOUND_LANES: Final = ("mic", "desktop", "mix")
+UNTIMED: Final = frozenset({"words", "rate", "chat", "turnout"})
 QUIET_DB: Final = -60.0  # below it all silence is alike
 USUAL_LOUD: Final = 0.75  # quantile
 FULL_CUE_STRENGTH: Final = 1.5  # words of this strength within some seconds are two thirds of certainty
@@ -30,7 +31,7 @@ class Lane:
     """One voice in the vote.
 
     Attributes:
-        name: `words`, `rate`, `crowd`, `voice`, `loudness`, `flux`, `motion`, `chat` or `events`.
+        name: `words`, `rate`, `crowd`, `voice`, `loudness`, `flux`, `motion`, `chat`, `turnout` or `events`.
         activation: 0-1 at each step.
         present: where it was measured.
         measure: the figure behind it in the unit of its note (dB, sigmas, ratio).
@@ -59,9 +60,7 @@ class Lanes:
     @property
     def is_timed(self) -> bool:
         """Whether sound or picture say when, so that words need not be trusted with the time."""
-        return any(
-            lane.name not in ("words", "rate", "chat") and bool(lane.present.any()) for lane in self.lanes
-        )
+        return any(lane.name not in UNTIMED and bool(lane.present.any()) for lane in self.lanes)
 
 
 def build_lanes(signals: SessionSignals) -> Lanes:
@@ -102,6 +101,15 @@ def build_lanes(signals: SessionSignals) -> Lanes:
                 activation=answered.reaction.activation,
                 present=answered.reaction.present,
                 measure=answered.reaction.rate_ratio,
+                trust=answered.trust,
+            )
+        )
+        lanes.append(
+            Lane(
+                name="turnout",
+                activation=ramp(answered.turnout, 1.0, 6.0),
+                present=answered.reaction.present,
+                measure=answered.turnout,
                 trust=answered.trust,
             )
         )

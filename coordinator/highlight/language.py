@@ -17,7 +17,7 @@ _ENGLISH: Final = frozenset(
 )
 _AROUND: Final = 10  # utterances to each side
 _LEAST_WORDS: Final = 12
-_LEAST_SHARE: Final = 0.08  # English talk has some 0.3, other languages 0.03 at most
+_LEAST_SHARE: Final = 0.05  # English talk has some 0.3, other languages 0.03 at most
 LAUGHTER_STRENGTH: Final = 0.45
 LAUGHTER: Final = re.compile(
     r"\b(?:(?:ha|he|hi|ja|je|ah|\u0445\u0430|\u0430\u0445){2,}\w*|k{4,}|w{4,}|mdr+|lol+|kek\w*)\b|[\u7b11\u54c8\u3149\u314b]{2,}"
@@ -31,6 +31,8 @@ def are_english(utterances: Sequence[Utterance]) -> list[bool]:
     A lone cry is judged by its neighbours. Scripts other than Latin are never English.
     """
     words = [_WORD.findall(one.text.lower().replace("\u2019", "'")) for one in utterances]
+    # Who says the same again tells nothing new of his language.
+    words = [[] if index and one == words[index - 1] else one for index, one in enumerate(words)]
     totals = np.concatenate(([0], np.cumsum([len(one) for one in words])))
     known = np.concatenate(([0], np.cumsum([sum(word in _ENGLISH for word in one) for one in words])))
     found: list[bool] = []

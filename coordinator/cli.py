@@ -297,14 +297,14 @@ def _export(arguments: argparse.Namespace) -> int:
     import asyncio
 
     from coordinator.media.commands import export_command
+    from coordinator.model.exporting import Recipe
 
     value = asyncio.run(
         export_command(
             arguments.clip,
             arguments.output,
-            preset=arguments.preset,
+            Recipe(preset=arguments.preset, title=arguments.title),
             captions=arguments.captions,
-            title=arguments.title,
         )
     )
     _print(value, is_json=arguments.json, text=f"wrote {arguments.output}")

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from coordinator.model.accounts import Principal
+from coordinator.model.exporting import Recipe
 from coordinator.model.jobs import NewJob, Priority
 from coordinator.model.llm import JudgedWindow, Judgement, Unjudged
 from coordinator.model.media import ExportResult, MediaFile
-from coordinator.model.speech import Pcm16k, Transcript, Word
+from coordinator.model.speech import Pcm16k, Transcript
 
 if TYPE_CHECKING:
     import asyncpg
@@ -117,15 +118,11 @@ class Media(Protocol):
         self,
         src: Path,
         dst: Path,
+        recipe: Recipe,
         *,
-        preset: str,
-        words: Sequence[Word] | None = None,
-        start_s: float = 0.0,
-        end_s: float | None = None,
-        title: str | None = None,
         on_progress: Callable[[float], None] = ...,
     ) -> ExportResult:
-        """Render to a preset. `words` are on the source's line; those outside the span are left out.
+        """Render by a recipe.
 
         Args:
             on_progress: told the share that is rendered, from 0 to 1.

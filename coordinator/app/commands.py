@@ -77,8 +77,8 @@ def transcribe(
         ModelUnavailable: The named engine has no model here.
         InputUnusable: The file, or the grammar, cannot be used.
     """
-    from coordinator.media.audio import decode_channels
     from coordinator.media.commands import require_file
+    from coordinator.media.intake.audio import decode_channels
     from coordinator.speech.choose import open_transcriber
     from coordinator.speech.files import transcribe_file
 
@@ -158,9 +158,9 @@ def _tracks_of(media: Path) -> tuple[list[Track], float]:
     import numpy as np
 
     from coordinator.highlight.features import lane_tracks
-    from coordinator.media.audio import decode_pcm16k
     from coordinator.media.commands import require_file
-    from coordinator.media.motion import motion_or_none
+    from coordinator.media.intake.audio import decode_pcm16k
+    from coordinator.media.intake.motion import motion_or_none
     from coordinator.model.highlight import Track
     from coordinator.model.speech import SAMPLE_RATE_HZ
 

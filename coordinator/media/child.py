@@ -15,7 +15,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -27,8 +27,8 @@ from coordinator.errors import AudioUnusable, CoordinatorError, DiskFull, MediaI
 from coordinator.media.limits import Limits
 from coordinator.media.partial import discard_partials
 from coordinator.media.worker import message
+from coordinator.model.exporting import Recipe
 from coordinator.model.media import ExportResult, MediaFile, MediaTrack
-from coordinator.model.speech import Word
 
 log = structlog.get_logger()
 LightOrHeavy = Literal["light", "heavy"]
@@ -202,24 +202,14 @@ class LimitedMedia:
         self,
         src: Path,
         dst: Path,
+        recipe: Recipe,
         *,
-        preset: str,
-        words: Sequence[Word] | None = None,
-        start_s: float = 0.0,
-        end_s: float | None = None,
-        title: str | None = None,
         timeout_s: float | None = None,
         on_progress: OnProgress = _unheard,
     ) -> ExportResult:
         """See `export.export`."""
-        arguments = {
-            "preset": preset,
-            "words": [dataclasses.asdict(word) for word in words or ()],
-            "start_s": start_s,
-            "end_s": end_s,
-            "title": title,
-        }
-        length_s = _length_s(start_s, end_s)
+        arguments = {"recipe": dataclasses.asdict(recipe)}
+        length_s = _length_s(recipe.start_s, recipe.end_s)
         result = await self._heavy("export", src, dst, arguments, length_s, timeout_s, on_progress)
         return ExportResult(**result)
 

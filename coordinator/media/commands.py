@@ -14,7 +14,8 @@ import msgspec
 
 from coordinator.errors import InputUnusable, MediaUnusable
 from coordinator.media.child import LimitedMedia
-from coordinator.media.preset import preset_named
+from coordinator.media.output.presets import preset_named
+from coordinator.model.exporting import Recipe
 from coordinator.model.media import MediaFile
 from coordinator.model.speech import Word
 
@@ -58,17 +59,14 @@ async def normalize_command(src: Path, dst: Path) -> dict[str, Any]:
 async def export_command(
     src: Path,
     dst: Path,
+    recipe: Recipe,
     *,
-    preset: str,
     captions: Path | None = None,
-    start_s: float = 0.0,
-    end_s: float | None = None,
-    title: str | None = None,
 ) -> dict[str, Any]:
     """Export `src` and return the fields of `ExportResult`.
 
     Args:
-        captions: a JSON file as `transcribe --json` prints it.
+        captions: a JSON file as `transcribe --json` prints it; its words go into the recipe.
 
     Raises:
         MediaUnusable, DiskFull: See `export.export`.
@@ -77,14 +75,13 @@ async def export_command(
     require_file(src)
     require_place(dst)
     try:
-        preset_named(preset)
+        preset_named(recipe.preset)
     except MediaUnusable as exc:
         raise InputUnusable(str(exc)) from exc
-    words = read_captions(captions) if captions is not None else None
+    if captions is not None:
+        recipe = dataclasses.replace(recipe, words=tuple(read_captions(captions)))
     async with LimitedMedia() as media:
-        result = await media.export(
-            src, dst, preset=preset, words=words, start_s=start_s, end_s=end_s, title=title
-        )
+        result = await media.export(src, dst, recipe)
     return dataclasses.asdict(result)
 
 

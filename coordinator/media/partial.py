@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from coordinator.media.opening import translating
+from coordinator.media.intake.opening import translating
 
 
 @contextlib.contextmanager

@@ -18,6 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import msgspec
+
 from coordinator.errors import CoordinatorError, MediaUnusable
 from coordinator.media.limits import Limits, allow_cpu_s, apply_limits
 
@@ -43,25 +45,25 @@ def message(header: dict[str, Any], payload: bytes = b"") -> bytes:
 
 
 def _outline(arguments: dict[str, Any], _: bytes, _tell: Tell) -> Answer:
-    from coordinator.media.decoding import outline
+    from coordinator.media.intake.decoding import outline
 
     return {"duration_s": outline(Path(arguments["path"])).duration_s}, b""
 
 
 def _probe(arguments: dict[str, Any], _: bytes, _tell: Tell) -> Answer:
-    from coordinator.media.probe import probe
+    from coordinator.media.intake.probe import probe
 
     return dataclasses.asdict(probe(Path(arguments["path"]))), b""
 
 
 def _normalize(arguments: dict[str, Any], _: bytes, _tell: Tell) -> Answer:
-    from coordinator.media.normalize import normalize
+    from coordinator.media.output.normalize import normalize
 
     return dataclasses.asdict(normalize(Path(arguments["src"]), Path(arguments["dst"]))), b""
 
 
 def _cut(arguments: dict[str, Any], _: bytes, tell: Tell) -> Answer:
-    from coordinator.media.cut import cut
+    from coordinator.media.output.cut import cut
 
     src, dst = Path(arguments["src"]), Path(arguments["dst"])
     bounds = {"start_s": arguments["start_s"], "end_s": arguments["end_s"]}
@@ -69,29 +71,29 @@ def _cut(arguments: dict[str, Any], _: bytes, tell: Tell) -> Answer:
 
 
 def _export(arguments: dict[str, Any], _: bytes, tell: Tell) -> Answer:
-    from coordinator.media.export import export
-    from coordinator.model.speech import Word
+    from coordinator.media.output.export import export
+    from coordinator.model.exporting import Recipe
 
-    words = [Word(**word) for word in arguments.pop("words") or ()]
-    src, dst = Path(arguments.pop("src")), Path(arguments.pop("dst"))
-    return dataclasses.asdict(export(src, dst, words=words, on_progress=tell, **arguments)), b""
+    recipe = msgspec.convert(arguments["recipe"], Recipe)
+    src, dst = Path(arguments["src"]), Path(arguments["dst"])
+    return dataclasses.asdict(export(src, dst, recipe, on_progress=tell)), b""
 
 
 def _thumbnail(arguments: dict[str, Any], _: bytes, _tell: Tell) -> Answer:
-    from coordinator.media.thumbnail import thumbnail
+    from coordinator.media.output.thumbnail import thumbnail
 
     return thumbnail(Path(arguments["src"]), Path(arguments["dst"]), at_s=arguments["at_s"]), b""
 
 
 def _decode_pcm16k(arguments: dict[str, Any], data: bytes, _tell: Tell) -> Answer:
-    from coordinator.media.audio import decode_pcm16k
+    from coordinator.media.intake.audio import decode_pcm16k
 
     samples = decode_pcm16k(Path(arguments["path"]) if arguments.get("path") else data)
     return {"shape": list(samples.shape)}, samples.tobytes()
 
 
 def _decode_channels(arguments: dict[str, Any], _: bytes, _tell: Tell) -> Answer:
-    from coordinator.media.audio import decode_channels
+    from coordinator.media.intake.audio import decode_channels
 
     samples = decode_channels(Path(arguments["path"]))
     return {"shape": list(samples.shape)}, samples.tobytes()

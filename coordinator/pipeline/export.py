@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from coordinator.model.exporting import Recipe
 from coordinator.model.jobs import Job, NewJob
 from coordinator.model.object_keys import export_id_of, export_key
 from coordinator.model.sessions import ClipRow, TranscriptRow
@@ -46,8 +47,7 @@ class Export:
             result = await self._media.export(
                 source,
                 rendered,
-                preset=preset,
-                words=words_on_clip_line(clip, transcripts),
+                Recipe(preset=preset, words=tuple(words_on_clip_line(clip, transcripts))),
                 on_progress=lambda share: job.progress(share_of_work(share), "rendering"),
             )
             job.progress(WORKED, "storing the post")

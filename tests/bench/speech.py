@@ -161,7 +161,7 @@ def _gate(result: Result, _folder: Path, scale: float) -> None:
 
 
 def _sphinx(result: Result, _folder: Path, _scale: float) -> None:
-    from coordinator.media.audio import decode_channels
+    from coordinator.media.intake.audio import decode_channels
     from coordinator.speech.files import transcribe_file
     from coordinator.speech.sphinx import PocketsphinxTranscriber
 

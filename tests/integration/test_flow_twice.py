@@ -17,6 +17,7 @@ from coordinator.jobs.dispositions import Disposition, problem_of
 from coordinator.jobs.engine import PgQueuerQueue
 from coordinator.jobs.ledger import Ledger, Started
 from coordinator.jobs.work import nothing
+from coordinator.model.exporting import Recipe
 from coordinator.model.jobs import Job, Queue
 from coordinator.model.media import ExportResult, MediaFile, MediaTrack
 from coordinator.model.object_keys import clip_id_of, export_id_of
@@ -51,12 +52,13 @@ class PlainMedia:
         return end_s - start_s
 
     async def export(
-        self, src: Path, dst: Path, *, preset: str, words: object, on_progress: Callable[[float], None]
+        self, src: Path, dst: Path, recipe: Recipe, *, on_progress: Callable[[float], None]
     ) -> ExportResult:
         on_progress(0.5)
         await asyncio.to_thread(shutil.copyfile, src, dst)
         return ExportResult(
-            path=str(dst), preset=preset, width=1080, height=1920, duration_s=10.0, lufs=-14.0, captions=1, size_bytes=3
+            path=str(dst), preset=recipe.preset, width=1080, height=1920,
+            duration_s=10.0, lufs=-14.0, captions=1, size_bytes=3,
         )  # fmt: skip
 
 

@@ -16,11 +16,12 @@ import pytest
 
 from coordinator.errors import AudioUnusable, InputUnusable, MediaInterrupted, MediaUnusable
 from coordinator.media import child
-from coordinator.media.audio import decode_channels, decode_pcm16k
 from coordinator.media.child import LimitedMedia
 from coordinator.media.commands import export_command, normalize_command, probe_command
+from coordinator.media.intake.audio import decode_channels, decode_pcm16k
 from coordinator.media.limits import Limits
 from coordinator.media.worker import message, read_message
+from coordinator.model.exporting import Recipe
 from coordinator.model.speech import Word
 from tests.fakes.flash_clip import write_clip
 
@@ -73,7 +74,9 @@ async def test_a_child_answers_as_the_functions_do(clip, tmp_path):
     async with LimitedMedia() as media:
         found = await media.probe(clip)
         result = await media.export(
-            clip, tmp_path / "post.mp4", preset="discord", words=[Word(text="hi", start_s=0.5, end_s=1.0)]
+            clip,
+            tmp_path / "post.mp4",
+            Recipe(preset="discord", words=(Word(text="hi", start_s=0.5, end_s=1.0),)),
         )
         size = await media.thumbnail(clip, tmp_path / "clip.jpg", at_s=0.5)
         cut_s = await media.cut(clip, tmp_path / "cut.mp4", start_s=1.0, end_s=1.5)
@@ -117,7 +120,7 @@ async def test_a_file_that_cannot_be_used_leaves_the_child_at_work(tmp_path, cli
 async def test_too_little_memory_is_a_reason_not_a_crash_of_ours(clip, tmp_path):
     async with LimitedMedia(Limits(memory_bytes=400 * 1024**2)) as media:
         with pytest.raises(MediaUnusable):
-            await media.export(clip, tmp_path / "post.mp4", preset="vertical")
+            await media.export(clip, tmp_path / "post.mp4", Recipe(preset="vertical"))
 
     assert list(tmp_path.iterdir()) == []
 
@@ -125,7 +128,7 @@ async def test_too_little_memory_is_a_reason_not_a_crash_of_ours(clip, tmp_path)
 async def test_an_output_past_its_size_limit_is_refused_and_removed(clip, tmp_path):
     async with LimitedMedia(Limits(file_bytes=20_000)) as media:
         with pytest.raises(MediaUnusable, match="size limit"):
-            await media.export(clip, tmp_path / "post.mp4", preset="vertical")
+            await media.export(clip, tmp_path / "post.mp4", Recipe(preset="vertical"))
 
     assert list(tmp_path.iterdir()) == []
 
@@ -133,7 +136,7 @@ async def test_an_output_past_its_size_limit_is_refused_and_removed(clip, tmp_pa
 async def test_a_deadline_kills_the_child_and_says_so(clip, tmp_path):
     async with LimitedMedia() as media:
         with pytest.raises(MediaUnusable, match=r"longer than 0\.3 s"):
-            await media.export(clip, tmp_path / "post.mp4", preset="vertical", timeout_s=0.3)
+            await media.export(clip, tmp_path / "post.mp4", Recipe(preset="vertical"), timeout_s=0.3)
 
         assert not media._lanes["heavy"]._idle
     assert list(tmp_path.iterdir()) == []
@@ -145,7 +148,7 @@ async def test_too_much_cpu_is_a_reason(clip, tmp_path, monkeypatch):
     long = write_clip(tmp_path / "long.mp4", duration_s=6, size=(640, 360))
     async with LimitedMedia() as media:
         with pytest.raises(MediaUnusable, match="of CPU"):
-            await media.export(long, tmp_path / "post.mp4", preset="vertical", timeout_s=60)
+            await media.export(long, tmp_path / "post.mp4", Recipe(preset="vertical"), timeout_s=60)
 
     assert sorted(p.name for p in tmp_path.iterdir()) == ["long.mp4"]
 
@@ -153,7 +156,9 @@ async def test_too_much_cpu_is_a_reason(clip, tmp_path, monkeypatch):
 async def test_cancelling_kills_the_child_and_removes_what_it_had_not_finished(tmp_path):
     long = write_clip(tmp_path / "long.mp4", duration_s=6, size=(640, 360))
     async with LimitedMedia() as media:
-        job = asyncio.create_task(media.export(long, tmp_path / "post.mp4", preset="vertical", end_s=6.0))
+        job = asyncio.create_task(
+            media.export(long, tmp_path / "post.mp4", Recipe(preset="vertical", end_s=6.0))
+        )
         unfinished = await appeared(tmp_path, ".post.mp4.*.partial")
         job.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -166,7 +171,9 @@ async def test_cancelling_kills_the_child_and_removes_what_it_had_not_finished(t
 async def test_a_child_killed_at_work_from_outside_is_no_fault_of_its_file(tmp_path):
     long = write_clip(tmp_path / "long.mp4", duration_s=6, size=(640, 360))
     async with LimitedMedia() as media:
-        job = asyncio.create_task(media.export(long, tmp_path / "post.mp4", preset="vertical", end_s=6.0))
+        job = asyncio.create_task(
+            media.export(long, tmp_path / "post.mp4", Recipe(preset="vertical", end_s=6.0))
+        )
         unfinished = await appeared(tmp_path, ".post.mp4.*.partial")
         os.kill(int(unfinished.name.split(".")[-2]), signal.SIGKILL)
         with pytest.raises(MediaInterrupted, match="killed from outside") as found:
@@ -232,7 +239,7 @@ async def test_the_commands_give_json_objects(clip, tmp_path):
 
     probed = await probe_command(clip)
     normal = await normalize_command(clip, tmp_path / "n.mp4")
-    exported = await export_command(clip, tmp_path / "e.mp4", preset="discord", captions=words)
+    exported = await export_command(clip, tmp_path / "e.mp4", Recipe(preset="discord"), captions=words)
 
     assert set(probed) == {"duration_s", "format", "tracks"}
     assert normal["path"] == str(tmp_path / "n.mp4")
@@ -243,13 +250,17 @@ async def test_captions_of_another_shape_are_refused_with_their_name(clip, tmp_p
     (tmp_path / "words.json").write_text("[]")
 
     with pytest.raises(InputUnusable, match=r"words\.json"):
-        await export_command(clip, tmp_path / "e.mp4", preset="discord", captions=tmp_path / "words.json")
+        await export_command(
+            clip, tmp_path / "e.mp4", Recipe(preset="discord"), captions=tmp_path / "words.json"
+        )
 
 
 async def test_a_render_says_how_far_it_is_while_it_runs(clip, tmp_path):
     told = []
     async with LimitedMedia() as media:
-        await media.export(clip, tmp_path / "out.mp4", preset="vertical", end_s=2.0, on_progress=told.append)
+        await media.export(
+            clip, tmp_path / "out.mp4", Recipe(preset="vertical", end_s=2.0), on_progress=told.append
+        )
         # The same child answers what comes next as if nothing had been told.
         assert (await media.probe(clip)).duration_s == pytest.approx(2.0, abs=0.1)
 

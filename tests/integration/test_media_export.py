@@ -12,13 +12,14 @@ from PIL import Image
 
 from coordinator.errors import DiskFull, MediaUnusable
 from coordinator.media import partial
-from coordinator.media import preset as presets
-from coordinator.media.cut import cut
-from coordinator.media.export import export
-from coordinator.media.loudness import measure
-from coordinator.media.normalize import normalize
-from coordinator.media.probe import probe
-from coordinator.media.thumbnail import thumbnail
+from coordinator.media.intake.probe import probe
+from coordinator.media.output import presets
+from coordinator.media.output.cut import cut
+from coordinator.media.output.export import export
+from coordinator.media.output.normalize import normalize
+from coordinator.media.output.thumbnail import thumbnail
+from coordinator.media.sound.loudness import measure
+from coordinator.model.exporting import Recipe
 from coordinator.model.speech import Word
 from tests.fakes.flash_clip import beeps_s, flashes_s, num_frames, samples_of, write_clip
 
@@ -39,7 +40,11 @@ def vertical(clip, tmp_path_factory):
         Word(text="after", start_s=5.6, end_s=5.9),
     ]
     dst = tmp_path_factory.mktemp("vertical") / "post.mp4"
-    result = export(clip, dst, preset="vertical", words=words, start_s=1.25, end_s=5.25, title="Look at this")
+    result = export(
+        clip,
+        dst,
+        Recipe(preset="vertical", words=tuple(words), start_s=1.25, end_s=5.25, title="Look at this"),
+    )
     return dst, result
 
 
@@ -127,14 +132,14 @@ def test_a_discord_export_fills_its_limit_and_never_passes_it(tmp_path, monkeypa
     monkeypatch.setattr(presets, "presets", lambda: small)
     src = write_clip(tmp_path / "clip.mp4", duration_s=5, is_restless=True)
 
-    result = export(src, tmp_path / "post.mp4", preset="discord")
+    result = export(src, tmp_path / "post.mp4", Recipe(preset="discord"))
 
     assert 0.85 * 400_000 <= result.size_bytes <= 400_000
     assert (result.width, result.height) == (640, 360)
 
 
 def test_a_copy_keeps_every_frame_of_the_part(clip, tmp_path):
-    result = export(clip, tmp_path / "post.mp4", preset="source", start_s=2.0, end_s=4.0)
+    result = export(clip, tmp_path / "post.mp4", Recipe(preset="source", start_s=2.0, end_s=4.0))
 
     assert (result.width, result.height, result.captions, result.duration_s) == (640, 360, 0, 2.0)
     assert num_frames(tmp_path / "post.mp4") == 60
@@ -166,7 +171,7 @@ def test_digital_silence_stays_silent(tmp_path):
     silent = tmp_path / "silent.mp4"
     replace_sound_by_silence(src, silent)
 
-    result = export(silent, tmp_path / "post.mp4", preset="discord")
+    result = export(silent, tmp_path / "post.mp4", Recipe(preset="discord"))
 
     assert result.lufs is None
     assert np.abs(samples_of(tmp_path / "post.mp4")).max() < 1e-4
@@ -190,7 +195,7 @@ def replace_sound_by_silence(src, dst):
 def test_quiet_and_loud_recordings_come_out_equally_loud(gain, tmp_path):
     src = write_clip(tmp_path / "clip.mp4", duration_s=3, size=(64, 36), gain=gain)
 
-    result = export(src, tmp_path / "post.mp4", preset="discord")
+    result = export(src, tmp_path / "post.mp4", Recipe(preset="discord"))
 
     assert result.lufs == pytest.approx(-14, abs=0.5)
 
@@ -198,7 +203,7 @@ def test_quiet_and_loud_recordings_come_out_equally_loud(gain, tmp_path):
 def test_a_recording_without_sound_is_exported_without_sound(tmp_path):
     src = write_clip(tmp_path / "clip.mp4", duration_s=1, size=(64, 36), has_sound=False)
 
-    result = export(src, tmp_path / "post.mp4", preset="discord")
+    result = export(src, tmp_path / "post.mp4", Recipe(preset="discord"))
 
     assert result.lufs is None
     assert [t.kind for t in probe(tmp_path / "post.mp4").tracks] == ["video"]
@@ -207,9 +212,8 @@ def test_a_recording_without_sound_is_exported_without_sound(tmp_path):
 def test_one_frame_is_enough(tmp_path):
     src = write_clip(tmp_path / "clip.mp4", duration_s=1 / 30, size=(64, 36), has_sound=False)
 
-    result = export(
-        src, tmp_path / "post.mp4", preset="square", words=[Word(text="hi", start_s=0, end_s=0.01)]
-    )
+    words = (Word(text="hi", start_s=0, end_s=0.01),)
+    result = export(src, tmp_path / "post.mp4", Recipe(preset="square", words=words))
 
     assert (num_frames(tmp_path / "post.mp4"), result.captions) == (1, 1)
 
@@ -226,12 +230,12 @@ def test_one_frame_is_enough(tmp_path):
 )
 def test_what_makes_no_sense_is_refused_with_its_value(arguments, reason, clip, tmp_path):
     with pytest.raises(MediaUnusable, match=reason):
-        export(clip, tmp_path / "post.mp4", **arguments)
+        export(clip, tmp_path / "post.mp4", Recipe(**arguments))
 
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("make", [normalize, lambda s, d: export(s, d, preset="discord")])
+@pytest.mark.parametrize("make", [normalize, lambda s, d: export(s, d, Recipe(preset="discord"))])
 def test_a_full_disk_leaves_the_old_file_and_no_partial_one(make, tmp_path, monkeypatch):
     src = write_clip(tmp_path / "clip.mp4", duration_s=1, size=(64, 36))
     dst = tmp_path / "out.mp4"

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from coordinator.errors import CoordinatorError, MediaUnusable
-from coordinator.media.cut import cut
-from coordinator.media.normalize import normalize
-from coordinator.media.probe import probe
+from coordinator.media.intake.probe import probe
+from coordinator.media.output.cut import cut
+from coordinator.media.output.normalize import normalize
 from tests.fakes.flash_clip import write_clip
 
 DATA = Path(__file__).parents[3] / "shared" / "datasets" / "media"

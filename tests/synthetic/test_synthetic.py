@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from coordinator.highlight.files import read_chat, read_transcript
-from coordinator.media.audio import decode_channels
+from coordinator.media.intake.audio import decode_channels
 from tests.synthetic.chat import write_chat
 from tests.synthetic.family import DEV, DEV_SEEDS, HELD, HELD_SEEDS
 from tests.synthetic.files import motion, write_stream

@@ -6,9 +6,9 @@ import av
 import numpy as np
 import pytest
 
-from coordinator.media.caption_lines import MAX_CHARACTERS, MAX_WORDS, cards_of, words_within
-from coordinator.media.captions import Captioner, CaptionStyle, draw_words, drawable_text, write_srt
-from coordinator.media.picture import planes_of
+from coordinator.media.captions.burning import Captioner, CaptionStyle, draw_words, drawable_text, write_srt
+from coordinator.media.captions.cards import MAX_CHARACTERS, MAX_WORDS, cards_of, words_within
+from coordinator.media.picture.frames import planes_of
 from coordinator.model.speech import Word
 
 

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from coordinator.media.geometry import display_size, place, within
+from coordinator.media.picture.geometry import display_size, place, within
 
 
 def test_a_wide_picture_is_shown_whole_in_the_middle_of_a_tall_canvas():

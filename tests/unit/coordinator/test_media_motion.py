@@ -11,7 +11,7 @@ import pytest
 from av.video.frame import VideoFrame
 
 from coordinator.errors import MediaUnusable
-from coordinator.media.motion import motion_or_none, packet_motion
+from coordinator.media.intake.motion import motion_or_none, packet_motion
 
 
 def video(path, *, num_frames=180, moves_at=range(90, 120)):

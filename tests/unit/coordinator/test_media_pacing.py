@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from coordinator.media.pacing import constant_rate, paced
+from coordinator.media.intake.pacing import constant_rate, paced
 
 
 @pytest.mark.parametrize(

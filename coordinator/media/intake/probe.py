@@ -17,8 +17,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from coordinator.errors import MediaUnusable
-from coordinator.media.isobmff import DeclaredTrack, declared_tracks
-from coordinator.media.opening import open_media, origin_s
+from coordinator.media.intake.isobmff import DeclaredTrack, declared_tracks
+from coordinator.media.intake.opening import open_media, origin_s
 from coordinator.model.media import MediaFile, MediaTrack
 
 Kind = Literal["video", "audio", "subtitle", "data", "attachment"]

@@ -14,8 +14,8 @@ from av.filter.graph import Graph
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from coordinator.media.geometry import Placement, display_size, even, place
-from coordinator.media.probe import clockwise_degrees, display_matrix
+from coordinator.media.intake.probe import clockwise_degrees, display_matrix
+from coordinator.media.picture.geometry import Placement, display_size, even, place
 
 Plane = npt.NDArray[np.uint8]
 BT709 = 1

@@ -18,9 +18,9 @@ import numpy.typing as npt
 from av.video.frame import VideoFrame
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from coordinator.media.caption_lines import Card, cards_of
+from coordinator.media.captions.cards import Card, cards_of
 from coordinator.media.partial import replacing
-from coordinator.media.picture import planes_of
+from coordinator.media.picture.frames import planes_of
 from coordinator.model.speech import Word
 
 Floats = npt.NDArray[np.floating[Any]]

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from av.audio.resampler import AudioResampler
 
 from coordinator.errors import AudioUnusable, MediaUnusable
-from coordinator.media.decoding import sounds
-from coordinator.media.opening import audio_of, open_bytes, open_media
+from coordinator.media.intake.decoding import sounds
+from coordinator.media.intake.opening import audio_of, open_bytes, open_media
 from coordinator.model.speech import SAMPLE_RATE_HZ
 
 MAX_CHANNELS = 16

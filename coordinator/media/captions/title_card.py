@@ -7,7 +7,7 @@ from collections.abc import Callable
 from av.video.frame import VideoFrame
 from PIL import Image, ImageDraw, ImageFilter
 
-from coordinator.media.captions import Stamp, drawable_text, font_of, stamp_of
+from coordinator.media.captions.burning import Stamp, drawable_text, font_of, stamp_of
 
 MAX_LINES = 3
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from fractions import Fraction
 
-from coordinator.media.opening import MAX_SIDE_PX
+from coordinator.media.intake.opening import MAX_SIDE_PX
 
 
 def even(length: float) -> int:

@@ -11,21 +11,22 @@ import structlog
 from av.video.frame import VideoFrame
 
 from coordinator.errors import MediaUnusable
-from coordinator.media.caption_lines import words_within
-from coordinator.media.captions import Captioner, CaptionStyle, write_srt
-from coordinator.media.cut import cut
-from coordinator.media.decoding import Outline, Samples, outline
-from coordinator.media.geometry import place, within
-from coordinator.media.loudness import Loudness, level, plan_levelling
-from coordinator.media.mp4 import VideoSettings
-from coordinator.media.pacing import constant_rate
+from coordinator.media.captions.burning import Captioner, CaptionStyle, write_srt
+from coordinator.media.captions.cards import words_within
+from coordinator.media.captions.title_card import TitleCard
+from coordinator.media.intake.decoding import Outline, Samples, outline
+from coordinator.media.intake.pacing import constant_rate
+from coordinator.media.intake.probe import probe
+from coordinator.media.intake.span import Span, check_bounds, fitted
+from coordinator.media.output.cut import cut
+from coordinator.media.output.mp4 import VideoSettings
+from coordinator.media.output.presets import Preset, preset_named
+from coordinator.media.output.render import Drawing, OnProgress, Rendering, render
 from coordinator.media.partial import replacing
-from coordinator.media.picture import Canvas, Layout, Scaler, upright_size
-from coordinator.media.preset import Preset, preset_named
-from coordinator.media.probe import probe
-from coordinator.media.render import Drawing, OnProgress, Rendering, render
-from coordinator.media.span import Span, check_bounds, fitted
-from coordinator.media.title_card import TitleCard
+from coordinator.media.picture.frames import Canvas, Layout, Scaler, upright_size
+from coordinator.media.picture.geometry import place, within
+from coordinator.media.sound.loudness import Loudness, level, plan_levelling
+from coordinator.model.exporting import Recipe
 from coordinator.model.media import ExportResult
 from coordinator.model.speech import Word
 
@@ -46,25 +47,16 @@ class _Sound:
 class _Making:
     """An export that is being rendered."""
 
+    recipe: Recipe
     wanted: Preset
     span: Span
     sound: _Sound
     rate: Fraction
-    words: Sequence[Word]
-    title: str | None
     on_progress: OnProgress
 
 
 def export(
-    src: Path,
-    dst: Path,
-    *,
-    preset: str,
-    words: Sequence[Word] | None = None,
-    start_s: float = 0.0,
-    end_s: float | None = None,
-    title: str | None = None,
-    on_progress: OnProgress = lambda _share: None,
+    src: Path, dst: Path, recipe: Recipe, *, on_progress: OnProgress = lambda _share: None
 ) -> ExportResult:
     """Render `src` to `dst` (MP4), which appears whole or not at all.
 
@@ -72,9 +64,6 @@ def export(
     the export as `.srt`. A title is kept in the file and, where the preset says so, shown at the start.
 
     Args:
-        preset: a name in `presets.toml`.
-        words: on the time line of `src`; those outside the span are left out.
-        start_s, end_s: the part to export, in seconds of `src` from 0; None: to its end.
         on_progress: told the share that is rendered, from 0 to 1; from 0 again where it has to be made smaller.
 
     Raises:
@@ -83,34 +72,30 @@ def export(
         DiskFull: There is no room for the result.
     """
     src, dst = Path(src), Path(dst)
-    wanted = preset_named(preset)
-    check_bounds(start_s, end_s)
+    wanted = preset_named(recipe.preset)
+    check_bounds(recipe.start_s, recipe.end_s)
     if wanted.layout == "copy":
-        return _copy(src, dst, words=words, start_s=start_s, end_s=end_s, on_progress=on_progress)
+        return _copy(src, dst, recipe, on_progress)
     found = outline(src)
     if not found.has_video:
         raise MediaUnusable(
             f"{src.name} has no picture that can be decoded here; only sound cannot be exported"
         )
     rate = constant_rate(found.average_rate, found.base_rate, max_rate=wanted.max_rate)
-    span = fitted(src, found, start_s=start_s, end_s=end_s, rate=rate)
+    span = fitted(src, found, start_s=recipe.start_s, end_s=recipe.end_s, rate=rate)
     _check_length(wanted, span)
     sound = _levelled(span)
     with replacing(dst) as partial:
         making = _Making(
-            wanted=wanted,
-            span=span,
-            sound=sound,
-            rate=rate,
-            words=words or (),
-            title=title,
-            on_progress=on_progress,
+            recipe=recipe, wanted=wanted, span=span, sound=sound, rate=rate, on_progress=on_progress
         )
         result = _render_within_size(making, partial)
-    if words:
-        heard = _heard(words, span)
+    if recipe.words:
+        heard = _heard(recipe.words, span)
         write_srt(heard, dst.with_suffix(".srt"), duration_s=result.duration_s)
-    log.info("clip_exported", preset=preset, duration_s=result.duration_s, size_bytes=result.size_bytes)
+    log.info(
+        "clip_exported", preset=recipe.preset, duration_s=result.duration_s, size_bytes=result.size_bytes
+    )
     return dataclasses.replace(result, path=str(dst))
 
 
@@ -166,7 +151,10 @@ def _bitrate_for(wanted: Preset, span: Span) -> int | None:
 
 
 def _render(making: _Making, partial: Path, *, bitrate_bps: int | None) -> ExportResult:
-    wanted, span, sound, rate, title = making.wanted, making.span, making.sound, making.rate, making.title
+    wanted, span, sound, rate, title = (
+        *(making.wanted, making.span, making.sound, making.rate),
+        making.recipe.title,
+    )
     width, height = _size(wanted, span)
     settings = VideoSettings(
         width=width,
@@ -178,7 +166,7 @@ def _render(making: _Making, partial: Path, *, bitrate_bps: int | None) -> Expor
         bitrate_bps=bitrate_bps,
     )
     captioner = Captioner(
-        _heard(making.words, span),
+        _heard(making.recipe.words, span),
         width=width,
         height=height,
         duration_s=span.length_s if span.length_s is not None else float("inf"),
@@ -239,19 +227,12 @@ def _composer(wanted: Preset, found: Outline, width: int, height: int) -> Callab
     ).scale
 
 
-def _copy(
-    src: Path,
-    dst: Path,
-    *,
-    words: Sequence[Word] | None,
-    start_s: float,
-    end_s: float | None,
-    on_progress: OnProgress,
-) -> ExportResult:
+def _copy(src: Path, dst: Path, recipe: Recipe, on_progress: OnProgress) -> ExportResult:
     """Hand over the source itself, cut exactly; nothing is drawn or levelled."""
-    done = cut(src, dst, start_s=start_s, end_s=end_s, on_progress=on_progress)
-    if words:
-        heard = words_within(words, start_s=start_s, end_s=start_s + done.duration_s)
+    start_s = recipe.start_s
+    done = cut(src, dst, start_s=start_s, end_s=recipe.end_s, on_progress=on_progress)
+    if recipe.words:
+        heard = words_within(recipe.words, start_s=start_s, end_s=start_s + done.duration_s)
         write_srt(heard, dst.with_suffix(".srt"), duration_s=done.duration_s)
     video = next((t for t in probe(dst, should_count_packets=False).tracks if t.kind == "video"), None)
     width, height = (video.width or 0, video.height or 0) if video is not None else (0, 0)

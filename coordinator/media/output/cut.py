@@ -18,15 +18,15 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from coordinator.errors import MediaUnusable
-from coordinator.media.decoding import outline
-from coordinator.media.geometry import even, place
-from coordinator.media.mp4 import VideoSettings
-from coordinator.media.opening import audio_of, open_media, origin_s, translating, video_of
-from coordinator.media.pacing import constant_rate
+from coordinator.media.intake.decoding import outline
+from coordinator.media.intake.opening import audio_of, open_media, origin_s, translating, video_of
+from coordinator.media.intake.pacing import constant_rate
+from coordinator.media.intake.span import check_bounds, fitted
+from coordinator.media.output.mp4 import VideoSettings
+from coordinator.media.output.render import OnProgress, Rendering, render
 from coordinator.media.partial import replacing
-from coordinator.media.picture import Scaler, upright_size
-from coordinator.media.render import OnProgress, Rendering, render
-from coordinator.media.span import check_bounds, fitted
+from coordinator.media.picture.frames import Scaler, upright_size
+from coordinator.media.picture.geometry import even, place
 
 log = structlog.get_logger()
 # What MP4 players everywhere take without a new encoding.

@@ -12,7 +12,14 @@ from pathlib import Path
 from av.video.frame import VideoFrame
 
 from coordinator.errors import MediaUnusable
-from coordinator.media.decoding import SAMPLE_RATE_HZ, Outline, Samples, first_samples, pictures, sounds
+from coordinator.media.intake.decoding import (
+    SAMPLE_RATE_HZ,
+    Outline,
+    Samples,
+    first_samples,
+    pictures,
+    sounds,
+)
 
 TimedFrame = tuple[float, VideoFrame]
 

@@ -8,11 +8,11 @@ import numpy as np
 from PIL import Image
 
 from coordinator.errors import MediaUnusable
-from coordinator.media.decoding import outline, pictures
-from coordinator.media.geometry import place, within
+from coordinator.media.intake.decoding import outline, pictures
+from coordinator.media.intake.span import check_bounds
 from coordinator.media.partial import replacing
-from coordinator.media.picture import Scaler, upright_size
-from coordinator.media.span import check_bounds
+from coordinator.media.picture.frames import Scaler, upright_size
+from coordinator.media.picture.geometry import place, within
 
 MAX_LONG_PX = 640
 JPEG_QUALITY = 82

@@ -16,7 +16,7 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.filter.graph import Graph
 
-from coordinator.media.decoding import SAMPLE_RATE_HZ, Samples
+from coordinator.media.intake.decoding import SAMPLE_RATE_HZ, Samples
 
 TARGET_LUFS = -14.0
 TOLERANCE_LU = 0.2

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from coordinator.errors import MediaUnusable
-from coordinator.media.decoding import SAMPLE_RATE_HZ, Outline, in_blocks, outline, sounds
-from coordinator.media.geometry import even, place
-from coordinator.media.mp4 import Mp4Writer, VideoSettings
-from coordinator.media.pacing import constant_rate
+from coordinator.media.intake.decoding import SAMPLE_RATE_HZ, Outline, in_blocks, outline, sounds
+from coordinator.media.intake.pacing import constant_rate
+from coordinator.media.intake.probe import probe
+from coordinator.media.intake.span import fitted
+from coordinator.media.output.mp4 import Mp4Writer, VideoSettings
+from coordinator.media.output.render import SOUND_BLOCK_SAMPLES, Rendering, render
 from coordinator.media.partial import replacing
-from coordinator.media.picture import Scaler, upright_size
-from coordinator.media.probe import probe
-from coordinator.media.render import SOUND_BLOCK_SAMPLES, Rendering, render
-from coordinator.media.span import fitted
+from coordinator.media.picture.frames import Scaler, upright_size
+from coordinator.media.picture.geometry import even, place
 from coordinator.model.media import MediaFile
 
 X264_PRESET = "veryfast"

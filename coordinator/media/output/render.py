@@ -10,10 +10,10 @@ from typing import Protocol, TypeAlias
 
 from av.video.frame import VideoFrame
 
-from coordinator.media.decoding import SAMPLE_RATE_HZ, Samples, in_blocks
-from coordinator.media.mp4 import Mp4Writer, VideoSettings
-from coordinator.media.pacing import paced
-from coordinator.media.picture import copied
+from coordinator.media.intake.decoding import SAMPLE_RATE_HZ, Samples, in_blocks
+from coordinator.media.intake.pacing import paced
+from coordinator.media.output.mp4 import Mp4Writer, VideoSettings
+from coordinator.media.picture.frames import copied
 
 SOUND_BLOCK_SAMPLES = 4096
 # Told the share that is rendered, from 0 to 1, after each picture.

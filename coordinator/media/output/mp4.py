@@ -17,9 +17,9 @@ from av.audio.stream import AudioStream
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
-from coordinator.media.decoding import SAMPLE_RATE_HZ, Samples
-from coordinator.media.loudness import audio_frame
-from coordinator.media.picture import BT709
+from coordinator.media.intake.decoding import SAMPLE_RATE_HZ, Samples
+from coordinator.media.picture.frames import BT709
+from coordinator.media.sound.loudness import audio_frame
 
 ENCODE_THREADS = 2
 KEY_FRAME_EVERY_S = 2

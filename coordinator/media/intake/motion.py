@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coordinator.errors import MediaUnusable
-from coordinator.media.opening import MAX_MEDIA_S, open_media, origin_s, translating, video_of
+from coordinator.media.intake.opening import MAX_MEDIA_S, open_media, origin_s, translating, video_of
 
 
 def packet_motion(path: Path, *, step_s: float = 0.5) -> npt.NDArray[np.float64]:

@@ -25,7 +25,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from coordinator.errors import MediaUnusable
-from coordinator.media.opening import (
+from coordinator.media.intake.opening import (
     MAX_MEDIA_S,
     audio_of,
     check_size,

@@ -14,9 +14,9 @@ from typing import Any
 from agent.errors import InputUnusable
 from agent.library.library import Library
 from agent.library.said import Held
-from agent.library.word_text import MAX_WORD_CHARACTERS, Term, nearest, terms_of, words_of
 from agent.model.clips import SavedClip
 from protos.clippy.v1 import clips_pb2
+from protos.words import MAX_WORD_CHARACTERS, Term, nearest, terms_of, words_of
 
 _MAX_CLIPS = 5_000
 _MAX_MOMENTS = 5_000
@@ -122,8 +122,9 @@ class _Wanted:
     def __init__(self, terms: Sequence[Term], spoken: Sequence[str], named: Sequence[list[str]]) -> None:
         self._terms = terms
         known = {*spoken, *(word for words in named for word in words)}
+        ordered = sorted(known)
         self._near = {
-            term.words[0]: set(nearest(term.words[0], known, most=_MAX_SLIPS))
+            term.words[0]: set(nearest(term.words[0], ordered, most=_MAX_SLIPS))
             for term in terms
             if len(term.words) == 1 and not _is_known(term, known)
         }

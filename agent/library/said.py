@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent.library.library import Library
-from agent.library.word_text import words_of
+from protos.words import words_of
 
 # Of one utterance; nobody says more in one breath.
 MAX_TEXT_CHARACTERS = 2_000

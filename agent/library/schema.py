@@ -84,7 +84,7 @@ def m004_said(db: Any) -> None:
     # Another coordinator has other numbers, and other sessions.
     db["said"].create_index(["session_id", "said_id"], unique=True)
     db["said"].create_index(["session_id", "start_ns"])
-    # Words as `word_text` makes them: nothing is left for a tokeniser to change.
+    # Words as `protos.words` makes them: nothing is left for a tokeniser to change.
     db.execute(
         "create virtual table said_words using fts5(words, tokenize = 'unicode61 remove_diacritics 0')"
     )

@@ -15,7 +15,8 @@ from coordinator.database import Asking
 from coordinator.errors import DatabaseUnavailable, InputUnusable, NotFound
 from coordinator.model.search import Found, Hit
 from coordinator.search.index import SQL
-from coordinator.search.text import Term, nearest, terms_of, tsquery
+from coordinator.search.queries import tsquery
+from protos.words import Term, nearest, terms_of
 
 if TYPE_CHECKING:
     import asyncpg

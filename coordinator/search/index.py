@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from coordinator.model.sessions import Said
-from coordinator.search.text import words_of
 from coordinator.statements import load_statements
+from protos.words import words_of
 
 if TYPE_CHECKING:
     import asyncpg

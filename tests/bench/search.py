@@ -22,9 +22,9 @@ import numpy as np
 from coordinator.model.sessions import Said
 from coordinator.search.find import find
 from coordinator.search.index import PostgresUtterances
-from coordinator.search.text import words_of
 from coordinator.store.connect import connect
 from protos.timebase import SECOND_NS
+from protos.words import words_of
 from tests.bench.ingest_site import open_site
 from tests.bench.measure import CannotMeasure, Result, percentile, quiet_log, say
 

@@ -15,10 +15,10 @@ from agent.library.finding import Hit, LibrarySearch
 from agent.library.forgetting import LibraryForgetting
 from agent.library.library import Library
 from agent.library.said import Held, SaidRow, SaidWords
-from agent.library.word_text import nearest, num_slips, terms_of, words_of
 from agent.model.clips import SavedClip
 from protos.clippy.v1 import clips_pb2
 from protos.timebase import SECOND_NS
+from protos.words import terms_of, words_of
 
 LIVE, OLD = "live", "old"
 # The ring holds the last 300 s of 1,000.
@@ -203,15 +203,3 @@ def test_no_query_breaks_the_index(tmp_path_factory: pytest.TempPathFactory, tex
 
     assert hits == ([text] if hits else [])
     assert words_of(" ".join(words_of(text))) == words_of(text)
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "expected"),
-    [("goal", "goal", 0), ("goal", "gaol", 1), ("goal", "goa", 1), ("goal", "coat", 2), ("", "abc", 3)],
-)
-def test_slips_are_letters_more_less_other_or_swapped(one: str, other: str, expected: int):
-    assert num_slips(one, other) == expected
-
-
-def test_a_short_word_is_no_slip_of_another():
-    assert nearest("go", ["no", "so"], most=5) == []

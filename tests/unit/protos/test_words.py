@@ -1,10 +1,10 @@
-"""Words as they are indexed and asked for."""
+"""Words as both sides index and ask for them."""
 
 from __future__ import annotations
 
 import pytest
 
-from coordinator.search.text import MAX_QUERY_WORDS, Term, nearest, num_slips, terms_of, tsquery, words_of
+from protos.words import MAX_QUERY_WORDS, Term, nearest, num_slips, terms_of, words_of
 
 
 @pytest.mark.parametrize(
@@ -56,13 +56,6 @@ def test_signs_alone_ask_for_nothing(query):
     assert terms_of(query) == []
 
 
-def test_a_question_asks_its_own_account_alone():
-    terms = terms_of('messi "a goal"')
-
-    assert tsquery(terms, 26) == "('1a_messi':*) & ('1a_a' <-> '1a_goal')"
-    assert tsquery(terms, 26, is_any=True, is_exact=True) == "('1a_messi') | ('1a_a' <-> '1a_goal')"
-
-
 @pytest.mark.parametrize(
     ("one", "other", "num"),
     [
@@ -81,3 +74,11 @@ def test_slips_are_counted_both_ways(one, other, num):
 def test_a_short_word_may_have_one_slip_and_a_long_one_two():
     assert nearest("gaol", ["goal", "gaols", "foul"], most=3) == ["goal", "gaols"]
     assert nearest("ronaldoo", ["romaldo", "rivaldo"], most=3) == ["romaldo"]
+
+
+def test_a_word_of_two_letters_is_no_slip_of_another():
+    assert nearest("go", ["no", "so"], most=5) == []
+
+
+def test_an_apostrophe_asks_for_no_letter_of_its_own():
+    assert terms_of("don't") == [Term(words=("dont",), is_open=True)]

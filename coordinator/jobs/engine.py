@@ -38,7 +38,6 @@ from coordinator.jobs.numbers import EPOCH_S, HALF, top_of
 from coordinator.jobs.slots import Slots
 from coordinator.jobs.upkeep import CHANNEL, SQL
 from coordinator.model.jobs import NewJob, Queue, Route
-from coordinator.policy.placement import num_kept
 
 if TYPE_CHECKING:
     from coordinator.jobs.placing import Placing
@@ -297,12 +296,12 @@ class _OurQueries(Queries):
                 room,
                 queue_manager_id,
                 heartbeat_timeout.total_seconds(),
-                num_kept(self._num_slots[queue]),
+                self.slots.num_kept(queue),
                 HALF,
                 EPOCH_S,
             )
             jobs = [_claimed(row, queue_manager_id) for row in rows]
-            self.slots.take(queue, [job.id for job in jobs], room)
+            self.slots.take(queue, {row["id"]: row["is_behind"] for row in rows}, room)
             claimed += jobs
         return claimed
 

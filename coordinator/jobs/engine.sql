@@ -34,19 +34,20 @@ stale as (
     where status = 'picked' and heartbeat < now() - make_interval(secs => $5)
     order by pgqueuer.priority desc, pgqueuer.id limit $3 for update of pgqueuer skip locked),
 best as (
-    select id, rank from (
+    select id, rank, is_behind from (
         select *, row_number() over (order by was_begun desc, rank, priority desc, id) as number
-        from (select *, false as was_begun from fresh union all select *, true from stale) as found) as numbered
-    where number <= case
-        when not was_begun
-             and mod(mod(-priority::bigint, $7::bigint) + $7, $7) > extract(epoch from now()) - $8::bigint
-        then $3 - $6::bigint else $3 end
+        from (
+            select *, false as was_begun,
+                mod(mod(-priority::bigint, $7::bigint) + $7, $7) > extract(epoch from now()) - $8::bigint as is_behind
+            from fresh
+            union all select *, true, false from stale) as found) as numbered
+    where number <= case when is_behind then $3 - $6::bigint else $3 end
     order by was_begun desc, rank, priority desc, id limit $3),
 claimed as (
     update pgqueuer as job set status = 'picked', updated = now(), heartbeat = now(), queue_manager_id = $4
     from best where job.id = best.id
-    returning job.id, job.priority, job.entrypoint, job.payload, job.attempts, best.rank)
-select id, priority, entrypoint, payload, attempts from claimed order by rank, priority desc, id
+    returning job.id, job.priority, job.entrypoint, job.payload, job.attempts, best.rank, best.is_behind)
+select id, priority, entrypoint, payload, attempts, is_behind from claimed order by rank, priority desc, id
 
 -- name: next_due
 -- Seconds until the next of these entry points' jobs may start; negative: one may now.

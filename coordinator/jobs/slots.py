@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import math
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from coordinator.model.jobs import Queue
 from coordinator.policy.placement import num_kept
@@ -28,7 +28,8 @@ _HELD_BACK_REST_S = 0.005
 @dataclasses.dataclass(slots=True)
 class _Room:
     num_slots: int
-    held: set[int] = dataclasses.field(default_factory=set)
+    # By their ids, whether each was put behind others when it was claimed.
+    held: dict[int, bool] = dataclasses.field(default_factory=dict)
     is_dry: bool = False
     resumes_at: float = 0.0
     is_resting: bool = False
@@ -38,6 +39,10 @@ class _Room:
     def is_open(self) -> bool:
         """Could it take more?"""
         return len(self.held) < self.num_slots and not self.is_resting
+
+    @property
+    def num_kept(self) -> int:
+        return num_kept(self.num_slots, num_timely=sum(not is_behind for is_behind in self.held.values()))
 
 
 class Slots:
@@ -72,22 +77,26 @@ class Slots:
         room.is_dry = num_free > 0
         return max(0, num_free)
 
-    def take(self, queue: Queue, job_ids: Sequence[int], num_asked: int) -> None:
-        """These are held now."""
+    def num_kept(self, queue: Queue) -> int:
+        """How many of the slots that are free now are no place for jobs that were put behind."""
+        return self._rooms[queue].num_kept
+
+    def take(self, queue: Queue, claimed: Mapping[int, bool], num_asked: int) -> None:
+        """These are held now. Args: claimed: ids, and whether each was put behind others."""
         room = self._rooms[queue]
-        room.held.update(job_ids)
+        room.held.update(claimed)
         # Nothing may have come because what is left is kept for others: then any slot that is free makes a difference.
-        room.is_held_back = len(room.held) >= room.num_slots - num_kept(room.num_slots)
-        if len(job_ids) >= num_asked:
+        room.is_held_back = len(room.held) >= room.num_slots - room.num_kept
+        if len(claimed) >= num_asked:
             room.is_dry = False
-        if not job_ids:
+        if not claimed:
             self._rests_until = time.monotonic() + (_HELD_BACK_REST_S if room.is_held_back else _REST_S)
 
     def free(self, job_id: int) -> None:
         """This one is held no longer. Twice is once."""
         for room in self._rooms.values():
             if job_id in room.held:
-                room.held.discard(job_id)
+                del room.held[job_id]
                 if room.is_held_back:
                     room.is_dry = False
                 self._wake.set()

@@ -27,8 +27,12 @@ FAIR_LOOK_S = 10.0
 _FIRST_RATE_PER_S = 0.3
 # No job counts as come later than this, so that nobody waits for ever behind others of its priority.
 MAX_BEHIND_S = 3600.0
-# Of a worker's slots so many take no job that was put behind, so that a flood in all the others makes nobody wait.
-_KEPT_SHARE = 0.15
+# Of a worker's slots so many take no job that was put behind, so that a flood in all the others makes nobody wait; and
+# as many as cover how far the number of all other jobs strays from its mean while one of the flood's is worked: of jobs
+# that come by chance the square root is the standard deviation.
+_KEPT_SHARE, _KEPT_DEVIATIONS = 0.15, 2.0
+# More than that share is never kept idle.
+_MAX_KEPT_SHARE = 0.4
 # What a tier may ask for, by one free account: half as many as it may have streams (settings.Limits).
 _WEIGHTS = {"free": 1.0, "pro": 2.0, "business": 16.0}
 
@@ -99,9 +103,16 @@ def _place(placement: Placement, loads: Mapping[str, float | None], *, is_press:
     return place
 
 
-def num_kept(num_slots: int) -> int:
-    """How many of a worker's slots are kept for jobs that were not put behind; none of a few."""
-    return int(num_slots * _KEPT_SHARE)
+def num_kept(num_slots: int, *, num_timely: int) -> int:
+    """How many free slots of a worker are kept for jobs that were not put behind; none of a few.
+
+    Args:
+        num_timely: jobs at work that were not put behind.
+    """
+    at_least = int(num_slots * _KEPT_SHARE)
+    if not at_least:
+        return 0
+    return min(int(num_slots * _MAX_KEPT_SHARE), max(at_least, round(_KEPT_DEVIATIONS * num_timely**0.5)))
 
 
 def weight_of(tier: str) -> float:

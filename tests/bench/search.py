@@ -170,6 +170,7 @@ async def _filled(url: str, speech: _Speech, *, num: int, num_accounts: int) -> 
         async with pool.acquire() as connection:
             await connection.execute("set statement_timeout = 0")
             await _make_sessions(connection, num_accounts)
+            made_again = await _without_word_indexes(connection)
             for first in range(0, num, _BLOCK):
                 said = speech.utterances(min(_BLOCK, num - first))
                 rows = [
@@ -182,12 +183,26 @@ async def _filled(url: str, speech: _Speech, *, num: int, num_accounts: int) -> 
                     records=rows,
                     columns=["user_id", "session_id", "lane", "seq", "start_ns", "end_ns", "said"],
                 )
-            for statement in (_COPY_INDEX, _COPY_WORDS, "analyze"):
+            say(
+                f"search: {num} utterances are in, {time.monotonic() - began_s:.0f} s; their index comes next"
+            )
+            for statement in (_COPY_INDEX, _COPY_WORDS, *made_again, "analyze"):
                 await connection.execute(statement, timeout=1800)
         say(f"search: {num} utterances of {num_accounts} accounts in {time.monotonic() - began_s:.0f} s")
         yield pool
     finally:
         await pool.close()
+
+
+async def _without_word_indexes(connection: asyncpg.Connection) -> list[str]:
+    """Drop them, as a restore has none while it fills; returns what makes them again."""
+    names = ["utterance_index_lexemes", "search_words_alike"]
+    made_again = await connection.fetch(
+        "select indexdef from pg_indexes where indexname = any($1::text[])", names
+    )
+    await connection.execute(f"drop index {', '.join(names)}")
+    await connection.execute("set maintenance_work_mem = '512MB'")
+    return [row["indexdef"] for row in made_again]
 
 
 async def _make_sessions(connection: asyncpg.Connection, num: int) -> None:

@@ -9,7 +9,7 @@ import pytest
 from coordinator.jobs import shares
 from coordinator.jobs.shares import Shares
 from coordinator.model.jobs import Priority
-from coordinator.policy.placement import MAX_BEHIND_S, Placed, Placement, fair_rate_per_s, place_job
+from coordinator.policy.placement import MAX_BEHIND_S, Placed, Placement, fair_rate_per_s, num_kept, place_job
 
 NORMAL, HIGH, CRITICAL, LOW = Priority.NORMAL, Priority.HIGH, Priority.CRITICAL, Priority.LOW
 GPU = Placement(place="gpu", under_load="small", press="reserved")
@@ -137,3 +137,21 @@ def test_what_is_remembered_is_bounded_and_let_go(monkeypatch: pytest.MonkeyPatc
     counted.behind_s("another", "free", 1000.0)
 
     assert (most, counted.num_accounts) == (50, 1)
+
+
+@pytest.mark.parametrize(
+    ("num_slots", "num_timely", "kept"),
+    [
+        (1, 1, 0),
+        (6, 4, 0),
+        (7, 0, 1),
+        (32, 0, 4),
+        (32, 4, 4),
+        (32, 9, 6),
+        (32, 20, 9),
+        (32, 32, 11),
+        (32, 1_000, 12),
+    ],
+)
+def test_slots_are_kept_for_as_many_as_may_come_by_chance(num_slots: int, num_timely: int, kept: int):
+    assert num_kept(num_slots, num_timely=num_timely) == kept

@@ -15,6 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import set_up
+import set_up_packages
 import set_up_steps
 from set_up import BIN, ROOT, VENV
 from set_up_steps import SetupFailed, SetupInterrupted, say
@@ -135,11 +136,11 @@ def doctor() -> int:
     say(f"Python {sys.version.split()[0]} on {sys.platform}")
     is_current = set_up.is_environment_current()
     say(f"environment: {'up to date' if is_current else 'not set up, or out of date'}")
-    if set_up.is_debian():
+    if set_up_packages.is_debian():
         missing = set_up.missing_here("test")
         say(f"system packages missing: {' '.join(missing) or 'none'}")
     elif sys.platform.startswith("linux"):
-        say(f"missing on this system: {', '.join(set_up.lacking_programs('test')) or 'nothing'}")
+        say(f"missing on this system: {', '.join(set_up_packages.lacking_programs('test')) or 'nothing'}")
     return 0 if is_current else ENVIRONMENT
 
 

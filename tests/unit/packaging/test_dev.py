@@ -32,7 +32,7 @@ def set_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """The set-up's module, which finds its neighbour as it does below dev.py."""
     monkeypatch.syspath_prepend(str(PACKAGING))
     yield __import__("set_up")
-    for name in ("set_up", "set_up_steps", "dev"):
+    for name in ("set_up", "set_up_packages", "set_up_steps", "dev"):
         sys.modules.pop(name, None)
 
 

@@ -26,7 +26,7 @@ from coordinator.media.output.encoders import X264, encoder_for
 from coordinator.media.output.making import Encoding, Making, Order
 from coordinator.media.output.presets import Preset, preset_named
 from coordinator.media.output.render import OnProgress
-from coordinator.media.output.sizing import render_within_sizes
+from coordinator.media.output.tries import render_within_sizes
 from coordinator.media.partial import replacing
 from coordinator.media.picture.frames import upright_size
 from coordinator.model.exporting import Recipe

@@ -20,6 +20,7 @@ from coordinator import (
     cli_jobs,
     cli_llm,
     cli_placement,
+    cli_presets,
     cli_search,
     cli_taste,
     cli_users,
@@ -92,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_llm.add_verb(verbs, common)
     cli_taste.add_verb(verbs, common)
     cli_placement.add_verb(verbs, common)
+    cli_presets.add_verb(verbs, common)
     _add_file_verbs(verbs, common)
     return parser
 
@@ -134,11 +136,9 @@ def _add_file_verbs(verbs: Any, common: _Parser) -> None:
     export = verbs.add_parser(
         "export", help="render a clip to a preset, captions burned in", parents=[common]
     )
-    export.add_argument("clip", type=Path)
-    export.add_argument("--preset", default="vertical")
+    cli_presets.add_export_options(export)
     export.add_argument("--captions", type=Path, help="what transcribe printed")
     export.add_argument("--title")
-    export.add_argument("-o", "--output", type=Path, required=True)
 
 
 def _installation(arguments: argparse.Namespace) -> Installation:
@@ -294,21 +294,9 @@ def _highlights(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    import asyncio
-
-    from coordinator.media.commands import export_command
     from coordinator.model.exporting import Recipe
 
-    value = asyncio.run(
-        export_command(
-            arguments.clip,
-            arguments.output,
-            Recipe(preset=arguments.preset, title=arguments.title),
-            captions=arguments.captions,
-        )
-    )
-    _print(value, is_json=arguments.json, text=f"wrote {arguments.output}")
-    return 0
+    return cli_presets.run_export(arguments, Recipe(preset="", title=arguments.title))
 
 
 _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
@@ -332,6 +320,7 @@ _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "transcribe": _transcribe,
     "highlights": _highlights,
     "export": _export,
+    "presets": cli_presets.run_presets,
 }
 
 

@@ -15,7 +15,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -213,6 +213,25 @@ class LimitedMedia:
         result = await self._heavy("export", src, dst, arguments, length_s, timeout_s, on_progress)
         return ExportResult(**result)
 
+    async def export_all(
+        self,
+        src: Path,
+        orders: Sequence[tuple[Path, str]],
+        recipe: Recipe,
+        *,
+        timeout_s: float | None = None,
+        on_progress: OnProgress = _unheard,
+    ) -> list[ExportResult]:
+        """See `export.export_all`; `orders`: where, and by which preset."""
+        arguments = {
+            "recipe": dataclasses.asdict(recipe),
+            "orders": [(str(dst), preset) for dst, preset in orders],
+        }
+        length_s = _length_s(recipe.start_s, recipe.end_s)
+        dst = orders[0][0]
+        results = await self._heavy("export_all", src, dst, arguments, length_s, timeout_s, on_progress)
+        return [ExportResult(**result) for result in results]
+
     async def thumbnail(
         self, src: Path, dst: Path, *, at_s: float, timeout_s: float = LIGHT_WALL_S
     ) -> tuple[int, int]:
@@ -268,7 +287,8 @@ class LimitedMedia:
         if length_s is None:
             header, _ = await self._light("outline", {"path": str(src)}, timeout_s=LIGHT_WALL_S)
             length_s = header["duration_s"] or 600.0  # Files that do not say are mostly short recordings.
-        cpu_s = HEAVY_BASE_CPU_S + HEAVY_CPU_S_PER_S * length_s
+        num_files = len(arguments.get("orders", (dst,)))
+        cpu_s = HEAVY_BASE_CPU_S + HEAVY_CPU_S_PER_S * length_s * num_files
         arguments = arguments | {"src": str(src), "dst": str(dst)}
         wall_s = timeout_s if timeout_s is not None else cpu_s * WALL_PER_CPU
         result, _ = await self._do("heavy", operation, arguments, b"", dst, cpu_s, wall_s, on_progress)
@@ -298,7 +318,8 @@ class LimitedMedia:
             raise MediaUnusable(f"cannot {operation} {name}: it took longer than {timeout_s:g} s") from exc
         finally:
             if child is not None and dst is not None and not child.is_alive:
-                discard_partials(dst, child.pid)
+                for written in {dst, *(Path(each) for each, _ in arguments.get("orders", ()))}:
+                    discard_partials(written, child.pid)
         error = answer[0].get("error")
         if error is not None:
             raise _ERRORS.get(error["code"], MediaUnusable)(error["message"])

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from coordinator.errors import InputUnusable, MediaUnusable
-from coordinator.media.child import LimitedMedia
+from coordinator.media.child import LimitedMedia, OnProgress
+from coordinator.media.output.cache import ExportCache
 from coordinator.media.output.presets import preset_named
 from coordinator.model.exporting import Recipe
-from coordinator.model.media import MediaFile
+from coordinator.model.media import ExportResult, MediaFile
 from coordinator.model.speech import Word
 
 
@@ -63,26 +65,55 @@ async def export_command(
     *,
     captions: Path | None = None,
 ) -> dict[str, Any]:
-    """Export `src` and return the fields of `ExportResult`.
+    """Export `src` by the recipe's own preset and return the fields of `ExportResult`. See `export_all_command`."""
+    return (await export_all_command(src, [(dst, recipe.preset)], recipe, captions=captions))[0]
+
+
+async def export_all_command(
+    src: Path,
+    orders: Sequence[tuple[Path, str]],
+    recipe: Recipe,
+    *,
+    captions: Path | None = None,
+    cache: Path | None = None,
+    on_progress: OnProgress = lambda _share: None,
+) -> list[dict[str, Any]]:
+    """Export `src` to each (file, preset) from one decode, and return the fields of each `ExportResult`.
 
     Args:
         captions: a JSON file as `transcribe --json` prints it; its words go into the recipe.
+        cache: a folder that keeps what was exported; what it holds of this recipe is not made again.
 
     Raises:
-        MediaUnusable, DiskFull: See `export.export`.
+        MediaUnusable, DiskFull: See `export.export_all`.
         InputUnusable: No such file, preset or folder to write to, or the captions cannot be read.
     """
     require_file(src)
-    require_place(dst)
-    try:
-        preset_named(recipe.preset)
-    except MediaUnusable as exc:
-        raise InputUnusable(str(exc)) from exc
+    for film in (recipe.brand.intro, recipe.brand.outro, recipe.brand.watermark):
+        if film is not None:
+            require_file(Path(film))
+    for dst, preset in orders:
+        require_place(dst)
+        try:
+            preset_named(preset)
+        except MediaUnusable as exc:
+            raise InputUnusable(str(exc)) from exc
     if captions is not None:
         recipe = dataclasses.replace(recipe, words=tuple(read_captions(captions)))
-    async with LimitedMedia() as media:
-        result = await media.export(src, dst, recipe)
-    return dataclasses.asdict(result)
+    kept = ExportCache(cache, src, recipe) if cache is not None else None
+    results: dict[Path, ExportResult] = {}
+    for dst, preset in orders:
+        if kept is not None and (before := kept.take(preset, dst)) is not None:
+            results[dst] = before
+    missing = [(dst, preset) for dst, preset in orders if dst not in results]
+    if missing:
+        async with LimitedMedia() as media:
+            made = await media.export_all(src, missing, recipe, on_progress=on_progress)
+        for (dst, _), result in zip(missing, made, strict=True):
+            results[dst] = result
+            if kept is not None:
+                kept.keep(result)
+    return [dataclasses.asdict(results[dst]) for dst, _ in orders]
 
 
 def require_file(path: Path) -> None:

@@ -47,5 +47,9 @@ def _fsync_folder(folder: Path) -> None:
 
 
 def discard_partials(dst: Path, pid: int) -> None:
-    """Remove what process `pid` left unfinished beside `dst`; it must be dead. Missing is fine."""
-    dst.with_name(f".{dst.name}.{pid}.partial").unlink(missing_ok=True)
+    """Remove what process `pid` left unfinished beside `dst`, notes it made on the way included; it must be dead."""
+    start = f".{dst.name}.{pid}.partial"
+    with contextlib.suppress(OSError):
+        for left in dst.parent.iterdir():
+            if left.name.startswith(start):
+                left.unlink(missing_ok=True)

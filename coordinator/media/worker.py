@@ -11,6 +11,7 @@ import dataclasses
 import json
 import os
 import queue
+import signal
 import sys
 import threading
 import time
@@ -79,6 +80,17 @@ def _export(arguments: dict[str, Any], _: bytes, tell: Tell) -> Answer:
     return dataclasses.asdict(export(src, dst, recipe, on_progress=tell)), b""
 
 
+def _export_all(arguments: dict[str, Any], _: bytes, tell: Tell) -> Answer:
+    from coordinator.media.output.export import export_all
+    from coordinator.media.output.making import Order
+    from coordinator.model.exporting import Recipe
+
+    recipe = msgspec.convert(arguments["recipe"], Recipe)
+    orders = [Order(dst=Path(dst), preset=preset) for dst, preset in arguments["orders"]]
+    results = export_all(Path(arguments["src"]), orders, recipe, on_progress=tell)
+    return [dataclasses.asdict(result) for result in results], b""
+
+
 def _thumbnail(arguments: dict[str, Any], _: bytes, _tell: Tell) -> Answer:
     from coordinator.media.output.thumbnail import thumbnail
 
@@ -105,6 +117,7 @@ _OPERATIONS: dict[str, Callable[[dict[str, Any], bytes, Tell], Answer]] = {
     "normalize": _normalize,
     "cut": _cut,
     "export": _export,
+    "export_all": _export_all,
     "thumbnail": _thumbnail,
     "decode_pcm16k": _decode_pcm16k,
     "decode_channels": _decode_channels,
@@ -159,6 +172,8 @@ def main() -> None:
     import numpy as np  # noqa: F401
 
     apply_limits(limits)
+    # Ctrl+C reaches every process of a terminal: our parent hears it, too, and ends us.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The parent sends a request only after the answer to the one before: one place is enough.
     requests: queue.Queue[tuple[dict[str, Any], bytes]] = queue.Queue(maxsize=1)
     threading.Thread(target=_watch, args=(sys.stdin.buffer, requests), name="stdin", daemon=True).start()

@@ -31,6 +31,42 @@ class SoundWish:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Chapter:
+    """A named place, in seconds of the source; it lasts until the next one."""
+
+    start_s: float
+    title: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What the file says of itself beside its title."""
+
+    artist: str | None = None
+    comment: str | None = None
+    chapters: tuple[Chapter, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Brand:
+    """A streamer's own frame around a clip: paths of files, each used only where the preset takes it.
+
+    Attributes:
+        intro, outro: films shown before and after the clip.
+        watermark: a picture, drawn in a corner.
+        watermark_width: as a share of the picture's shorter side.
+        watermark_opacity: 1 covers what is behind it.
+    """
+
+    intro: str | None = None
+    outro: str | None = None
+    watermark: str | None = None
+    watermark_corner: Literal["top-left", "top-right", "bottom-left", "bottom-right"] = "top-left"
+    watermark_width: float = 0.16
+    watermark_opacity: float = 0.85
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """One export of a clip.
 
@@ -39,6 +75,7 @@ class Recipe:
         start_s, end_s: the part of the source, in seconds from its start; None: to its end.
         words: on the time line of the source; those outside the part are left out.
         title: kept in the file and, where the preset says so, shown at the start.
+        encoder: `x264`, an encoder of a graphics card by FFmpeg's name, or `auto`: a card's where one works.
     """
 
     preset: str
@@ -49,3 +86,6 @@ class Recipe:
     framing: Framing = Framing()
     captions: CaptionWish = CaptionWish()
     sound: SoundWish = SoundWish()
+    about: About = About()
+    brand: Brand = Brand()
+    encoder: str = "x264"

@@ -7,17 +7,21 @@ two seconds, the index in front of the media.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
+from typing import cast
 
 import av
 import av.container
 from av.audio.stream import AudioStream
+from av.codec.context import Flags
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from coordinator.media.intake.decoding import SAMPLE_RATE_HZ, Samples
+from coordinator.media.output.encoders import X264, pixels_of, quality_options
 from coordinator.media.picture.frames import BT709
 from coordinator.media.sound.loudness import audio_frame
 
@@ -27,7 +31,12 @@ KEY_FRAME_EVERY_S = 2
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class VideoSettings:
-    """How to encode the picture: by quality (`crf`), or by size where `bitrate_bps` is given."""
+    """How to encode the picture: by quality (`crf`), or by size where `bitrate_bps` is given.
+
+    Attributes:
+        statistics: where x264 notes what each picture costs (`writes_statistics`), or reads it from: a size is
+            then met to about one in a hundred.
+    """
 
     width: int
     height: int
@@ -36,6 +45,19 @@ class VideoSettings:
     crf: float
     max_bitrate_bps: int | None = None
     bitrate_bps: int | None = None
+    encoder: str = X264
+    statistics: Path | None = None
+    writes_statistics: bool = True
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Tags:
+    """What the file says of itself. `chapters`: (start, end, name) in seconds of the file, in order."""
+
+    title: str | None = None
+    artist: str | None = None
+    comment: str | None = None
+    chapters: Sequence[tuple[float, float, str]] = ()
 
 
 class Mp4Writer:
@@ -48,39 +70,54 @@ class Mp4Writer:
         *,
         audio_bitrate_bps: int | None,
         title: str | None = None,
+        tags: Tags | None = None,
     ) -> None:
+        """`tags`: instead of a title alone."""
         self._container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
-        if title:
-            self._container.metadata["title"] = title
+        tags = tags or Tags(title=title)
+        for name in ("title", "artist", "comment"):
+            if value := getattr(tags, name):
+                self._container.metadata[name] = value
+        self._container.set_chapters(
+            [
+                {
+                    "id": number,
+                    "start": round(start_s * 1000),
+                    "end": round(end_s * 1000),
+                    "time_base": Fraction(1, 1000),
+                    "metadata": {"title": name},
+                }
+                for number, (start_s, end_s, name) in enumerate(tags.chapters)
+            ]
+        )
         self._video = self._add_video(video) if video else None
         self._audio = self._add_audio(audio_bitrate_bps) if audio_bitrate_bps else None
+        self._rate = video.rate if video else None
         self._num_pictures = 0
         self._num_samples = 0
 
     def _add_video(self, settings: VideoSettings) -> VideoStream:
-        options = {"preset": settings.x264_preset, "profile": "high"}
-        peak_bps = settings.max_bitrate_bps
-        if settings.bitrate_bps:
-            peak_bps = round(settings.bitrate_bps * 1.4)
-            options["bufsize"] = str(settings.bitrate_bps * 2)
-        else:
-            options["crf"] = f"{settings.crf:g}"
-            if peak_bps:
-                options["bufsize"] = str(peak_bps * 2)
-        if peak_bps:
-            options["maxrate"] = str(peak_bps)
-        stream: VideoStream = self._container.add_stream("libx264", rate=settings.rate, options=options)
+        options = _x264_options(settings)
+        if settings.encoder != X264:
+            options = quality_options(settings.encoder, settings.crf, settings.max_bitrate_bps)
+        stream = cast(
+            "VideoStream", self._container.add_stream(settings.encoder, rate=settings.rate, options=options)
+        )
         context = stream.codec_context
-        context.width, context.height, context.pix_fmt = settings.width, settings.height, "yuv420p"
+        context.width, context.height = settings.width, settings.height
+        context.pix_fmt = pixels_of(settings.encoder)
         context.time_base = 1 / settings.rate
         context.gop_size = round(settings.rate * KEY_FRAME_EVERY_S)
-        context.thread_count = ENCODE_THREADS
-        # PyAV asks for slices by default; frames leave this thread free to decode and compose the next.
-        context.thread_type = "FRAME"
         context.color_range = 1
         context.colorspace = context.color_primaries = context.color_trc = BT709
-        if settings.bitrate_bps:
-            context.bit_rate = settings.bitrate_bps
+        if settings.encoder == X264:
+            context.thread_count = ENCODE_THREADS
+            # PyAV asks for slices by default; frames leave this thread free to decode and compose the next.
+            context.thread_type = "FRAME"
+            if settings.bitrate_bps:
+                context.bit_rate = settings.bitrate_bps
+            if settings.statistics is not None:
+                context.flags |= int(Flags.pass1 if settings.writes_statistics else Flags.pass2)
         return stream
 
     def _add_audio(self, bitrate_bps: int) -> AudioStream:
@@ -90,7 +127,7 @@ class Mp4Writer:
         return stream
 
     def write_picture(self, frame: VideoFrame) -> None:
-        """Show `frame` for one tick. It belongs to the encoder from now on: do not write to it again."""
+        """Show `frame` for one tick. Afterwards its pixels may be written anew, once `make_writable` was called."""
         if self._video is None:
             return
         frame.pts = self._num_pictures
@@ -111,8 +148,8 @@ class Mp4Writer:
     @property
     def duration_s(self) -> float:
         """How long what was written will play."""
-        if self._video is not None:
-            return float(self._num_pictures * self._video.codec_context.time_base)
+        if self._rate is not None:
+            return float(self._num_pictures / self._rate)
         return self._num_samples / SAMPLE_RATE_HZ
 
     def __enter__(self) -> Mp4Writer:
@@ -128,3 +165,22 @@ class Mp4Writer:
             if stream is not None:
                 self._container.mux(stream.encode(None))
         self._container.close()
+        # x264 closes its statistics when it is freed, and not before.
+        self._video = self._audio = None
+
+
+def _x264_options(settings: VideoSettings) -> dict[str, str]:
+    options = {"preset": settings.x264_preset, "profile": "high"}
+    peak_bps = settings.max_bitrate_bps
+    if settings.bitrate_bps:
+        peak_bps = round(settings.bitrate_bps * 1.4)
+        options["bufsize"] = str(settings.bitrate_bps * 2)
+    else:
+        options["crf"] = f"{settings.crf:g}"
+        if peak_bps:
+            options["bufsize"] = str(peak_bps * 2)
+    if peak_bps:
+        options["maxrate"] = str(peak_bps)
+    if settings.statistics is not None:
+        options |= {"passlogfile": str(settings.statistics), "fastfirstpass": "0"}
+    return options

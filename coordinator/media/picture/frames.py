@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 from av.filter.graph import Graph
 from av.video.frame import VideoFrame
-from av.video.reformatter import Interpolation, VideoReformatter
 
 from coordinator.media.intake.probe import clockwise_degrees, display_matrix
 from coordinator.media.picture.geometry import Placement, display_size, even, place
@@ -161,13 +160,14 @@ class Canvas:
         self._back = Scaler(
             lambda w, h: place(w, h, small, zoom=math.inf), sample_aspect=sample_aspect, blur_sigma=3.0
         )
-        self._enlarge = VideoReformatter()
+        self._enlarge: Graph | None = None
         self._background: list[Plane] = []
         self._backdrop: VideoFrame | None = None
+        self._composed = blank(width, height)
         self._num_composed = 0
 
     def compose(self, frame: VideoFrame) -> VideoFrame:
-        """Return `frame` on the canvas, as a new frame or, where it fills it, the scaled one."""
+        """Return `frame` on the canvas or, where it fills it, the scaled one; written anew by the next call."""
         front = self._front.scale(frame)
         at = self._front.placement
         if at is None or (at.width, at.height) == (self.width, self.height):
@@ -175,7 +175,9 @@ class Canvas:
         if self._num_composed % self._background_every == 0 or not self._background:
             self._refresh_background(frame, at)
         self._num_composed += 1
-        composed = blank(self.width, self.height)
+        # One buffer for all: a fresh one of 3 MB costs more in page faults than what is written to it.
+        composed = self._composed
+        composed.make_writable()  # Whoever still holds the picture before keeps it as it was.
         for index, (target, back, picture) in enumerate(
             zip(planes_of(composed), self._background, planes_of(front), strict=True)
         ):
@@ -197,9 +199,12 @@ class Canvas:
         luma[:] = (16 + (luma.astype(np.float32) - 16).clip(0) * shade).astype(np.uint8)
         for chroma in planes_of(small)[1:]:
             chroma[:] = (128 + (chroma.astype(np.float32) - 128) * _BACKGROUND_SATURATION).astype(np.uint8)
-        self._backdrop = self._enlarge.reformat(
-            small, self.width, self.height, "yuv420p", interpolation=Interpolation.BILINEAR, threads=1
-        )
+        if self._enlarge is None:
+            self._enlarge = _graph(small, [("scale", f"{self.width}:{self.height}:flags=bilinear")])
+        # By a graph, which has the memory of its pictures back for the next one.
+        self._background, self._backdrop = [], None
+        self._enlarge.vpush(small)
+        self._backdrop = self._enlarge.vpull()
         self._background = planes_of(self._backdrop)
 
 
@@ -217,11 +222,3 @@ def _shade(rows: int, columns: int, at: Placement, scale: float) -> npt.NDArray[
 def blank(width: int, height: int) -> VideoFrame:
     """Return a new frame, yuv420p, its content undefined."""
     return VideoFrame(width, height, "yuv420p")
-
-
-def copied(frame: VideoFrame) -> VideoFrame:
-    """Return a frame of its own with the same pixels."""
-    copy = blank(frame.width, frame.height)
-    for target, source in zip(planes_of(copy), planes_of(frame), strict=True):
-        target[:] = source
-    return copy

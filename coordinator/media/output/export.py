@@ -14,7 +14,7 @@ from coordinator.errors import MediaUnusable
 from coordinator.media.captions.burning import Captioner, CaptionStyle, write_srt
 from coordinator.media.captions.cards import words_within
 from coordinator.media.captions.title_card import TitleCard
-from coordinator.media.intake.decoding import Outline, Samples, outline
+from coordinator.media.intake.decoding import Samples, outline
 from coordinator.media.intake.pacing import constant_rate
 from coordinator.media.intake.probe import probe
 from coordinator.media.intake.span import Span, check_bounds, fitted
@@ -23,10 +23,12 @@ from coordinator.media.output.mp4 import VideoSettings
 from coordinator.media.output.presets import Preset, preset_named
 from coordinator.media.output.render import Drawing, OnProgress, Rendering, render
 from coordinator.media.partial import replacing
-from coordinator.media.picture.frames import Canvas, Layout, Scaler, upright_size
-from coordinator.media.picture.geometry import place, within
+from coordinator.media.picture.composing import check_framing, composer, follow_window
+from coordinator.media.picture.frames import upright_size
+from coordinator.media.picture.geometry import shaped, within
 from coordinator.media.sound.loudness import Loudness, level, plan_levelling
 from coordinator.model.exporting import Recipe
+from coordinator.model.framing import ShapeName
 from coordinator.model.media import ExportResult
 from coordinator.model.speech import Word
 
@@ -74,6 +76,7 @@ def export(
     src, dst = Path(src), Path(dst)
     wanted = preset_named(recipe.preset)
     check_bounds(recipe.start_s, recipe.end_s)
+    check_framing(recipe.framing)
     if wanted.layout == "copy":
         return _copy(src, dst, recipe, on_progress)
     found = outline(src)
@@ -155,7 +158,7 @@ def _render(making: _Making, partial: Path, *, bitrate_bps: int | None) -> Expor
         *(making.wanted, making.span, making.sound, making.rate),
         making.recipe.title,
     )
-    width, height = _size(wanted, span)
+    width, height = _size(wanted, span, making.recipe.framing.shape)
     settings = VideoSettings(
         width=width,
         height=height,
@@ -181,7 +184,7 @@ def _render(making: _Making, partial: Path, *, bitrate_bps: int | None) -> Expor
         )
     work = Rendering(
         pictures=span.pictures(),
-        compose=_composer(wanted, span.outline, width, height),
+        compose=_composer(making, width, height),
         sound=sound.open() if sound.open is not None else None,
         drawings=drawings,
         max_ticks=span.max_ticks(rate),
@@ -207,24 +210,35 @@ def _render(making: _Making, partial: Path, *, bitrate_bps: int | None) -> Expor
     )
 
 
-def _size(wanted: Preset, span: Span) -> tuple[int, int]:
+def _size(wanted: Preset, span: Span, shape: ShapeName) -> tuple[int, int]:
+    long_px, short_px = wanted.box(span.length_s or float("inf"))
+    if wanted.layout == "canvas":
+        long_px, short_px = wanted.width, wanted.height
+    if shape != "preset":
+        return shaped(shape, long_px, short_px)
     if wanted.layout == "canvas":
         return wanted.width, wanted.height
     _, frame = next(span.pictures())
-    long_px, short_px = wanted.box(span.length_s or float("inf"))
     return within(
         *upright_size(frame, span.outline.sample_aspect), max_long_px=long_px, max_short_px=short_px
     )
 
 
-def _composer(wanted: Preset, found: Outline, width: int, height: int) -> Callable[[VideoFrame], VideoFrame]:
-    if wanted.layout == "canvas":
-        layout = Layout(zoom=wanted.zoom)
-        return Canvas(width, height, layout=layout, sample_aspect=found.sample_aspect).compose
-    # Covering: a source that changes its shape on the way is cropped rather than stretched.
-    return Scaler(
-        lambda w, h: place(w, h, (width, height), zoom=float("inf")), sample_aspect=found.sample_aspect
-    ).scale
+def _composer(making: _Making, width: int, height: int) -> Callable[[VideoFrame], VideoFrame]:
+    framing, span, wanted = making.recipe.framing, making.span, making.wanted
+    aspect = span.outline.sample_aspect
+    window_at = follow_window(
+        framing, span.pictures, width=width, height=height, sample_aspect=aspect, until_s=span.length_s
+    )
+    return composer(
+        framing,
+        preset_layout=wanted.layout,
+        zoom=wanted.zoom,
+        width=width,
+        height=height,
+        sample_aspect=aspect,
+        window_at=window_at,
+    ).compose
 
 
 def _copy(src: Path, dst: Path, recipe: Recipe, on_progress: OnProgress) -> ExportResult:

@@ -70,8 +70,10 @@ class Scaler:
         shape = (frame.width, frame.height, frame.format.name, matrix, frame.colorspace, frame.color_range)
         if self._graph is None or shape != self._shape:
             self._graph, self._shape = self._build(frame, matrix), shape
-        frame.pts = None
+        # The graph wants no clock of the source; whoever composes the same frame next may.
+        pts, frame.pts = frame.pts, None
         self._graph.vpush(frame)
+        frame.pts = pts
         return self._graph.vpull()
 
     def _build(self, frame: VideoFrame, matrix: tuple[int, int, int, int]) -> Graph:

@@ -18,6 +18,7 @@ from coordinator import (
     __version__,
     cli_forget,
     cli_jobs,
+    cli_layouts,
     cli_llm,
     cli_placement,
     cli_search,
@@ -92,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_llm.add_verb(verbs, common)
     cli_taste.add_verb(verbs, common)
     cli_placement.add_verb(verbs, common)
+    cli_layouts.add_verbs(verbs, common)
     _add_file_verbs(verbs, common)
     return parser
 
@@ -138,6 +140,7 @@ def _add_file_verbs(verbs: Any, common: _Parser) -> None:
     export.add_argument("--preset", default="vertical")
     export.add_argument("--captions", type=Path, help="what transcribe printed")
     export.add_argument("--title")
+    cli_layouts.add_export_option(export)
     export.add_argument("-o", "--output", type=Path, required=True)
 
 
@@ -303,11 +306,12 @@ def _export(arguments: argparse.Namespace) -> int:
         export_command(
             arguments.clip,
             arguments.output,
-            Recipe(preset=arguments.preset, title=arguments.title),
+            Recipe(preset=arguments.preset, title=arguments.title, framing=cli_layouts.framing_of(arguments)),
             captions=arguments.captions,
         )
     )
-    _print(value, is_json=arguments.json, text=f"wrote {arguments.output}")
+    text = f"wrote {arguments.output}: {cli_layouts.seen(value['shown_share'])}"
+    _print(value, is_json=arguments.json, text=text)
     return 0
 
 
@@ -323,6 +327,8 @@ _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "jobs": lambda arguments: cli_jobs.run(_installation(arguments), arguments),
     "taste": lambda arguments: cli_taste.run(_installation(arguments), arguments),
     "llm": lambda arguments: cli_llm.run(_installation(arguments), arguments),
+    "layouts": cli_layouts.run,
+    "thumbnail": cli_layouts.run_thumbnail,
     "config": _config,
     "users": _users,
     "pair": _pair,

@@ -85,6 +85,24 @@ def _thumbnail(arguments: dict[str, Any], _: bytes, _tell: Tell) -> Answer:
     return thumbnail(Path(arguments["src"]), Path(arguments["dst"]), at_s=arguments["at_s"]), b""
 
 
+def _thumbnails(arguments: dict[str, Any], _: bytes, _tell: Tell) -> Answer:
+    from coordinator.media.output.thumbnail import thumbnails
+
+    wanted = {"count": arguments["count"], "peak_s": arguments["peak_s"]}
+    found = thumbnails(Path(arguments["src"]), Path(arguments["dst"]), **wanted)
+    return [dataclasses.asdict(one) for one in found], b""
+
+
+def _layout_still(arguments: dict[str, Any], _: bytes, _tell: Tell) -> Answer:
+    from coordinator.media.output.layout_still import layout_still
+    from coordinator.model.framing import Framing
+
+    framing = msgspec.convert(arguments["framing"], Framing)
+    wanted = {"preset": arguments["preset"], "at_s": arguments["at_s"]}
+    found = layout_still(Path(arguments["src"]), Path(arguments["dst"]), framing, **wanted)
+    return dataclasses.asdict(found), b""
+
+
 def _decode_pcm16k(arguments: dict[str, Any], data: bytes, _tell: Tell) -> Answer:
     from coordinator.media.intake.audio import decode_pcm16k
 
@@ -106,6 +124,8 @@ _OPERATIONS: dict[str, Callable[[dict[str, Any], bytes, Tell], Answer]] = {
     "cut": _cut,
     "export": _export,
     "thumbnail": _thumbnail,
+    "thumbnails": _thumbnails,
+    "layout_still": _layout_still,
     "decode_pcm16k": _decode_pcm16k,
     "decode_channels": _decode_channels,
 }

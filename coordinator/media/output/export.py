@@ -22,13 +22,13 @@ from coordinator.media.output.cut import cut
 from coordinator.media.output.mp4 import VideoSettings
 from coordinator.media.output.presets import Preset, preset_named
 from coordinator.media.output.render import Drawing, OnProgress, Rendering, render
+from coordinator.media.output.sizing import output_size
 from coordinator.media.partial import replacing
 from coordinator.media.picture.composing import check_framing, composer, follow_window
 from coordinator.media.picture.frames import upright_size
-from coordinator.media.picture.geometry import shaped, within
+from coordinator.media.picture.shown import shown_parts, shown_share
 from coordinator.media.sound.loudness import Loudness, level, plan_levelling
 from coordinator.model.exporting import Recipe
-from coordinator.model.framing import ShapeName
 from coordinator.model.media import ExportResult
 from coordinator.model.speech import Word
 
@@ -158,7 +158,11 @@ def _render(making: _Making, partial: Path, *, bitrate_bps: int | None) -> Expor
         *(making.wanted, making.span, making.sound, making.rate),
         making.recipe.title,
     )
-    width, height = _size(wanted, span, making.recipe.framing.shape)
+    framing, source = making.recipe.framing, _source_size(span)
+    width, height = output_size(wanted, framing.shape, length_s=span.length_s, source_size=source)
+    parts = shown_parts(
+        framing, preset_layout=wanted.layout, zoom=wanted.zoom, source=source, canvas=(width, height)
+    )
     settings = VideoSettings(
         width=width,
         height=height,
@@ -207,21 +211,13 @@ def _render(making: _Making, partial: Path, *, bitrate_bps: int | None) -> Expor
         lufs=sound.loudness.integrated_lufs if sound.loudness is not None else None,
         captions=len(captioner.words),
         size_bytes=partial.stat().st_size,
+        shown_share=round(shown_share(parts), 3),
     )
 
 
-def _size(wanted: Preset, span: Span, shape: ShapeName) -> tuple[int, int]:
-    long_px, short_px = wanted.box(span.length_s or float("inf"))
-    if wanted.layout == "canvas":
-        long_px, short_px = wanted.width, wanted.height
-    if shape != "preset":
-        return shaped(shape, long_px, short_px)
-    if wanted.layout == "canvas":
-        return wanted.width, wanted.height
+def _source_size(span: Span) -> tuple[int, int]:
     _, frame = next(span.pictures())
-    return within(
-        *upright_size(frame, span.outline.sample_aspect), max_long_px=long_px, max_short_px=short_px
-    )
+    return upright_size(frame, span.outline.sample_aspect)
 
 
 def _composer(making: _Making, width: int, height: int) -> Callable[[VideoFrame], VideoFrame]:

@@ -93,12 +93,18 @@ class Scaler:
         )
         steps = list(turned)
         if crop[:2] != coded:
-            steps.append(("crop", ":".join(map(str, crop)) + ":exact=1"))
+            steps.append(("crop", ":".join(map(str, crop)) + f":exact={exactness(frame)}"))
         steps.append(("scale", f"{at.width}:{at.height}:{_colours(frame)}"))
         steps.append(("format", "yuv420p"))
         if self._blur_sigma:
             steps.append(("gblur", f"sigma={self._blur_sigma}:steps=2"))
         return _graph(frame, steps)
+
+
+def exactness(frame: VideoFrame) -> int:
+    """Return what the crop filter may do to a frame: 1 = any pixel, 0 = only where all planes have one."""
+    # From an odd pixel of two bytes it would read chroma from the middle of a sample.
+    return int(all(component.bits <= 8 for component in frame.format.components))
 
 
 def _graph(frame: VideoFrame, steps: list[tuple[str, str]]) -> Graph:

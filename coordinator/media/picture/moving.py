@@ -15,7 +15,7 @@ from av.filter.graph import Graph
 from av.video.frame import VideoFrame
 
 from coordinator.media.intake.probe import clockwise_degrees, display_matrix
-from coordinator.media.picture.frames import BT709, Scaler, upright_size
+from coordinator.media.picture.frames import BT709, Scaler, exactness, upright_size
 from coordinator.media.picture.geometry import coded_part, fill, place
 
 # The middle of the window as shares of the picture, for a frame.
@@ -98,6 +98,6 @@ def _cutting(frame: VideoFrame, size: tuple[int, int]) -> tuple[Graph, FilterCon
         f"video_size={frame.width}x{frame.height}:pix_fmt={frame.format.name}:time_base=1/1000"
         f":colorspace={frame.colorspace}:range={frame.color_range}",
     )
-    cut = graph.add("crop", f"{size[0]}:{size[1]}:0:0:exact=1")
+    cut = graph.add("crop", f"{size[0]}:{size[1]}:0:0:exact={exactness(frame)}")
     graph.link_nodes(source, cut, graph.add("buffersink")).configure()
     return graph, cut

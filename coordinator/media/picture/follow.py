@@ -120,6 +120,7 @@ def _look(
             break
         if frame.pts is None:
             continue
+        seen.end_s = frame.time
         if time_s < due_s and len(held) < _MAX_HELD:
             held.append(frame)
             continue
@@ -132,7 +133,6 @@ def _look(
             seen.cuts.append(_cut_among(previous, [*held, frame], shrink))
         else:
             seen.add(frame.time, previous, small)
-        seen.end_s = frame.time
         previous = small
         held = []
     return seen

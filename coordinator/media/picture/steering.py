@@ -92,7 +92,9 @@ def best_places(profiles: Floats, levels: Floats, *, window: float, rules: Gentl
 def _seats(num_places: int, window: float) -> tuple[Floats, Floats]:
     """Return the middles a window can have, and for each what counts at each place: most in its middle."""
     places = (np.arange(num_places) + 0.5) / num_places
-    centres = np.linspace(window / 2, 1 - window / 2, max(3, math.ceil((1 - window) * num_places) + 1))
+    # An odd number of them, so that one is the middle itself.
+    num_centres = max(3, math.ceil((1 - window) * num_places)) | 1
+    centres = np.linspace(window / 2, 1 - window / 2, num_centres)
     away = (places[None, :] - centres[:, None]) / (window / 2)
     return centres, np.clip(1 - away * away, 0, None)
 

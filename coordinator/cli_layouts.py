@@ -75,7 +75,7 @@ def add_export_option(export: argparse.ArgumentParser) -> None:
 
 def framing_of(arguments: argparse.Namespace) -> Framing:
     """Return the layout that `--layout` names, or the preset's own. Raises as `layout_named`."""
-    from coordinator.app.saved_layouts import layout_named
+    from coordinator.layouts import layout_named
     from coordinator.model.framing import Framing
 
     if arguments.layout is None:
@@ -113,14 +113,14 @@ def run_thumbnail(arguments: argparse.Namespace) -> int:
 
 
 def _file(arguments: argparse.Namespace) -> Path:
-    from coordinator.app.saved_layouts import layouts_file
     from coordinator.config import find_data
+    from coordinator.layouts import layouts_file
 
     return layouts_file(find_data(arguments.data))
 
 
 def _list(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    from coordinator.app.saved_layouts import BUILT_IN, MEANINGS, saved_layouts
+    from coordinator.layouts import BUILT_IN, MEANINGS, saved_layouts
 
     file = _file(arguments)
     saved = saved_layouts(file)
@@ -141,7 +141,7 @@ def _list(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
 def _show(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
     import dataclasses
 
-    from coordinator.app.saved_layouts import layout_named
+    from coordinator.layouts import layout_named
 
     framing = layout_named(arguments.name, _file(arguments))
     value = {"name": arguments.name, **dataclasses.asdict(framing)}
@@ -172,7 +172,7 @@ def _tried(arguments: argparse.Namespace) -> Framing:
     """Return the layout to try: a saved one, or `stack`, with another camera where one is given."""
     import dataclasses
 
-    from coordinator.app.saved_layouts import check_layout, layout_named
+    from coordinator.layouts import check_layout, layout_named
     from coordinator.model.framing import Framing
 
     camera = _rectangle(arguments.camera) if arguments.camera is not None else None

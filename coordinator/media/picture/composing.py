@@ -22,7 +22,7 @@ from coordinator.model.framing import Framing, framing_fault
 class Composer:
     """Composes frames of one source, in order of time: yuv420p of the output's size. One thread.
 
-    What `compose` returns belongs to the caller, who may draw on it.
+    What `compose` returns may be drawn on, and may be written anew by the next call.
     """
 
     compose: Callable[[VideoFrame], VideoFrame]

@@ -25,14 +25,16 @@ class Bars:
         self._scaler = Scaler(
             lambda w, h: place(w, h, (width, height), zoom=1.0), sample_aspect=sample_aspect
         )
+        self._composed = blank(width, height)
 
     def compose(self, frame: VideoFrame) -> VideoFrame:
-        """Return `frame` between its bars, or the scaled one where it needs none."""
+        """Return `frame` between its bars, or the scaled one where it needs none; written anew by the next call."""
         picture = self._scaler.scale(frame)
         at = self._scaler.placement
         if at is None or (at.width, at.height) == (self.width, self.height):
             return picture
-        composed = blank(self.width, self.height)
+        composed = self._composed
+        composed.make_writable()  # Whoever still holds the picture before keeps it as it was.
         for plane, black in zip(planes_of(composed), _BLACK, strict=True):
             plane[:] = black
         paste(picture, composed, at.x, at.y)
@@ -53,10 +55,12 @@ class Stack:
     def __init__(self, width: int, height: int, panels: Sequence[Panel]) -> None:
         self.width, self.height = width, height
         self._panels = panels
+        self._composed = blank(width, height)
 
     def compose(self, frame: VideoFrame) -> VideoFrame:
-        """Return a new frame with every panel's picture of `frame`."""
-        composed = blank(self.width, self.height)
+        """Return every panel's picture of `frame` on one; written anew by the next call."""
+        composed = self._composed
+        composed.make_writable()
         for panel in self._panels:
             paste(panel.compose(frame), composed, 0, panel.y)
         return composed

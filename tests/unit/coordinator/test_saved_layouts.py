@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from coordinator.app.saved_layouts import BUILT_IN, layout_named, saved_layouts
 from coordinator.cli import main
+from coordinator.config import load_config
 from coordinator.errors import InputUnusable
+from coordinator.layouts import BUILT_IN, layout_named, saved_layouts
 from coordinator.model.framing import Framing, Rectangle
 from tests.fakes.flash_clip import write_clip
 
@@ -141,3 +142,12 @@ def test_what_makes_no_sense_is_a_usage_problem(words, file, tmp_path, capsys):
 
     assert (status, answer["error"]["code"]) == (2, "input_unusable")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_configuration_that_names_a_layout_that_is_not_kept_is_refused(file, tmp_path):
+    (tmp_path / "coordinator.toml").write_text('[auto_export]\nlayout = "duo"\n')
+    assert load_config(tmp_path, environment={}).auto_export.layout == "duo"
+
+    file.unlink()
+    with pytest.raises(InputUnusable, match="there is no layout 'duo'"):
+        load_config(tmp_path, environment={})

@@ -27,6 +27,7 @@ class Gentleness:
         dead_zone: how much more of what moves a better place must show before the window sets out.
         calm: below this mean change of brightness (0 to 255) of the whole picture it stays where it is.
         smoothing_s: over how long what moves is averaged, on both sides.
+        num_opening: how many of a scene's first samples say where it begins; where they do not, in the middle.
     """
 
     max_speed: float = 0.45
@@ -34,6 +35,7 @@ class Gentleness:
     dead_zone: float = 0.25
     calm: float = 0.12
     smoothing_s: float = 0.8
+    num_opening: int = 15
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +79,11 @@ def best_places(profiles: Floats, levels: Floats, *, window: float, rules: Gentl
     seen = profiles @ kernel.T  # (num_samples, num_centres): how much of what moves is seen from each centre.
     # All else equal the middle is the better place: games and cameras put there what matters.
     seen = seen * (1 - 0.1 * np.abs(2 * centres - 1))
-    middle = int(np.argmin(np.abs(centres - 0.5)))
-    first = [k for k in range(len(levels)) if levels[k] >= rules.calm]
-    here = int(np.argmax(seen[first[0]])) if first else middle
+    here = int(np.argmin(np.abs(centres - 0.5)))
+    opening = seen[: rules.num_opening][levels[: rules.num_opening] >= rules.calm].sum(axis=0)
+    best = int(np.argmax(opening))
+    if opening[best] > (1 + rules.dead_zone) * opening[here]:
+        here = best
     found = np.empty(len(levels))
     for k, level in enumerate(levels):
         best = int(np.argmax(seen[k]))

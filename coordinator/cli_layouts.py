@@ -18,6 +18,7 @@ layouts show NAME                     every value of one
 layouts preview CLIP --layout NAME -o out.jpg [--preset PRESET] [--at S] [--camera X,Y,W,H]
                                       left what it takes of the picture, with a scale of tenths, right what it makes
                                       of it, with the area that the app's own buttons leave free
+layouts find CLIP                     where the camera may be: a guess by borders that stay; look at it with preview
 
 Yours are in layouts.toml in the data directory, a table each; x, y, width and height are shares of the picture:
 
@@ -45,6 +46,9 @@ def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
     whats = layouts.add_subparsers(dest="what", required=True, metavar="WHAT")
     whats.add_parser("list", help="every layout", parents=[common])
     whats.add_parser("show", help="every value of one", parents=[common]).add_argument("name")
+    whats.add_parser("find", help="guess where the camera is", parents=[common]).add_argument(
+        "clip", type=Path
+    )
     preview = whats.add_parser("preview", help="try one on a clip", parents=[common])
     preview.add_argument("clip", type=Path)
     preview.add_argument(
@@ -85,7 +89,7 @@ def framing_of(arguments: argparse.Namespace) -> Framing:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what `layouts` says, and print the answer; returns the exit code. Raises as `saved_layouts` and the media."""
-    value, text = {"list": _list, "show": _show, "preview": _preview}[arguments.what](arguments)
+    value, text = _WHATS[arguments.what](arguments)
     print(json.dumps(value) if arguments.json else text, flush=True)
     return 0
 
@@ -161,6 +165,22 @@ def _preview(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
     )
     text = f"wrote {arguments.output}: {value['width']}x{value['height']}, {seen(value['shown_share'])}"
     return {"layout": arguments.layout, "preset": arguments.preset, **value}, text
+
+
+def _find(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    import asyncio
+
+    from coordinator.media.commands import find_cameras_command
+
+    value = asyncio.run(find_cameras_command(arguments.clip))
+    lines = []
+    for one in value["cameras"]:
+        sides = ", ".join(f"{key} = {one['camera'][key]:.4f}" for key in ("x", "y", "width", "height"))
+        lines.append(f"camera = {{ {sides} }}  # score {one['score']:.2f}")
+    return value, "\n".join(lines) or "nothing looks like a camera; set it by looking, with layouts preview"
+
+
+_WHATS = {"list": _list, "show": _show, "find": _find, "preview": _preview}
 
 
 def seen(share: float) -> str:

@@ -252,6 +252,11 @@ class LimitedMedia:
         result, _ = await self._light("layout_still", arguments, dst=dst, timeout_s=timeout_s)
         return dict(result)
 
+    async def find_cameras(self, path: Path, *, timeout_s: float = LIGHT_WALL_S) -> list[dict[str, Any]]:
+        """See `camera_search.propose_cameras`; each as plain values."""
+        result, _ = await self._light("find_cameras", {"path": str(path)}, timeout_s=timeout_s)
+        return list(result)
+
     async def decode_pcm16k(
         self, source: bytes | Path, *, timeout_s: float = LIGHT_WALL_S
     ) -> npt.NDArray[np.float32]:

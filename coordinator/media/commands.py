@@ -118,6 +118,18 @@ async def layout_still_command(
         return await media.layout_still(src, dst, framing, preset=preset, at_s=at_s)
 
 
+async def find_cameras_command(src: Path) -> dict[str, Any]:
+    """Return `{cameras: [{camera: {x, y, width, height}, score}]}`, the likeliest first.
+
+    Raises:
+        MediaUnusable: It cannot be decoded.
+        InputUnusable: There is no such file.
+    """
+    require_file(src)
+    async with LimitedMedia() as media:
+        return {"cameras": await media.find_cameras(src)}
+
+
 def _require_preset(name: str) -> None:
     try:
         preset_named(name)

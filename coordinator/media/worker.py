@@ -103,6 +103,12 @@ def _layout_still(arguments: dict[str, Any], _: bytes, _tell: Tell) -> Answer:
     return dataclasses.asdict(found), b""
 
 
+def _find_cameras(arguments: dict[str, Any], _: bytes, _tell: Tell) -> Answer:
+    from coordinator.media.output.camera_search import propose_cameras
+
+    return [dataclasses.asdict(one) for one in propose_cameras(Path(arguments["path"]))], b""
+
+
 def _decode_pcm16k(arguments: dict[str, Any], data: bytes, _tell: Tell) -> Answer:
     from coordinator.media.intake.audio import decode_pcm16k
 
@@ -126,6 +132,7 @@ _OPERATIONS: dict[str, Callable[[dict[str, Any], bytes, Tell], Answer]] = {
     "thumbnail": _thumbnail,
     "thumbnails": _thumbnails,
     "layout_still": _layout_still,
+    "find_cameras": _find_cameras,
     "decode_pcm16k": _decode_pcm16k,
     "decode_channels": _decode_channels,
 }

@@ -66,7 +66,7 @@ def best_pictures(src: Path, *, count: int, peak_s: float | None = None) -> list
     middle_s = peak_s if peak_s is not None else length_s / 2
     start_s = min(max(0.0, middle_s - MAX_LOOK_S / 2), max(0.0, length_s - MAX_LOOK_S))
     looker = _Looker(found)
-    looks = [looker.look(at_s, frame) for at_s, frame in _key_pictures(src, start_s, start_s + MAX_LOOK_S)]
+    looks = [looker.look(at_s, frame) for at_s, frame in key_pictures(src, start_s, start_s + MAX_LOOK_S)]
     if peak_s is not None or sum(look.light > 0 for look in looks) < count:
         looks += _near(src, middle_s, looker)
     ranked = _ranked(looks, peak_s)
@@ -118,7 +118,7 @@ def is_transition(before: Luma, luma: Luma, after: Luma) -> bool:
     return change > 12 and float(np.abs(luma - (before + after) / 2).mean()) < 0.35 * change
 
 
-def _key_pictures(src: Path, start_s: float, end_s: float) -> Iterator[tuple[float, VideoFrame]]:
+def key_pictures(src: Path, start_s: float, end_s: float) -> Iterator[tuple[float, VideoFrame]]:
     """Yield key frames alone: a decoder skips the rest almost for nothing."""
     with open_media(src) as container, translating(src, "decode"):
         stream = video_of(container)

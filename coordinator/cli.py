@@ -18,6 +18,7 @@ from coordinator import (
     __version__,
     cli_forget,
     cli_jobs,
+    cli_layouts,
     cli_llm,
     cli_placement,
     cli_presets,
@@ -94,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_taste.add_verb(verbs, common)
     cli_placement.add_verb(verbs, common)
     cli_presets.add_verb(verbs, common)
+    cli_layouts.add_verbs(verbs, common)
     _add_file_verbs(verbs, common)
     return parser
 
@@ -139,6 +141,7 @@ def _add_file_verbs(verbs: Any, common: _Parser) -> None:
     cli_presets.add_export_options(export)
     export.add_argument("--captions", type=Path, help="what transcribe printed")
     export.add_argument("--title")
+    cli_layouts.add_export_option(export)
 
 
 def _installation(arguments: argparse.Namespace) -> Installation:
@@ -296,7 +299,8 @@ def _highlights(arguments: argparse.Namespace) -> int:
 def _export(arguments: argparse.Namespace) -> int:
     from coordinator.model.exporting import Recipe
 
-    return cli_presets.run_export(arguments, Recipe(preset="", title=arguments.title))
+    recipe = Recipe(preset="", title=arguments.title, framing=cli_layouts.framing_of(arguments))
+    return cli_presets.run_export(arguments, recipe)
 
 
 _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
@@ -311,6 +315,8 @@ _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "jobs": lambda arguments: cli_jobs.run(_installation(arguments), arguments),
     "taste": lambda arguments: cli_taste.run(_installation(arguments), arguments),
     "llm": lambda arguments: cli_llm.run(_installation(arguments), arguments),
+    "layouts": cli_layouts.run,
+    "thumbnail": cli_layouts.run_thumbnail,
     "config": _config,
     "users": _users,
     "pair": _pair,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from coordinator import cli_layouts
 from coordinator.errors import InputUnusable
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def run_export(arguments: argparse.Namespace, recipe: Recipe) -> int:
         )
     )
     value = results[0] if len(names) == 1 else {"exports": results}
-    text = "\n".join(f"wrote {result['path']}" for result in results)
+    text = "\n".join(f"wrote {one['path']}: {cli_layouts.seen(one['shown_share'])}" for one in results)
     print(json.dumps(value) if arguments.json else text, flush=True)
     return 0
 

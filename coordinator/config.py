@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from coordinator.errors import InputUnusable
+from coordinator.layouts import layout_named, layouts_file
 from coordinator.settings import STAGES, Config, Llm, Workers, place_named
 
 ENV_PREFIX = "CLIPPY_COORDINATOR_"
@@ -49,6 +50,7 @@ def load_config(data: Path, path: Path | None = None, environment: Mapping[str, 
 
     Raises:
         InputUnusable: Not TOML, an unknown name or a wrong value; the message names it, and the nearest known one.
+            Or the layout that it names is not among those that are kept.
     """
     named = path or (Path(value) if (value := environment.get(f"{ENV_PREFIX}CONFIG")) else None)
     values = _read_toml(named or data / "coordinator.toml", is_required=named is not None)
@@ -62,6 +64,8 @@ def load_config(data: Path, path: Path | None = None, environment: Mapping[str, 
     except msgspec.ValidationError as exc:
         raise InputUnusable(f"configuration: {exc}; mend the file or the variable") from exc
     _check(config)
+    if config.auto_export.layout:
+        layout_named(config.auto_export.layout, layouts_file(data))
     return config
 
 

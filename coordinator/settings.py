@@ -231,10 +231,12 @@ class AutoExport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Which moments become posts by themselves: from `min_score` on, at most `per_hour` a session.
 
     `are_presses_exported`: every press's clip becomes a post too; else only those of a session without a moment.
+    `layout`: one of `layouts list`; empty: as the preset says.
     """
 
     min_score: float = 0.5
     preset: str = "vertical"
+    layout: str = ""
     per_hour: int = 12
     are_presses_exported: bool = True
 

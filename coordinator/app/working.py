@@ -98,6 +98,7 @@ async def _work_of(
         return await ai_work(installation, pool, stack, presence)
     if stage == "maintenance":
         return _maintenance_work(installation, pool, placing, stop, stack)
+    from coordinator.layouts import layout_named, layouts_file
     from coordinator.media.child import LimitedMedia
     from coordinator.pipeline.export import Export
     from coordinator.pipeline.quiet import clip_of, in_time, request_of, unless_forgotten
@@ -122,7 +123,9 @@ async def _work_of(
             on_failed=give_up[Queue.CLIP_GENERATION],
         )
         return {Queue.CLIP_GENERATION: work}
-    export = Export(**parts)
+    layout = installation.config.auto_export.layout
+    framing = layout_named(layout, layouts_file(installation.data)) if layout else None
+    export = Export(**parts, framing=framing)
     work = one_by_one(
         in_time(unless_forgotten(export.handle, rows, clip_of)),
         concurrency=concurrency,

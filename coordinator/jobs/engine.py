@@ -301,7 +301,9 @@ class _OurQueries(Queries):
                 EPOCH_S,
             )
             jobs = [_claimed(row, queue_manager_id) for row in rows]
-            self.slots.take(queue, {row["id"]: row["is_behind"] for row in rows}, room)
+            self.slots.take(
+                queue, {job.id: bool(row["is_behind"]) for job, row in zip(jobs, rows, strict=True)}, room
+            )
             claimed += jobs
         return claimed
 

@@ -28,6 +28,7 @@ from coordinator.media.limits import Limits
 from coordinator.media.partial import discard_partials
 from coordinator.media.worker import message
 from coordinator.model.exporting import Recipe
+from coordinator.model.framing import Framing
 from coordinator.model.media import ExportResult, MediaFile, MediaTrack
 
 log = structlog.get_logger()
@@ -233,12 +234,47 @@ class LimitedMedia:
         return [ExportResult(**result) for result in results]
 
     async def thumbnail(
-        self, src: Path, dst: Path, *, at_s: float, timeout_s: float = LIGHT_WALL_S
+        self, src: Path, dst: Path, *, at_s: float | None = None, timeout_s: float = LIGHT_WALL_S
     ) -> tuple[int, int]:
         """See `thumbnail.thumbnail`."""
         arguments = {"src": str(src), "dst": str(dst), "at_s": at_s}
         result, _ = await self._light("thumbnail", arguments, dst=dst, timeout_s=timeout_s)
         return int(result[0]), int(result[1])
+
+    async def thumbnails(
+        self,
+        src: Path,
+        dst: Path,
+        *,
+        count: int,
+        peak_s: float | None = None,
+        timeout_s: float = LIGHT_WALL_S,
+    ) -> list[dict[str, Any]]:
+        """See `thumbnail.thumbnails`; each as plain values."""
+        arguments = {"src": str(src), "dst": str(dst), "count": count, "peak_s": peak_s}
+        result, _ = await self._light("thumbnails", arguments, dst=dst, timeout_s=timeout_s)
+        return list(result)
+
+    async def layout_still(
+        self,
+        src: Path,
+        dst: Path,
+        framing: Framing,
+        *,
+        preset: str,
+        at_s: float | None = None,
+        timeout_s: float = LIGHT_WALL_S,
+    ) -> dict[str, Any]:
+        """See `layout_still.layout_still`; as plain values."""
+        wanted = {"framing": dataclasses.asdict(framing), "preset": preset, "at_s": at_s}
+        arguments = {"src": str(src), "dst": str(dst), **wanted}
+        result, _ = await self._light("layout_still", arguments, dst=dst, timeout_s=timeout_s)
+        return dict(result)
+
+    async def find_cameras(self, path: Path, *, timeout_s: float = LIGHT_WALL_S) -> list[dict[str, Any]]:
+        """See `camera_search.propose_cameras`; each as plain values."""
+        result, _ = await self._light("find_cameras", {"path": str(path)}, timeout_s=timeout_s)
+        return list(result)
 
     async def decode_pcm16k(
         self, source: bytes | Path, *, timeout_s: float = LIGHT_WALL_S

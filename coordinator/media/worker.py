@@ -97,6 +97,30 @@ def _thumbnail(arguments: dict[str, Any], _: bytes, _tell: Tell) -> Answer:
     return thumbnail(Path(arguments["src"]), Path(arguments["dst"]), at_s=arguments["at_s"]), b""
 
 
+def _thumbnails(arguments: dict[str, Any], _: bytes, _tell: Tell) -> Answer:
+    from coordinator.media.output.thumbnail import thumbnails
+
+    wanted = {"count": arguments["count"], "peak_s": arguments["peak_s"]}
+    found = thumbnails(Path(arguments["src"]), Path(arguments["dst"]), **wanted)
+    return [dataclasses.asdict(one) for one in found], b""
+
+
+def _layout_still(arguments: dict[str, Any], _: bytes, _tell: Tell) -> Answer:
+    from coordinator.media.output.layout_still import layout_still
+    from coordinator.model.framing import Framing
+
+    framing = msgspec.convert(arguments["framing"], Framing)
+    wanted = {"preset": arguments["preset"], "at_s": arguments["at_s"]}
+    found = layout_still(Path(arguments["src"]), Path(arguments["dst"]), framing, **wanted)
+    return dataclasses.asdict(found), b""
+
+
+def _find_cameras(arguments: dict[str, Any], _: bytes, _tell: Tell) -> Answer:
+    from coordinator.media.output.camera_search import propose_cameras
+
+    return [dataclasses.asdict(one) for one in propose_cameras(Path(arguments["path"]))], b""
+
+
 def _decode_pcm16k(arguments: dict[str, Any], data: bytes, _tell: Tell) -> Answer:
     from coordinator.media.intake.audio import decode_pcm16k
 
@@ -119,6 +143,9 @@ _OPERATIONS: dict[str, Callable[[dict[str, Any], bytes, Tell], Answer]] = {
     "export": _export,
     "export_all": _export_all,
     "thumbnail": _thumbnail,
+    "thumbnails": _thumbnails,
+    "layout_still": _layout_still,
+    "find_cameras": _find_cameras,
     "decode_pcm16k": _decode_pcm16k,
     "decode_channels": _decode_channels,
 }

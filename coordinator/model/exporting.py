@@ -5,14 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
+from coordinator.model.framing import Framing
 from coordinator.model.speech import Word
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Framing:
-    """How the picture is brought into the preset's shape. `preset`: as the preset says."""
-
-    layout: Literal["preset", "blur"] = "preset"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +77,7 @@ class Recipe:
     end_s: float | None = None
     words: tuple[Word, ...] = ()
     title: str | None = None
-    framing: Framing = Framing()
+    framing: Framing = dataclasses.field(default_factory=Framing)
     captions: CaptionWish = CaptionWish()
     sound: SoundWish = SoundWish()
     about: About = About()

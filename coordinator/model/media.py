@@ -31,7 +31,10 @@ class MediaFile:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ExportResult:
-    """A finished export. `lufs`: integrated loudness (None: no sound); `captions`: words burned in."""
+    """A finished export. `lufs`: integrated loudness (None: no sound); `captions`: words burned in.
+
+    `shown_share`: how much of the source's picture is seen, by area; below 1 the layout cuts some off.
+    """
 
     path: str
     preset: str
@@ -41,3 +44,4 @@ class ExportResult:
     lufs: float | None
     captions: int
     size_bytes: int
+    shown_share: float = 1.0

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coordinator.model.exporting import Recipe
+from coordinator.model.framing import Framing
 from coordinator.model.jobs import Job, NewJob
 from coordinator.model.object_keys import export_id_of, export_key
 from coordinator.model.sessions import ClipRow, TranscriptRow
@@ -24,11 +25,21 @@ if TYPE_CHECKING:
 class Export:
     """Renders clips. One instance a worker."""
 
-    def __init__(self, *, rows: Rows, objects: ObjectStore, media: Media, scratch: Path) -> None:
+    def __init__(
+        self,
+        *,
+        rows: Rows,
+        objects: ObjectStore,
+        media: Media,
+        scratch: Path,
+        framing: Framing | None = None,
+    ) -> None:
+        """Args: framing: how every post is laid out; None: as its preset says."""
         self._rows = rows
         self._objects = objects
         self._media = media
         self._scratch = scratch
+        self._framing = framing or Framing()
 
     async def handle(self, job: Job) -> Effect:
         """Render one clip to one preset."""
@@ -47,7 +58,11 @@ class Export:
             result = await self._media.export(
                 source,
                 rendered,
-                Recipe(preset=preset, words=tuple(words_on_clip_line(clip, transcripts))),
+                Recipe(
+                    preset=preset,
+                    words=tuple(words_on_clip_line(clip, transcripts)),
+                    framing=self._framing,
+                ),
                 on_progress=lambda share: job.progress(share_of_work(share), "rendering"),
             )
             job.progress(WORKED, "storing the post")

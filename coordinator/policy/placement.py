@@ -7,6 +7,7 @@ priority jobs go in the order they came; those of an account that asks for much 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 
 from coordinator.model.jobs import Priority
@@ -112,7 +113,9 @@ def num_kept(num_slots: int, *, num_timely: int) -> int:
     at_least = int(num_slots * _KEPT_SHARE)
     if not at_least:
         return 0
-    return min(int(num_slots * _MAX_KEPT_SHARE), max(at_least, round(_KEPT_DEVIATIONS * num_timely**0.5)))
+    return min(
+        int(num_slots * _MAX_KEPT_SHARE), max(at_least, round(_KEPT_DEVIATIONS * math.sqrt(num_timely)))
+    )
 
 
 def weight_of(tier: str) -> float:

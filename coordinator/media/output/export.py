@@ -28,6 +28,7 @@ from coordinator.media.output.presets import Preset, preset_named
 from coordinator.media.output.render import OnProgress
 from coordinator.media.output.tries import render_within_sizes
 from coordinator.media.partial import replacing
+from coordinator.media.picture.composing import check_framing
 from coordinator.media.picture.frames import upright_size
 from coordinator.model.exporting import Recipe
 from coordinator.model.media import ExportResult
@@ -68,6 +69,7 @@ def export_all(
     """
     src = Path(src)
     check_bounds(recipe.start_s, recipe.end_s)
+    check_framing(recipe.framing)
     wanted = {order.preset: preset_named(order.preset) for order in orders}
     results: dict[Path, ExportResult] = {}
     rendered = [order for order in orders if wanted[order.preset].layout != "copy"]

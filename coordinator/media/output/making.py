@@ -22,8 +22,9 @@ from coordinator.media.output.moving_picture import MovingPictureWriter
 from coordinator.media.output.mp4 import Mp4Writer, Tags, VideoSettings
 from coordinator.media.output.presets import Preset
 from coordinator.media.output.render import Compose, Drawing, Look, OnProgress, Sheet, Stretch, render_all
-from coordinator.media.picture.frames import Canvas, Layout, Scaler
-from coordinator.media.picture.geometry import place, within
+from coordinator.media.output.sizing import output_size
+from coordinator.media.picture.composing import composer, follow_window
+from coordinator.media.picture.shown import shown_parts, shown_share
 from coordinator.media.sound.loudness import Loudness, level, plan_levelling
 from coordinator.model.exporting import Recipe
 from coordinator.model.media import ExportResult
@@ -102,10 +103,12 @@ class Making:
 
 def size_of(making: Making, wanted: Preset) -> tuple[int, int]:
     """Return the size of a file's picture in pixels."""
-    if wanted.layout == "canvas":
-        return wanted.width, wanted.height
-    long_px, short_px = wanted.box(making.length_s(wanted) or float("inf"))
-    return within(*making.upright_px, max_long_px=long_px, max_short_px=short_px)
+    return output_size(
+        wanted,
+        making.recipe.framing.shape,
+        length_s=making.length_s(wanted),
+        source_size=making.upright_px,
+    )
 
 
 def render_encodings(
@@ -203,7 +206,18 @@ class _Shop:
             lufs=loudness.integrated_lufs if loudness is not None else None,
             captions=self._num_words[number],
             size_bytes=path.stat().st_size,
+            shown_share=self._shown_share(wanted, settings),
         )
+
+    def _shown_share(self, wanted: Preset, settings: VideoSettings) -> float:
+        parts = shown_parts(
+            self._making.recipe.framing,
+            preset_layout=wanted.layout,
+            zoom=wanted.zoom,
+            source=self._making.upright_px,
+            canvas=(settings.width, settings.height),
+        )
+        return round(shown_share(parts), 3)
 
 
 def _writer(
@@ -264,11 +278,20 @@ def _composer(making: Making, wanted: Preset, width: int, height: int) -> Compos
 
 
 def _new_composer(making: Making, wanted: Preset, width: int, height: int) -> Compose:
-    aspect = making.span.outline.sample_aspect
-    if wanted.layout == "canvas":
-        return Canvas(width, height, layout=Layout(zoom=wanted.zoom), sample_aspect=aspect).compose
-    # Covering: a source that changes its shape on the way is cropped rather than stretched.
-    return Scaler(lambda w, h: place(w, h, (width, height), zoom=float("inf")), sample_aspect=aspect).scale
+    framing, span = making.recipe.framing, making.span
+    aspect = span.outline.sample_aspect
+    window_at = follow_window(
+        framing, span.pictures, width=width, height=height, sample_aspect=aspect, until_s=span.length_s
+    )
+    return composer(
+        framing,
+        preset_layout=wanted.layout,
+        zoom=wanted.zoom,
+        width=width,
+        height=height,
+        sample_aspect=aspect,
+        window_at=window_at,
+    ).compose
 
 
 def _drawings(making: Making, wanted: Preset, width: int, height: int) -> tuple[list[Drawing], int]:

@@ -1,33 +1,85 @@
-"""One picture of a clip, as JPEG."""
+"""Pictures of a clip, as JPEG: the one at a time, or those that show it best."""
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from coordinator.errors import MediaUnusable
-from coordinator.media.intake.decoding import outline, pictures
+from coordinator.media.intake.decoding import Outline, outline, pictures
 from coordinator.media.intake.span import check_bounds
+from coordinator.media.output.choosing import best_pictures
 from coordinator.media.partial import replacing
 from coordinator.media.picture.frames import Scaler, upright_size
 from coordinator.media.picture.geometry import place, within
 
 MAX_LONG_PX = 640
 JPEG_QUALITY = 82
+MAX_COUNT = 12
 
 
-def thumbnail(src: Path, dst: Path, *, at_s: float) -> tuple[int, int]:
-    """Write the picture shown at `at_s` (the last one, where the clip is shorter) and return its size.
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Thumbnail:
+    """One that was written. `score`: 0 to 1, how well it shows the clip; 0: nothing better was found."""
+
+    path: str
+    at_s: float
+    score: float
+    width: int
+    height: int
+
+
+def thumbnail(src: Path, dst: Path, *, at_s: float | None = None) -> tuple[int, int]:
+    """Write a picture and return its size.
+
+    Args:
+        at_s: the one that is shown then (the last, where the clip is shorter); None: the one that shows it best.
 
     Raises:
         MediaUnusable: There is no picture that can be decoded.
         DiskFull: There is no room for the result.
     """
     src, dst = Path(src), Path(dst)
-    check_bounds(at_s, None)
     found = outline(src)
+    if at_s is None:
+        at_s = best_pictures(src, count=1)[0].at_s
+    return _write(src, dst, found, at_s)
+
+
+def thumbnails(src: Path, dst: Path, *, count: int, peak_s: float | None = None) -> list[Thumbnail]:
+    """Write the pictures that show a clip best, the best one first, as `NAME-1.jpg`, `NAME-2.jpg` beside `dst`.
+
+    One alone is `dst` itself. There may be fewer than `count`: pictures that are all alike are one.
+
+    Args:
+        count: 1 to 12.
+        peak_s: when it happens, in seconds of the clip; None: not known.
+
+    Raises:
+        MediaUnusable: `count` or `peak_s` means nothing, or there is no picture that can be decoded.
+        DiskFull: There is no room for the result.
+    """
+    src, dst = Path(src), Path(dst)
+    if not 1 <= count <= MAX_COUNT:
+        raise MediaUnusable(f"cannot make {count} thumbnails; give 1 to {MAX_COUNT}")
+    if peak_s is not None:
+        check_bounds(peak_s, None)
+    found = outline(src)
+    written = []
+    for number, best in enumerate(best_pictures(src, count=count, peak_s=peak_s), 1):
+        path = dst if count == 1 else dst.with_stem(f"{dst.stem}-{number}")
+        width, height = _write(src, path, found, best.at_s)
+        written.append(
+            Thumbnail(path=str(path), at_s=best.at_s, score=best.score, width=width, height=height)
+        )
+    return written
+
+
+def _write(src: Path, dst: Path, found: Outline, at_s: float) -> tuple[int, int]:
+    check_bounds(at_s, None)
     if found.duration_s is not None:
         at_s = min(at_s, max(0.0, found.duration_s - 0.05))
     shown = next(pictures(src, start_s=at_s), None) or next(pictures(src), None)

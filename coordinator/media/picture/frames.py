@@ -69,8 +69,10 @@ class Scaler:
         shape = (frame.width, frame.height, frame.format.name, matrix, frame.colorspace, frame.color_range)
         if self._graph is None or shape != self._shape:
             self._graph, self._shape = self._build(frame, matrix), shape
-        frame.pts = None
+        # The graph wants no clock of the source; whoever composes the same frame next may.
+        pts, frame.pts = frame.pts, None
         self._graph.vpush(frame)
+        frame.pts = pts
         return self._graph.vpull()
 
     def _build(self, frame: VideoFrame, matrix: tuple[int, int, int, int]) -> Graph:
@@ -90,12 +92,18 @@ class Scaler:
         )
         steps = list(turned)
         if crop[:2] != coded:
-            steps.append(("crop", ":".join(map(str, crop)) + ":exact=1"))
+            steps.append(("crop", ":".join(map(str, crop)) + f":exact={exactness(frame)}"))
         steps.append(("scale", f"{at.width}:{at.height}:{_colours(frame)}"))
         steps.append(("format", "yuv420p"))
         if self._blur_sigma:
             steps.append(("gblur", f"sigma={self._blur_sigma}:steps=2"))
         return _graph(frame, steps)
+
+
+def exactness(frame: VideoFrame) -> int:
+    """Return what the crop filter may do to a frame: 1 = any pixel, 0 = only where all planes have one."""
+    # From an odd pixel of two bytes it would read chroma from the middle of a sample.
+    return int(all(component.bits <= 8 for component in frame.format.components))
 
 
 def _graph(frame: VideoFrame, steps: list[tuple[str, str]]) -> Graph:

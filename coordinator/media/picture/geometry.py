@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from fractions import Fraction
 
 from coordinator.media.intake.opening import MAX_SIDE_PX
@@ -66,3 +67,62 @@ def place(width: int, height: int, canvas: tuple[int, int], *, zoom: float) -> P
         width=shown_width,
         height=shown_height,
     )
+
+
+Region = tuple[float, float, float, float]
+
+
+def fill(region: Region, box: tuple[int, int], *, focus: tuple[float, float], zoom: float = 1.0) -> Placement:
+    """Fill a box with part of `region` (x, y, width, height), cut as near around `focus` as the region allows.
+
+    Args:
+        focus: the middle of what is kept, in the picture's pixels.
+        zoom: 1 cuts one axis alone; more cuts both.
+    """
+    x, y, width, height = region
+    scale = max(box[0] / width, box[1] / height) * zoom
+    crop_width, crop_height = min(width, box[0] / scale), min(height, box[1] / scale)
+    left = min(max(focus[0] - crop_width / 2, x), x + width - crop_width)
+    top = min(max(focus[1] - crop_height / 2, y), y + height - crop_height)
+    # Both edges are rounded, so that the end never lies outside; of a region below a pixel, one is taken.
+    first_column = min(round(left), math.ceil(x + width) - 1)
+    first_row = min(round(top), math.ceil(y + height) - 1)
+    return Placement(
+        crop_x=first_column,
+        crop_y=first_row,
+        crop_width=max(1, round(left + crop_width) - first_column),
+        crop_height=max(1, round(top + crop_height) - first_row),
+        x=0,
+        y=0,
+        width=box[0],
+        height=box[1],
+    )
+
+
+_SHAPES = {"9:16": (9, 16), "4:5": (4, 5), "1:1": (1, 1), "16:9": (16, 9)}
+
+
+def shaped(shape: str, width: int, height: int) -> tuple[int, int]:
+    """Return the largest even size of a shape whose sides are no longer than those of `width` x `height`."""
+    across, down = _SHAPES[shape]
+    long_px, short_px = max(width, height), min(width, height)
+    scale = min(long_px / max(across, down), short_px / min(across, down))
+    return even(across * scale), even(down * scale)
+
+
+def coded_part(part: Region, degrees: int, *, is_mirrored: bool) -> Region:
+    """Return where a part of the upright picture lies in the coded one; both as shares (x, y, width, height).
+
+    Args:
+        degrees: 0, 90, 180 or 270 clockwise to show the picture upright, as `clockwise_degrees` says.
+        is_mirrored: the display matrix mirrors, too.
+    """
+    x, y, width, height = part
+    from_right, from_bottom = 1 - x - width, 1 - y - height
+    if degrees == 90:
+        return (y, x if is_mirrored else from_right, height, width)
+    if degrees == 270:
+        return (from_bottom, from_right if is_mirrored else x, height, width)
+    if degrees == 180:
+        return (from_right, y if is_mirrored else from_bottom, width, height)
+    return (x, from_bottom if is_mirrored else y, width, height)

@@ -31,10 +31,12 @@ STAMP = ".clippy-stamp"
 PYTHON_COST = "550 MB to fetch, 1.6 GB on disk; one to three minutes"
 PYTHON_DISK_BYTES = 1_700_000_000
 
-# What a program needs, by Debian package. Qt's libqxcb.so needs the libxcb and libxkbcommon rows.
+# What a program needs, by Debian package. Qt's libqxcb.so needs the libxcb and libxkbcommon rows; Pillow loads
+# libfribidi0 to shape captions (without it Arabic and Indic letters stand unjoined).
 LIBRARIES = """libportaudio2 libasound2-plugins libegl1 libgl1 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4
 libxcb-keysyms1 libxcb-image0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-randr0 libxcb-shm0
-libxcb-xfixes0 libxcb-render0 libdbus-1-3 libfontconfig1 libpulse0 libfribidi0 fonts-dejavu-core ca-certificates""".split()
+libxcb-xfixes0 libxcb-render0 libdbus-1-3 libfontconfig1 libpulse0 libfribidi0 fonts-dejavu-core
+ca-certificates""".split()
 VIRTUAL_DESKTOP = "xvfb xauth xdotool pulseaudio pulseaudio-utils espeak-ng".split()
 # libatomic1: the browser driver's Node. x11-xserver-utils: xset and xmodmap.
 TEST_ONLY = "x11-xserver-utils ffmpeg chromium libatomic1 procps".split()

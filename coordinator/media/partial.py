@@ -47,5 +47,10 @@ def _fsync_folder(folder: Path) -> None:
 
 
 def discard_partials(dst: Path, pid: int) -> None:
-    """Remove what process `pid` left unfinished beside `dst`; it must be dead. Missing is fine."""
-    dst.with_name(f".{dst.name}.{pid}.partial").unlink(missing_ok=True)
+    """Remove what process `pid` left unfinished beside `dst`; it must be dead. Missing is fine.
+
+    A file that is not finished may have been about to be replaced by another, which is then removed, too.
+    """
+    partial = dst.with_name(f".{dst.name}.{pid}.partial")
+    for path in (partial, partial.with_name(f".{partial.name}.{pid}.partial")):
+        path.unlink(missing_ok=True)

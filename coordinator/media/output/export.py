@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,9 +11,15 @@ import structlog
 from av.video.frame import VideoFrame
 
 from coordinator.errors import MediaUnusable
-from coordinator.media.captions.burning import Captioner, CaptionStyle, write_srt
-from coordinator.media.captions.cards import words_within
+from coordinator.media.captions.burning import Captioner
+from coordinator.media.captions.styles import style_named
 from coordinator.media.captions.title_card import TitleCard
+from coordinator.media.captions.wishes import (
+    add_wished_track,
+    captioner_of,
+    words_to_show,
+    write_wished_files,
+)
 from coordinator.media.intake.decoding import Outline, Samples, outline
 from coordinator.media.intake.pacing import constant_rate
 from coordinator.media.intake.probe import probe
@@ -25,6 +31,7 @@ from coordinator.media.output.render import Drawing, OnProgress, Rendering, rend
 from coordinator.media.partial import replacing
 from coordinator.media.picture.frames import Canvas, Layout, Scaler, upright_size
 from coordinator.media.picture.geometry import place, within
+from coordinator.media.picture.safe_areas import safe_area
 from coordinator.media.sound.loudness import Loudness, level, plan_levelling
 from coordinator.model.exporting import Recipe
 from coordinator.model.media import ExportResult
@@ -60,19 +67,20 @@ def export(
 ) -> ExportResult:
     """Render `src` to `dst` (MP4), which appears whole or not at all.
 
-    With words, captions are burned in (not by a preset that copies) and the same cards are written beside
-    the export as `.srt`. A title is kept in the file and, where the preset says so, shown at the start.
+    With words, `recipe.captions` says what becomes of them. A title is kept in the file and, where the preset
+    says so, shown at the start.
 
     Args:
         on_progress: told the share that is rendered, from 0 to 1; from 0 again where it has to be made smaller.
 
     Raises:
-        MediaUnusable: The source cannot be decoded, the span is empty, the preset is unknown, or the clip
-            is longer or larger than the preset admits.
+        MediaUnusable: The source cannot be decoded, the span is empty, the preset or the caption style is
+            unknown, or the clip is longer or larger than the preset admits.
         DiskFull: There is no room for the result.
     """
     src, dst = Path(src), Path(dst)
     wanted = preset_named(recipe.preset)
+    style_named(recipe.captions.style)
     check_bounds(recipe.start_s, recipe.end_s)
     if wanted.layout == "copy":
         return _copy(src, dst, recipe, on_progress)
@@ -90,9 +98,8 @@ def export(
             recipe=recipe, wanted=wanted, span=span, sound=sound, rate=rate, on_progress=on_progress
         )
         result = _render_within_size(making, partial)
-    if recipe.words:
-        heard = _heard(recipe.words, span)
-        write_srt(heard, dst.with_suffix(".srt"), duration_s=result.duration_s)
+    size = result.width, result.height
+    write_wished_files(recipe, _heard(recipe, span), dst, duration_s=result.duration_s, size=size)
     log.info(
         "clip_exported", preset=recipe.preset, duration_s=result.duration_s, size_bytes=result.size_bytes
     )
@@ -107,9 +114,12 @@ def _check_length(wanted: Preset, span: Span) -> None:
         )
 
 
-def _heard(words: Sequence[Word], span: Span) -> list[Word]:
-    end_s = span.start_s + span.length_s if span.length_s is not None else float("inf")
-    return words_within(words, start_s=span.start_s, end_s=end_s)
+def _heard(recipe: Recipe, span: Span) -> list[Word]:
+    return words_to_show(recipe, start_s=span.start_s, length_s=_length_s(span))
+
+
+def _length_s(span: Span) -> float:
+    return span.length_s if span.length_s is not None else float("inf")
 
 
 def _levelled(span: Span) -> _Sound:
@@ -151,10 +161,8 @@ def _bitrate_for(wanted: Preset, span: Span) -> int | None:
 
 
 def _render(making: _Making, partial: Path, *, bitrate_bps: int | None) -> ExportResult:
-    wanted, span, sound, rate, title = (
-        *(making.wanted, making.span, making.sound, making.rate),
-        making.recipe.title,
-    )
+    recipe, wanted, span = making.recipe, making.wanted, making.span
+    sound, rate = making.sound, making.rate
     width, height = _size(wanted, span)
     settings = VideoSettings(
         width=width,
@@ -165,20 +173,7 @@ def _render(making: _Making, partial: Path, *, bitrate_bps: int | None) -> Expor
         max_bitrate_bps=wanted.max_bitrate_bps,
         bitrate_bps=bitrate_bps,
     )
-    captioner = Captioner(
-        _heard(making.recipe.words, span),
-        width=width,
-        height=height,
-        duration_s=span.length_s if span.length_s is not None else float("inf"),
-        style=CaptionStyle(centre_y=wanted.caption_centre_y),
-    )
-    drawings: list[Drawing] = [captioner] if captioner.words else []
-    if title and wanted.title_s:
-        drawings.append(
-            TitleCard(
-                title, width=width, height=height, centre_y=wanted.title_centre_y, until_s=wanted.title_s
-            )
-        )
+    captioner, drawings = _drawings(making, width, height)
     work = Rendering(
         pictures=span.pictures(),
         compose=_composer(wanted, span.outline, width, height),
@@ -192,9 +187,10 @@ def _render(making: _Making, partial: Path, *, bitrate_bps: int | None) -> Expor
         partial,
         settings,
         audio_bps=wanted.audio_bitrate_bps,
-        title=title,
+        title=recipe.title,
         on_progress=making.on_progress,
     )
+    add_wished_track(recipe, _heard(recipe, span), partial, duration_s=duration_s)
     return ExportResult(
         path=str(partial),
         preset=wanted.name,
@@ -202,9 +198,35 @@ def _render(making: _Making, partial: Path, *, bitrate_bps: int | None) -> Expor
         height=height,
         duration_s=duration_s,
         lufs=sound.loudness.integrated_lufs if sound.loudness is not None else None,
-        captions=len(captioner.words),
+        captions=len(captioner.words) if captioner is not None else 0,
         size_bytes=partial.stat().st_size,
     )
+
+
+def _drawings(making: _Making, width: int, height: int) -> tuple[Captioner | None, list[Drawing]]:
+    """Return what draws the captions, if any, and everything that is drawn."""
+    recipe, wanted, span = making.recipe, making.wanted, making.span
+    captioner = captioner_of(
+        recipe,
+        _heard(recipe, span),
+        size=(width, height),
+        centre_y=wanted.caption_centre_y,
+        duration_s=_length_s(span),
+        rate=making.rate,
+    )
+    drawings: list[Drawing] = [captioner] if captioner is not None else []
+    if recipe.title and wanted.title_s:
+        drawings.append(
+            TitleCard(
+                recipe.title,
+                width=width,
+                height=height,
+                centre_y=wanted.title_centre_y,
+                until_s=wanted.title_s,
+                area=safe_area(recipe.preset, width, height),
+            )
+        )
+    return captioner, drawings
 
 
 def _size(wanted: Preset, span: Span) -> tuple[int, int]:
@@ -231,13 +253,14 @@ def _copy(src: Path, dst: Path, recipe: Recipe, on_progress: OnProgress) -> Expo
     """Hand over the source itself, cut exactly; nothing is drawn or levelled."""
     start_s = recipe.start_s
     done = cut(src, dst, start_s=start_s, end_s=recipe.end_s, on_progress=on_progress)
-    if recipe.words:
-        heard = words_within(recipe.words, start_s=start_s, end_s=start_s + done.duration_s)
-        write_srt(heard, dst.with_suffix(".srt"), duration_s=done.duration_s)
+    heard = words_to_show(recipe, start_s=start_s, length_s=done.duration_s)
+    add_wished_track(recipe, heard, dst, duration_s=done.duration_s)
     video = next((t for t in probe(dst, should_count_packets=False).tracks if t.kind == "video"), None)
     width, height = (video.width or 0, video.height or 0) if video is not None else (0, 0)
     if video is not None and video.rotation in (90, 270):
         width, height = height, width
+    size = (width, height) if width and height else (1920, 1080)
+    write_wished_files(recipe, heard, dst, duration_s=done.duration_s, size=size)
     return ExportResult(
         path=str(dst),
         preset="source",

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Sequence
 
 from coordinator.model.speech import Word
 
-# Longer ones are cut, so that a line can end inside: two columns each character of East Asia.
-MAX_UNSPACED_COLUMNS = 8
-# A break that must not be: all others are below 1.
+# Longer ones are cut, so that a line can end inside: six characters of East Asia, or twelve of Thai.
+MAX_UNSPACED_COLUMNS = 12
+# A break that must not be: all others are below 2.
 FORBIDDEN = 100.0
 _SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？", "؟", "۔", "।", "॥")
 _CLAUSE_ENDS = (",", ";", ":", "、", "，", "；", "：", "،", "؛", "—", "–")
@@ -24,7 +24,8 @@ _CLOSERS = "\"'”’»)]}）」』】〉》"
 # Kinsoku (JIS X 4051) and what goes with it in Thai: no line begins with these, none ends with those.
 _NEVER_FIRST = frozenset(
     "!%),.:;?]}°’”‰′″℃、。〃々〉》」』】〕〗〙〛ゝゞ・ーヽヾ！％），．：；？］｝～ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ"
-    "ะาำๅๆฯ"
+    # No Japanese word begins with these, and no Thai syllable.
+    "んンะาำๅๆฯ"
 )
 _NEVER_LAST = frozenset("([{‘“〈《「『【〔〖〘〚（［｛$£¥￥＄っッเแโใไ")
 
@@ -79,23 +80,38 @@ def ends_clause(text: str) -> bool:
     return text.rstrip(_CLOSERS).endswith(_SENTENCE_ENDS + _CLAUSE_ENDS)
 
 
-def break_penalty(left: str, right: str) -> float:
-    """Return how badly it reads when a line ends between two words, from 0 (well) on; FORBIDDEN: never."""
+def break_penalties(texts: Sequence[str]) -> list[float]:
+    """Return how badly it reads when a line ends before each of some words, from 0 (well) on; FORBIDDEN: never."""
+    penalties = [0.0]
+    before = ""
+    for left, right in itertools.pairwise(texts):
+        before = before + left if is_glued(before, left) else left
+        penalties.append(_break_penalty(before, right))
+    return penalties
+
+
+def _break_penalty(left: str, right: str) -> float:
+    """`left`: all that stands before without a space."""
     if right[0] in _NEVER_FIRST or left[-1] in _NEVER_LAST:
         return FORBIDDEN
     if ends_clause(left):
         return 0.0
     if is_glued(left, right):
-        return 0.3 if _is_phrase_boundary(left[-1], right[0]) else 0.9
+        return 0.3 if _is_phrase_boundary(left, right[0]) else 0.9
     # Short words (articles, prepositions, pronouns) mostly belong to what follows, in every language with spaces.
-    return 0.9 if sum(c.isalpha() for c in left) <= 3 else 0.5
+    num_letters = sum(c.isalpha() for c in left)
+    return 1.2 if num_letters <= 3 else 0.7 if num_letters == 4 else 0.4
 
 
 def _is_phrase_boundary(left: str, right: str) -> bool:
-    """Japanese phrases mostly end in hiragana, and the next begins with kanji or katakana; or with a particle."""
-    if _is_hiragana(right):
-        return left in "はをが"
-    return _is_hiragana(left) and right.isalpha()
+    """Japanese phrases mostly end with a particle, and a Thai syllable may begin with a vowel."""
+    if right in _NEVER_LAST:
+        return True
+    if not _is_hiragana(left[-1]):
+        return False
+    is_after_noun = len(left) > 1 and left[-2].isalpha() and not _is_hiragana(left[-2])
+    is_particle = left[-1] in "はをが" or (is_after_noun and left[-1] in "にでともへの")
+    return is_particle if _is_hiragana(right) else right.isalpha()
 
 
 def _is_hiragana(character: str) -> bool:
@@ -154,13 +170,11 @@ def _cut(text: str) -> list[str]:
         costs.append(
             [0.3 + (c > MAX_UNSPACED_COLUMNS) * c - min(c, MAX_UNSPACED_COLUMNS) / 32 for c in columns]
         )
-    penalties = [0.0] + [_cut_penalty(text[k - 1], text[k]) for k in range(1, len(text))]
+    penalties = break_penalties(text)
+    for k in range(1, len(text)):
+        if not is_glued(text[k - 1], text[k]) or unicodedata.category(text[k])[0] == "M":
+            penalties[k] = FORBIDDEN
     return [text[first:after] for first, after in best_breaks(penalties, costs)]
-
-
-def _cut_penalty(left: str, right: str) -> float:
-    can_cut = is_unspaced(left) and is_unspaced(right) and unicodedata.category(right)[0] != "M"
-    return break_penalty(left, right) if can_cut else FORBIDDEN
 
 
 def best_breaks(penalties: Sequence[float], costs: Sequence[Sequence[float]]) -> list[tuple[int, int]]:

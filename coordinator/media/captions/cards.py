@@ -10,8 +10,9 @@ import itertools
 from collections.abc import Sequence
 
 from coordinator.media.captions.breaking import (
+    FORBIDDEN,
     best_breaks,
-    break_penalty,
+    break_penalties,
     ends_clause,
     ends_sentence,
     is_glued,
@@ -116,10 +117,10 @@ def _phrases(words: Sequence[Word]) -> list[list[Word]]:
 
 
 def _penalties(phrase: Sequence[Word]) -> list[float]:
-    penalties = [0.0]
-    for last, word in itertools.pairwise(phrase):
-        penalty = break_penalty(last.text, word.text)
-        penalties.append(min(penalty, 0.1) if word.start_s - last.end_s > _BREATH_S else penalty)
+    penalties = break_penalties([word.text for word in phrase])
+    for index, (last, word) in enumerate(itertools.pairwise(phrase), start=1):
+        if word.start_s - last.end_s > _BREATH_S and penalties[index] < FORBIDDEN:
+            penalties[index] = min(penalties[index], 0.1)
     return penalties
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from coordinator.media.captions.bidi import is_right_to_left, levels_of, visual_order
-from coordinator.media.captions.breaking import FORBIDDEN, best_breaks, break_penalty, is_glued
+from coordinator.media.captions.breaking import FORBIDDEN, best_breaks, break_penalties, is_glued
 from coordinator.media.captions.fonts import (
     CAN_SHAPE,
     Run,
@@ -83,7 +83,7 @@ def set_lines(
     pieces = [_runs_with_widths(word, setting) for word in words]
     widths = [sum(width for _, width in piece) for piece in pieces]
     gaps = _gaps_px(words, setting)
-    penalties = [0.0, *(break_penalty(left, right) for left, right in itertools.pairwise(words))]
+    penalties = break_penalties(words)
     total_px = sum(widths) + sum(gaps)
     groups = [(0, len(words))]
     if total_px > max_width_px and max_lines > 1:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from coordinator import (
     __version__,
+    cli_captions,
     cli_forget,
     cli_jobs,
     cli_llm,
@@ -137,6 +138,7 @@ def _add_file_verbs(verbs: Any, common: _Parser) -> None:
     export.add_argument("clip", type=Path)
     export.add_argument("--preset", default="vertical")
     export.add_argument("--captions", type=Path, help="what transcribe printed")
+    cli_captions.add_options(export)
     export.add_argument("--title")
     export.add_argument("-o", "--output", type=Path, required=True)
 
@@ -303,7 +305,7 @@ def _export(arguments: argparse.Namespace) -> int:
         export_command(
             arguments.clip,
             arguments.output,
-            Recipe(preset=arguments.preset, title=arguments.title),
+            Recipe(preset=arguments.preset, title=arguments.title, captions=cli_captions.wish_of(arguments)),
             captions=arguments.captions,
         )
     )

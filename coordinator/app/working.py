@@ -99,6 +99,7 @@ async def _work_of(
     if stage == "maintenance":
         return _maintenance_work(installation, pool, placing, stop, stack)
     from coordinator.media.child import LimitedMedia
+    from coordinator.model.exporting import CaptionWish
     from coordinator.pipeline.export import Export
     from coordinator.pipeline.quiet import clip_of, in_time, request_of, unless_forgotten
     from coordinator.pipeline.source import Cutting, Preparation
@@ -122,7 +123,11 @@ async def _work_of(
             on_failed=give_up[Queue.CLIP_GENERATION],
         )
         return {Queue.CLIP_GENERATION: work}
-    export = Export(**parts)
+    wishes = installation.config.export
+    export = Export(
+        **parts,
+        captions=CaptionWish(style=wishes.caption_style, profanity=wishes.profanity, files=()),
+    )
     work = one_by_one(
         in_time(unless_forgotten(export.handle, rows, clip_of)),
         concurrency=concurrency,

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from coordinator.errors import InputUnusable, MediaUnusable
+from coordinator.media.captions.styles import style_named
 from coordinator.media.child import LimitedMedia
 from coordinator.media.output.presets import preset_named
 from coordinator.model.exporting import Recipe
@@ -29,6 +30,7 @@ class _SpokenWord(msgspec.Struct):
 
 class _Captions(msgspec.Struct):
     words: list[_SpokenWord]
+    language: str | None = None
 
 
 async def probe_command(path: Path) -> dict[str, Any]:
@@ -70,16 +72,17 @@ async def export_command(
 
     Raises:
         MediaUnusable, DiskFull: See `export.export`.
-        InputUnusable: No such file, preset or folder to write to, or the captions cannot be read.
+        InputUnusable: No such file, preset, caption style or folder to write to, or the captions cannot be read.
     """
     require_file(src)
     require_place(dst)
     try:
         preset_named(recipe.preset)
+        style_named(recipe.captions.style)
     except MediaUnusable as exc:
         raise InputUnusable(str(exc)) from exc
     if captions is not None:
-        recipe = dataclasses.replace(recipe, words=tuple(read_captions(captions)))
+        recipe = with_captions(recipe, captions)
     async with LimitedMedia() as media:
         result = await media.export(src, dst, recipe)
     return dataclasses.asdict(result)
@@ -105,8 +108,8 @@ def require_place(path: Path) -> None:
         raise InputUnusable(f"cannot write {path}: {path.parent} may not be written; name another folder")
 
 
-def read_captions(path: Path) -> list[Word]:
-    """Read the words of a transcript file.
+def with_captions(recipe: Recipe, path: Path) -> Recipe:
+    """Return the recipe with the words of a transcript file, and its language where the recipe names none.
 
     Raises:
         InputUnusable: It is missing, or not what `transcribe --json` prints.
@@ -117,9 +120,12 @@ def read_captions(path: Path) -> list[Word]:
         raise InputUnusable(
             f"cannot read captions from {path.name}: {exc}; give the output of transcribe --json"
         ) from exc
-    return [
+    words = tuple(
         Word(text=w.text, start_s=w.start_s, end_s=w.end_s, channel=w.channel or 0) for w in captions.words
-    ]
+    )
+    wish = recipe.captions
+    wish = dataclasses.replace(wish, language=wish.language or captions.language)
+    return dataclasses.replace(recipe, words=words, captions=wish)
 
 
 def _as_json(found: MediaFile) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import collections
+import dataclasses
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coordinator.model.exporting import Recipe
+from coordinator.model.exporting import CaptionWish, Recipe
 from coordinator.model.jobs import Job, NewJob
 from coordinator.model.object_keys import export_id_of, export_key
 from coordinator.model.sessions import ClipRow, TranscriptRow
@@ -21,14 +23,28 @@ if TYPE_CHECKING:
     import asyncpg
 
 
+# Nothing but the post itself is stored.
+_DRAWN = CaptionWish(files=())
+
+
 class Export:
     """Renders clips. One instance a worker."""
 
-    def __init__(self, *, rows: Rows, objects: ObjectStore, media: Media, scratch: Path) -> None:
+    def __init__(
+        self,
+        *,
+        rows: Rows,
+        objects: ObjectStore,
+        media: Media,
+        scratch: Path,
+        captions: CaptionWish = _DRAWN,
+    ) -> None:
+        """Args: captions: how words are shown; their language is the transcripts'."""
         self._rows = rows
         self._objects = objects
         self._media = media
         self._scratch = scratch
+        self._captions = captions
 
     async def handle(self, job: Job) -> Effect:
         """Render one clip to one preset."""
@@ -47,7 +63,11 @@ class Export:
             result = await self._media.export(
                 source,
                 rendered,
-                Recipe(preset=preset, words=tuple(words_on_clip_line(clip, transcripts))),
+                Recipe(
+                    preset=preset,
+                    words=tuple(words_on_clip_line(clip, transcripts)),
+                    captions=dataclasses.replace(self._captions, language=language_of(transcripts)),
+                ),
                 on_progress=lambda share: job.progress(share_of_work(share), "rendering"),
             )
             job.progress(WORKED, "storing the post")
@@ -74,6 +94,15 @@ def give_up(rows: Rows) -> Callable[[Job, str], Effect]:
         return write
 
     return effect
+
+
+def language_of(transcripts: Sequence[TranscriptRow]) -> str | None:
+    """The language that most of the words are in; None where there are none."""
+    counts: collections.Counter[str] = collections.Counter()
+    for row in transcripts:
+        counts[row.language] += len(row.words)
+    found = counts.most_common(1)
+    return found[0][0] if found and found[0][1] else None
 
 
 def words_on_clip_line(clip: ClipRow, transcripts: Sequence[TranscriptRow]) -> list[Word]:

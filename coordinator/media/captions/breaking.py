@@ -174,6 +174,8 @@ def _cut(text: str) -> list[str]:
     for k in range(1, len(text)):
         if not is_glued(text[k - 1], text[k]) or unicodedata.category(text[k])[0] == "M":
             penalties[k] = FORBIDDEN
+        elif penalties[k] == 0:
+            penalties[k] = -0.5  # Where a clause ends, a piece does.
     return [text[first:after] for first, after in best_breaks(penalties, costs)]
 
 

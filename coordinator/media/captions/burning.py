@@ -78,7 +78,7 @@ class Captioner:
                 card.texts,
                 self._style,
                 short_px=min(place.width, place.height),
-                max_width_px=min(area.width_px, place.width * self._style.max_width),
+                max_width_px=min(centred_room_px(area, place.width), place.width * self._style.max_width),
                 max_height_px=area.height_px,
                 language=self._language,
             )
@@ -87,6 +87,12 @@ class Captioner:
         if not painter.is_set:
             return None
         return placed_stamp(painter.paint(spoken), place)
+
+
+def centred_room_px(area: Box, width: int) -> int:
+    """Return how wide something in the middle of a picture may be; all of an area that is far from it."""
+    room_px = 2 * min(width // 2 - area.left_px, area.right_px - width // 2)
+    return room_px if room_px > area.width_px / 2 else area.width_px
 
 
 def drawn_words(words: Sequence[Word], style: CaptionStyle, language: str | None) -> list[Word]:

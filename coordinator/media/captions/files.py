@@ -110,7 +110,7 @@ def _ass(cards: Sequence[Card], style: CaptionStyle, size: tuple[int, int]) -> s
         event = _event(card)
         event.text = _karaoke(card, event.end)
         file.append(event)
-    return file.to_string("ass")
+    return file.to_string("ass", header_notice="")
 
 
 def _karaoke(card: Card, end_ms: int) -> str:

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from coordinator.media.captions.bidi import is_right_to_left
 from coordinator.media.captions.breaking import readable_texts
+from coordinator.media.captions.burning import centred_room_px
 from coordinator.media.captions.painting import Canvas, Spot
 from coordinator.media.captions.stamp import Stamp, stamp_of
 from coordinator.media.captions.typesetting import (
@@ -32,7 +33,7 @@ class TitleCard:
         self, title: str, *, width: int, height: int, centre_y: float, until_s: float, area: Box
     ) -> None:
         self._until_s = until_s
-        image = draw_title(title, min(width, height), max_width_px=area.width_px)
+        image = draw_title(title, min(width, height), max_width_px=centred_room_px(area, width))
         self._stamp: Stamp | None = None
         if image is not None and image.width <= area.width_px and image.height <= area.height_px:
             wanted_px = round(height * centre_y) - image.height // 2

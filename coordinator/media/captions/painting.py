@@ -160,7 +160,9 @@ class CardPainter:
         share = size_px / max(1.0, short_px * style.size)
         self._outline_px = max(2.0, short_px * style.outline * share) if style.outline else 0.0
         self._pad_px = round(size_px * 0.45) if style.back_fill else 0
-        self._margin_px = round(self._outline_px * 3 + size_px * (0.2 if not style.back_fill else 0.02))
+        # Room for the shadow; a box has none.
+        room_px = 2 if style.back_fill else size_px * 0.2
+        self._margin_px = round(self._outline_px * 3 + room_px)
         gap_px = round(size_px * (0.2 if self._outline_px else 0.26)) + 2 * self._outline_px
         if style.highlight == "box":
             gap_px = round(size_px * 0.34) + self._outline_px

@@ -24,7 +24,7 @@ _OWN_METADATA = {"major_brand", "minor_version", "compatible_brands", "encoder"}
 # The encoder reads its input as lines of an ASS file, and asks for the head of one.
 _ASS_HEAD = (
     b"[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\nFormat: Name, Fontname, Fontsize, PrimaryColour\n"
-    b"Style: Default,Serif,16,&Hffffff\n\n[Events]\n"
+    b"Style: Default,Arial,16,&Hffffff\n\n[Events]\n"
     b"Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
 )
 

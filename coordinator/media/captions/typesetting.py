@@ -66,8 +66,18 @@ def cased(text: str, case: Literal["upper", "sentence", "keep"], language: str |
         return text
     if language is not None and language[:2] in ("tr", "az"):
         text = text.replace("i", "İ")
-    raised = "".join(c.upper() if all(map(can_draw, c.upper())) else c for c in text)
+    raised = "".join(_raised(c) if all(map(can_draw, _raised(c))) else c for c in text)
     return unicodedata.normalize("NFC", raised)
+
+
+@functools.lru_cache(maxsize=4096)
+def _raised(character: str) -> str:
+    raised = character.upper()
+    if "\u0370" <= character <= "\u03ff" or "\u1f00" <= character <= "\u1fff":
+        # Greek capitals bear no accents.
+        parts = unicodedata.normalize("NFD", raised)
+        return unicodedata.normalize("NFC", "".join(c for c in parts if c not in "\u0301\u0300\u0342"))
+    return raised
 
 
 def drawable_text(text: str, face: str) -> str:

@@ -1,4 +1,4 @@
-"""What a recipe's `CaptionWish` means for one export: what is drawn, what lies beside it, what is a track of it."""
+"""What a `CaptionWish` means for one export: what is drawn, what lies beside it, what is a track of it."""
 
 from __future__ import annotations
 
@@ -13,22 +13,21 @@ from coordinator.media.captions.profanity import masked_words
 from coordinator.media.captions.soft_track import add_soft_track
 from coordinator.media.captions.styles import style_named
 from coordinator.media.picture.safe_areas import safe_area
-from coordinator.model.exporting import Recipe
+from coordinator.model.exporting import CaptionWish
 from coordinator.model.speech import Word
 
 
-def words_to_show(recipe: Recipe, *, start_s: float, length_s: float) -> list[Word]:
+def words_to_show(wish: CaptionWish, words: Sequence[Word], *, start_s: float, length_s: float) -> list[Word]:
     """Return the words of a part of the source, counted from its start, masked where that is wished."""
-    words = words_within(recipe.words, start_s=start_s, end_s=start_s + length_s)
-    if recipe.captions.profanity == "mask":
-        return masked_words(words, language=recipe.captions.language)
-    return words
+    found = words_within(words, start_s=start_s, end_s=start_s + length_s)
+    return masked_words(found, language=wish.language) if wish.profanity == "mask" else found
 
 
 def captioner_of(
-    recipe: Recipe,
+    wish: CaptionWish,
     words: Sequence[Word],
     *,
+    preset: str,
     size: tuple[int, int],
     centre_y: float,
     duration_s: float,
@@ -38,51 +37,46 @@ def captioner_of(
 
     Args:
         words: as `words_to_show` gives them.
+        preset: whose buttons are kept clear of.
         centre_y: where the preset wants them, as a share of the height.
         rate: of the export's pictures.
 
     Raises:
         MediaUnusable: There is no such style.
     """
-    style = style_named(recipe.captions.style)
-    if not words or not recipe.captions.is_burned:
+    style = style_named(wish.style)
+    if not words or not wish.is_burned:
         return None
     width, height = size
     place = Place(
         width=width,
         height=height,
         centre_y=centre_y,
-        area=safe_area(recipe.preset, width, height),
+        area=safe_area(preset, width, height),
         frame_s=float(1 / rate),
     )
-    captioner = Captioner(
-        words, place=place, duration_s=duration_s, style=style, language=recipe.captions.language
-    )
+    captioner = Captioner(words, place=place, duration_s=duration_s, style=style, language=wish.language)
     return captioner if captioner.words else None
 
 
-def add_wished_track(recipe: Recipe, words: Sequence[Word], path: Path, *, duration_s: float) -> None:
+def add_wished_track(wish: CaptionWish, words: Sequence[Word], path: Path, *, duration_s: float) -> None:
     """Put the words into the MP4 at `path` as a track of text, where that is wished.
 
     Raises:
         DiskFull, MediaUnusable: It cannot be written.
     """
-    if recipe.captions.is_soft and words:
-        style = style_named(recipe.captions.style)
-        cards = file_cards(words, style, duration_s=duration_s)
-        add_soft_track(path, cards, language=recipe.captions.language)
+    if wish.is_soft and words:
+        cards = file_cards(words, style_named(wish.style), duration_s=duration_s)
+        add_soft_track(path, cards, language=wish.language)
 
 
 def write_wished_files(
-    recipe: Recipe, words: Sequence[Word], export: Path, *, duration_s: float, size: tuple[int, int]
+    wish: CaptionWish, words: Sequence[Word], export: Path, *, duration_s: float, size: tuple[int, int]
 ) -> None:
-    """Write the caption files that are wished beside `export`, if there are words to write.
+    """Write the caption files that are wished beside `export`; without a word they hold none.
 
     Raises:
         DiskFull, MediaUnusable: One cannot be written.
     """
-    if recipe.words and recipe.captions.files:
-        style = style_named(recipe.captions.style)
-        write_caption_files(
-            recipe.captions.files, words, export, style=style, duration_s=duration_s, size=size
-        )
+    style = style_named(wish.style)
+    write_caption_files(wish.files, words, export, style=style, duration_s=duration_s, size=size)

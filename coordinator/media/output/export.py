@@ -98,8 +98,10 @@ def export(
             recipe=recipe, wanted=wanted, span=span, sound=sound, rate=rate, on_progress=on_progress
         )
         result = _render_within_size(making, partial)
-    size = result.width, result.height
-    write_wished_files(recipe, _heard(recipe, span), dst, duration_s=result.duration_s, size=size)
+    if recipe.words:
+        size = result.width, result.height
+        heard = _heard(recipe, span)
+        write_wished_files(recipe.captions, heard, dst, duration_s=result.duration_s, size=size)
     log.info(
         "clip_exported", preset=recipe.preset, duration_s=result.duration_s, size_bytes=result.size_bytes
     )
@@ -115,7 +117,7 @@ def _check_length(wanted: Preset, span: Span) -> None:
 
 
 def _heard(recipe: Recipe, span: Span) -> list[Word]:
-    return words_to_show(recipe, start_s=span.start_s, length_s=_length_s(span))
+    return words_to_show(recipe.captions, recipe.words, start_s=span.start_s, length_s=_length_s(span))
 
 
 def _length_s(span: Span) -> float:
@@ -190,7 +192,7 @@ def _render(making: _Making, partial: Path, *, bitrate_bps: int | None) -> Expor
         title=recipe.title,
         on_progress=making.on_progress,
     )
-    add_wished_track(recipe, _heard(recipe, span), partial, duration_s=duration_s)
+    add_wished_track(recipe.captions, _heard(recipe, span), partial, duration_s=duration_s)
     return ExportResult(
         path=str(partial),
         preset=wanted.name,
@@ -207,8 +209,9 @@ def _drawings(making: _Making, width: int, height: int) -> tuple[Captioner | Non
     """Return what draws the captions, if any, and everything that is drawn."""
     recipe, wanted, span = making.recipe, making.wanted, making.span
     captioner = captioner_of(
-        recipe,
+        recipe.captions,
         _heard(recipe, span),
+        preset=recipe.preset,
         size=(width, height),
         centre_y=wanted.caption_centre_y,
         duration_s=_length_s(span),
@@ -253,14 +256,16 @@ def _copy(src: Path, dst: Path, recipe: Recipe, on_progress: OnProgress) -> Expo
     """Hand over the source itself, cut exactly; nothing is drawn or levelled."""
     start_s = recipe.start_s
     done = cut(src, dst, start_s=start_s, end_s=recipe.end_s, on_progress=on_progress)
-    heard = words_to_show(recipe, start_s=start_s, length_s=done.duration_s)
-    add_wished_track(recipe, heard, dst, duration_s=done.duration_s)
+    wish = recipe.captions
+    heard = words_to_show(wish, recipe.words, start_s=start_s, length_s=done.duration_s)
+    add_wished_track(wish, heard, dst, duration_s=done.duration_s)
     video = next((t for t in probe(dst, should_count_packets=False).tracks if t.kind == "video"), None)
     width, height = (video.width or 0, video.height or 0) if video is not None else (0, 0)
     if video is not None and video.rotation in (90, 270):
         width, height = height, width
-    size = (width, height) if width and height else (1920, 1080)
-    write_wished_files(recipe, heard, dst, duration_s=done.duration_s, size=size)
+    if recipe.words:
+        size = (width, height) if width and height else (1920, 1080)
+        write_wished_files(wish, heard, dst, duration_s=done.duration_s, size=size)
     return ExportResult(
         path=str(dst),
         preset="source",

@@ -114,11 +114,10 @@ def test_no_list_masks_what_people_say_all_day(language):
     assert masked(said, language=language) == said
 
 
-def test_a_recipe_masks_what_it_shows():
-    words = tuple(spoken("what the fuck"))
-    recipe = Recipe(preset="vertical", words=words, captions=CaptionWish(profanity="mask", language="en"))
+def test_a_wish_masks_what_is_shown():
+    words = spoken("what the fuck")
 
-    shown = words_to_show(recipe, start_s=0.0, length_s=9.0)
+    shown = words_to_show(CaptionWish(profanity="mask"), words, start_s=0.0, length_s=9.0)
 
     assert [word.text for word in shown] == ["what", "the", "f***"]
 

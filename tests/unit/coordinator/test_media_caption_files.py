@@ -14,6 +14,7 @@ from coordinator.media.captions.soft_track import three_letter_code
 from coordinator.media.captions.styles import style_named, styles
 from coordinator.media.captions.wishes import words_to_show
 from coordinator.media.commands import with_captions
+from coordinator.media.partial import discard_partials
 from coordinator.model.exporting import CaptionWish, Recipe
 from coordinator.model.sessions import SpokenWord, TranscriptRow
 from coordinator.model.speech import Word
@@ -170,6 +171,16 @@ def test_none_writes_no_caption_file():
     arguments = options().parse_args(["--caption-files", "none"])
 
     assert cli_captions.wish_of(arguments).files == ()
+
+
+def test_a_file_that_was_about_to_replace_an_unfinished_one_goes_with_it(tmp_path):
+    kept = tmp_path / ".post.mp4.8.partial"
+    for name in (".post.mp4.7.partial", "..post.mp4.7.partial.7.partial", kept.name):
+        (tmp_path / name).touch()
+
+    discard_partials(tmp_path / "post.mp4", 7)
+
+    assert list(tmp_path.iterdir()) == [kept]
 
 
 def test_a_recipe_crosses_to_the_child_as_json():

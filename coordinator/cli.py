@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from coordinator import (
     __version__,
+    cli_captions,
     cli_forget,
     cli_jobs,
     cli_layouts,
@@ -140,6 +141,7 @@ def _add_file_verbs(verbs: Any, common: _Parser) -> None:
     )
     cli_presets.add_export_options(export)
     export.add_argument("--captions", type=Path, help="what transcribe printed")
+    cli_captions.add_options(export)
     export.add_argument("--title")
     cli_layouts.add_export_option(export)
 
@@ -299,7 +301,12 @@ def _highlights(arguments: argparse.Namespace) -> int:
 def _export(arguments: argparse.Namespace) -> int:
     from coordinator.model.exporting import Recipe
 
-    recipe = Recipe(preset="", title=arguments.title, framing=cli_layouts.framing_of(arguments))
+    recipe = Recipe(
+        preset="",
+        title=arguments.title,
+        framing=cli_layouts.framing_of(arguments),
+        captions=cli_captions.wish_of(arguments),
+    )
     return cli_presets.run_export(arguments, recipe)
 
 

@@ -132,6 +132,13 @@ def _set_from_environment(values: dict[str, Any], name: str, text: str, known: s
     target[inner] = text
 
 
+def caption_style_names() -> list[str]:
+    """Return the styles there are. Read as data: the code that draws them lies above this."""
+    path = Path(__file__).parent / "media" / "captions" / "styles.toml"
+    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    return sorted(name for name, row in table.items() if isinstance(row, dict))
+
+
 # Whether a value may stay, its name, the value, and what is allowed.
 _Rule = tuple[bool, str, object, str]
 
@@ -175,7 +182,7 @@ def _rules(config: Config) -> list[_Rule]:
     bucket = "a bucket's name, at least 3 characters, when objects.kind is s3"
     max_connections, export = config.database.max_connections, config.auto_export
     limits = msgspec.structs.asdict(config.limits)
-    wait_s = config.asr.remote_timeout_s
+    wait_s, style, styles = config.asr.remote_timeout_s, config.export.caption_style, caption_style_names()
     return [
         (0.1 <= wait_s <= 60, "asr.remote_timeout_s", wait_s, "0.1..60"),
         (is_node, "node", config.node, "letters, digits and -, at most 60, a letter or digit first"),
@@ -186,6 +193,7 @@ def _rules(config: Config) -> list[_Rule]:
         (has_bucket, "objects.bucket", config.objects.bucket, bucket),
         (0 <= export.min_score <= 1, "auto_export.min_score", export.min_score, "0..1"),
         (export.per_hour >= 0, "auto_export.per_hour", export.per_hour, "at least 0"),
+        (style in styles, "export.caption_style", style, f"one of {', '.join(styles)}"),
         (1 <= identity.access_minutes <= 60, "identity.access_minutes", identity.access_minutes, "1..60"),
         (1 <= identity.code_minutes <= 60, "identity.code_minutes", identity.code_minutes, "1..60"),
         (0 <= serve.processes <= 64, "serve.processes", serve.processes, "0..64"),

@@ -241,6 +241,18 @@ class AutoExport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     are_presses_exported: bool = True
 
 
+class Export(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How posts are made.
+
+    Attributes:
+        caption_style: a name in `media/captions/styles.toml`.
+        profanity: `mask` leaves the first letter of a swear word in captions.
+    """
+
+    caption_style: str = "pop"
+    profanity: Literal["keep", "mask"] = "keep"
+
+
 class Workers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many jobs of each stage one worker process runs at once, and how jobs are held.
 
@@ -306,6 +318,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     asr: Asr = Asr()
     llm: Llm = Llm()
     auto_export: AutoExport = AutoExport()
+    export: Export = Export()
     workers: Workers = Workers()
     retention: Retention = Retention()
     log: Log = Log()

@@ -11,10 +11,12 @@ from pathlib import Path
 
 from set_up_steps import SetupFailed, run_step, say
 
-# What a program needs, by Debian package. Qt's libqxcb.so needs the libxcb and libxkbcommon rows.
+# What a program needs, by Debian package. Qt's libqxcb.so needs the libxcb and libxkbcommon rows; Pillow loads
+# libfribidi0 to shape captions (without it Arabic and Indic letters stand unjoined).
 LIBRARIES = """libportaudio2 libasound2-plugins libegl1 libgl1 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4
 libxcb-keysyms1 libxcb-image0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-randr0 libxcb-shm0
-libxcb-xfixes0 libxcb-render0 libdbus-1-3 libfontconfig1 libpulse0 fonts-dejavu-core ca-certificates""".split()
+libxcb-xfixes0 libxcb-render0 libdbus-1-3 libfontconfig1 libpulse0 libfribidi0 fonts-dejavu-core
+ca-certificates""".split()
 VIRTUAL_DESKTOP = "xvfb xauth xdotool pulseaudio pulseaudio-utils espeak-ng".split()
 # libatomic1: the browser driver's Node. x11-xserver-utils: xset and xmodmap.
 TEST_ONLY = "x11-xserver-utils ffmpeg chromium libatomic1 procps".split()
@@ -33,7 +35,7 @@ PROGRAMS = {
     "espeak-ng": "espeak-ng", "x11-xserver-utils": "xset", "ffmpeg": "ffmpeg", "chromium": "chromium", "procps": "ps",
     "obs-studio": "obs",
 }  # fmt: skip
-SHARED_LIBRARIES = ["portaudio", "EGL", "GL", "xkbcommon-x11", "xcb-cursor", "pulse", "dbus-1", "fontconfig"]
+SHARED_LIBRARIES = "portaudio EGL GL xkbcommon-x11 xcb-cursor pulse dbus-1 fontconfig fribidi".split()
 # A browser that is already here does as well; Ubuntu has no package of Chromium outside snap.
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 

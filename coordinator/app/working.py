@@ -100,6 +100,8 @@ async def _work_of(
         return _maintenance_work(installation, pool, placing, stop, stack)
     from coordinator.layouts import layout_named, layouts_file
     from coordinator.media.child import LimitedMedia
+    from coordinator.model.exporting import CaptionWish
+    from coordinator.model.framing import Framing
     from coordinator.pipeline.export import Export
     from coordinator.pipeline.quiet import clip_of, in_time, request_of, unless_forgotten
     from coordinator.pipeline.source import Cutting, Preparation
@@ -123,9 +125,12 @@ async def _work_of(
             on_failed=give_up[Queue.CLIP_GENERATION],
         )
         return {Queue.CLIP_GENERATION: work}
-    layout = installation.config.auto_export.layout
-    framing = layout_named(layout, layouts_file(installation.data)) if layout else None
-    export = Export(**parts, framing=framing)
+    layout, wishes = installation.config.auto_export.layout, installation.config.export
+    export = Export(
+        **parts,
+        framing=layout_named(layout, layouts_file(installation.data)) if layout else Framing(),
+        captions=CaptionWish(style=wishes.caption_style, profanity=wishes.profanity, files=()),
+    )
     work = one_by_one(
         in_time(unless_forgotten(export.handle, rows, clip_of)),
         concurrency=concurrency,

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from coordinator.errors import InputUnusable, MediaUnusable
+from coordinator.media.captions.styles import style_named
 from coordinator.media.child import LimitedMedia, OnProgress
 from coordinator.media.output.cache import ExportCache
 from coordinator.media.output.presets import preset_named
@@ -32,6 +33,7 @@ class _SpokenWord(msgspec.Struct):
 
 class _Captions(msgspec.Struct):
     words: list[_SpokenWord]
+    language: str | None = None
 
 
 async def probe_command(path: Path) -> dict[str, Any]:
@@ -87,7 +89,7 @@ async def export_all_command(
 
     Raises:
         MediaUnusable, DiskFull: See `export.export_all`.
-        InputUnusable: No such file, preset or folder to write to, or the captions cannot be read.
+        InputUnusable: No such file, preset, caption style or folder to write to, or the captions cannot be read.
     """
     require_file(src)
     for film in (recipe.brand.intro, recipe.brand.outro, recipe.brand.watermark):
@@ -96,8 +98,9 @@ async def export_all_command(
     for dst, preset in orders:
         require_place(dst)
         _require_preset(preset)
+    _require_style(recipe.captions.style)
     if captions is not None:
-        recipe = dataclasses.replace(recipe, words=tuple(read_captions(captions)))
+        recipe = with_captions(recipe, captions)
     kept = ExportCache(cache, src, recipe) if cache is not None else None
     results: dict[Path, ExportResult] = {}
     for dst, preset in orders:
@@ -168,6 +171,13 @@ def _require_preset(name: str) -> None:
         raise InputUnusable(str(exc)) from exc
 
 
+def _require_style(name: str) -> None:
+    try:
+        style_named(name)
+    except MediaUnusable as exc:
+        raise InputUnusable(str(exc)) from exc
+
+
 def require_file(path: Path) -> None:
     """Raise InputUnusable where there is no file to read; whether it is media is seen when it is opened."""
     if path.is_dir():
@@ -188,8 +198,8 @@ def require_place(path: Path) -> None:
         raise InputUnusable(f"cannot write {path}: {path.parent} may not be written; name another folder")
 
 
-def read_captions(path: Path) -> list[Word]:
-    """Read the words of a transcript file.
+def with_captions(recipe: Recipe, path: Path) -> Recipe:
+    """Return the recipe with the words of a transcript file, and its language where the recipe names none.
 
     Raises:
         InputUnusable: It is missing, or not what `transcribe --json` prints.
@@ -200,9 +210,12 @@ def read_captions(path: Path) -> list[Word]:
         raise InputUnusable(
             f"cannot read captions from {path.name}: {exc}; give the output of transcribe --json"
         ) from exc
-    return [
+    words = tuple(
         Word(text=w.text, start_s=w.start_s, end_s=w.end_s, channel=w.channel or 0) for w in captions.words
-    ]
+    )
+    wish = recipe.captions
+    wish = dataclasses.replace(wish, language=wish.language or captions.language)
+    return dataclasses.replace(recipe, words=words, captions=wish)
 
 
 def _as_json(found: MediaFile) -> dict[str, Any]:

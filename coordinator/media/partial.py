@@ -47,9 +47,12 @@ def _fsync_folder(folder: Path) -> None:
 
 
 def discard_partials(dst: Path, pid: int) -> None:
-    """Remove what process `pid` left unfinished beside `dst`, notes it made on the way included; it must be dead."""
+    """Remove what process `pid` left unfinished beside `dst`; it must be dead.
+
+    That includes notes it made on the way, and another file that was about to replace an unfinished one.
+    """
     start = f".{dst.name}.{pid}.partial"
     with contextlib.suppress(OSError):
         for left in dst.parent.iterdir():
-            if left.name.startswith(start):
+            if left.name.startswith((start, f".{start}")):
                 left.unlink(missing_ok=True)

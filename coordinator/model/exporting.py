@@ -8,13 +8,29 @@ from typing import Literal
 from coordinator.model.framing import Framing
 from coordinator.model.speech import Word
 
+CaptionFile = Literal["srt", "vtt", "ass"]
+Profanity = Literal["keep", "mask"]
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CaptionWish:
-    """What becomes of the words: drawn on the picture or not, and how; a file of them is written in any case."""
+    """What becomes of the words that are heard.
+
+    Attributes:
+        style: a name in `media/captions/styles.toml`.
+        is_burned: drawn on the picture (never by a preset that copies).
+        is_soft: a track of text in the MP4 that players show or not.
+        files: kinds of caption file to write beside the export.
+        profanity: `mask` leaves the first letter of a swear word, everywhere.
+        language: of the words, ISO 639; None: not known.
+    """
 
     style: str = "pop"
     is_burned: bool = True
+    is_soft: bool = False
+    files: tuple[CaptionFile, ...] = ("srt",)
+    profanity: Profanity = "keep"
+    language: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import collections
+import dataclasses
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coordinator.model.exporting import Recipe
+from coordinator.model.exporting import CaptionWish, Recipe
 from coordinator.model.framing import Framing
 from coordinator.model.jobs import Job, NewJob
 from coordinator.model.object_keys import export_id_of, export_key
@@ -22,6 +24,11 @@ if TYPE_CHECKING:
     import asyncpg
 
 
+# Nothing but the post itself is stored.
+_DRAWN = CaptionWish(files=())
+_AS_THE_PRESET_SAYS = Framing()
+
+
 class Export:
     """Renders clips. One instance a worker."""
 
@@ -32,14 +39,16 @@ class Export:
         objects: ObjectStore,
         media: Media,
         scratch: Path,
-        framing: Framing | None = None,
+        framing: Framing = _AS_THE_PRESET_SAYS,
+        captions: CaptionWish = _DRAWN,
     ) -> None:
-        """Args: framing: how every post is laid out; None: as its preset says."""
+        """Args: framing: how every post is laid out; captions: how words are shown, in the transcripts' language."""
         self._rows = rows
         self._objects = objects
         self._media = media
         self._scratch = scratch
-        self._framing = framing or Framing()
+        self._framing = framing
+        self._captions = captions
 
     async def handle(self, job: Job) -> Effect:
         """Render one clip to one preset."""
@@ -62,6 +71,7 @@ class Export:
                     preset=preset,
                     words=tuple(words_on_clip_line(clip, transcripts)),
                     framing=self._framing,
+                    captions=dataclasses.replace(self._captions, language=language_of(transcripts)),
                 ),
                 on_progress=lambda share: job.progress(share_of_work(share), "rendering"),
             )
@@ -89,6 +99,15 @@ def give_up(rows: Rows) -> Callable[[Job, str], Effect]:
         return write
 
     return effect
+
+
+def language_of(transcripts: Sequence[TranscriptRow]) -> str | None:
+    """The language that most of the words are in; None where there are none."""
+    counts: collections.Counter[str] = collections.Counter()
+    for row in transcripts:
+        counts[row.language] += len(row.words)
+    found = counts.most_common(1)
+    return found[0][0] if found and found[0][1] else None
 
 
 def words_on_clip_line(clip: ClipRow, transcripts: Sequence[TranscriptRow]) -> list[Word]:

@@ -17,7 +17,7 @@ from coordinator.jobs.dispositions import Disposition, problem_of
 from coordinator.jobs.engine import PgQueuerQueue
 from coordinator.jobs.ledger import Ledger, Started
 from coordinator.jobs.work import nothing
-from coordinator.model.exporting import Recipe
+from coordinator.model.exporting import CaptionWish, Recipe
 from coordinator.model.jobs import Job, Queue
 from coordinator.model.media import ExportResult, MediaFile, MediaTrack
 from coordinator.model.object_keys import clip_id_of, export_id_of
@@ -38,7 +38,10 @@ CLIP, POST = clip_id_of("r1"), export_id_of(clip_id_of("r1"), "vertical")
 
 
 class PlainMedia:
-    """Copies for cuts; what it says of a file is always the same."""
+    """Copies for cuts; what it says of a file is always the same. `recipes`: what posts were asked for."""
+
+    def __init__(self) -> None:
+        self.recipes: list[Recipe] = []
 
     async def probe(self, path: Path) -> MediaFile:
         video = MediaTrack(kind="video", codec="h264", num_packets=1, width=1920, height=1080)
@@ -55,6 +58,7 @@ class PlainMedia:
         self, src: Path, dst: Path, recipe: Recipe, *, on_progress: Callable[[float], None]
     ) -> ExportResult:
         on_progress(0.5)
+        self.recipes.append(recipe)
         await asyncio.to_thread(shutil.copyfile, src, dst)
         return ExportResult(
             path=str(dst), preset=recipe.preset, width=1080, height=1920,
@@ -127,6 +131,17 @@ async def test_an_upload_is_prepared_cut_and_rendered_twice_and_written_once(
     assert tuple(await pool.fetchrow("select export_id, state from exports")) == (POST, "ready")
     assert len([key for key in await flow.queued() if key.startswith("exp:")]) == 1
     assert list(parts["scratch"].iterdir()) == []
+
+
+async def test_words_on_a_post_are_shown_as_the_operator_wishes(flow: Flow, parts: dict[str, Any]):
+    await ask(flow.pool, "uploaded", moment_id="m1")
+    cut = Cutting(**parts, presets=["vertical"])
+    await flow.commit(await cut.handle(job(Queue.CLIP_GENERATION, "c", request_id="r1")))
+    wish = CaptionWish(style="calm", profanity="mask", files=())
+
+    await Export(**parts, captions=wish).handle(job(Queue.EXPORT, "e", clip_id=CLIP, preset="vertical"))
+
+    assert [recipe.captions for recipe in parts["media"].recipes] == [wish]
 
 
 async def test_a_second_run_that_fails_spoils_nothing_that_a_first_has_made(

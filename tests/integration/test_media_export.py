@@ -19,8 +19,9 @@ from coordinator.media.output.export import export
 from coordinator.media.output.normalize import normalize
 from coordinator.media.output.thumbnail import thumbnail
 from coordinator.media.sound.loudness import measure
-from coordinator.model.exporting import Recipe
+from coordinator.model.exporting import CaptionWish, Recipe
 from coordinator.model.speech import Word
+from tests.bench.export_captions import caption_errors
 from tests.fakes.flash_clip import beeps_s, flashes_s, num_frames, samples_of, write_clip
 
 
@@ -120,6 +121,77 @@ def test_the_same_cards_lie_beside_it_as_srt(vertical):
     srt = vertical[0].with_suffix(".srt").read_text("utf-8")
 
     assert "Insane shot!" in srt and "before" not in srt and "after" not in srt
+
+
+def test_words_come_in_time_and_stay_where_the_app_leaves_room_in_every_style():
+    found = caption_errors(num_lists=2, seed=7, presets=("discord", "square"), duration_s=1.6)
+
+    assert found["caption_error_ms_max"] <= 80
+    assert found["caption_frames"] > 100
+    assert found["caption_frames_outside"] == 0
+
+
+@pytest.fixture(scope="module")
+def soft(clip, tmp_path_factory):
+    """A small export whose words are a track and files, masked, and not on the picture; and what it says of itself."""
+    dst = tmp_path_factory.mktemp("soft") / "post.mp4"
+    words = tuple(
+        Word(text=text, start_s=1.0 + 0.4 * k, end_s=1.3 + 0.4 * k)
+        for k, text in enumerate("What the shit 日本 🔥".split())
+    )
+    wish = CaptionWish(
+        is_burned=False, is_soft=True, files=("srt", "vtt", "ass"), profanity="mask", language="en"
+    )
+    recipe = Recipe(preset="discord", words=words, start_s=0.5, end_s=3.5, title="Now", captions=wish)
+    return dst, export(clip, dst, recipe)
+
+
+def test_soft_captions_are_a_track_with_its_language_in_step_with_the_words(soft):
+    dst, result = soft
+    with av.open(str(dst)) as container:
+        track = container.streams.subtitles[0]
+        assert (track.codec_context.name, track.metadata["language"]) == ("mov_text", "eng")
+        texts = [
+            (float(p.pts * p.time_base), bytes(p)[2:].decode()) for p in container.demux(track) if p.size > 2
+        ]
+
+    assert texts == [(0.5, "What the s***"), (1.7, "日本 🔥")]
+    assert result.size_bytes == dst.stat().st_size
+
+
+def test_soft_captions_change_nothing_else(soft):
+    dst, result = soft
+
+    assert (result.captions, result.duration_s, num_frames(dst)) == (0, pytest.approx(3.0), 90)
+    assert [t.kind for t in probe(dst).tracks][:2] == ["video", "audio"]
+    assert max(offsets_ms(dst)) <= 20
+    with av.open(str(dst)) as container:
+        assert (container.metadata["title"], container.start_time) == ("Now", 0)
+        levels = [frame.to_ndarray()[: frame.height].max() for frame in container.decode(video=0)]
+    assert sorted(levels)[len(levels) // 2] < 150  # the source's grey, and no white letters on it
+    assert dst.read_bytes()[:200].find(b"moov") > 0
+
+
+def test_every_file_that_was_asked_for_lies_beside_it(soft):
+    dst, _ = soft
+    names = sorted(path.name for path in dst.parent.iterdir())
+
+    assert names == ["post.ass", "post.mp4", "post.srt", "post.vtt"]
+    assert all("s***" in dst.with_suffix(f".{kind}").read_text("utf-8") for kind in ("srt", "vtt", "ass"))
+
+
+def test_a_copied_clip_bears_soft_captions_too(clip, tmp_path):
+    words = (Word(text="hi", start_s=2.5, end_s=3.0),)
+    recipe = Recipe(
+        preset="source", start_s=2.0, end_s=4.0, words=words, captions=CaptionWish(is_soft=True, files=())
+    )
+
+    result = export(clip, tmp_path / "post.mp4", recipe)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["post.mp4"]
+    assert (result.duration_s, result.size_bytes) == (2.0, (tmp_path / "post.mp4").stat().st_size)
+    with av.open(str(tmp_path / "post.mp4")) as container:
+        assert [stream.type for stream in container.streams] == ["video", "audio", "subtitle"]
 
 
 def test_nothing_unfinished_stays_beside_it(vertical):
@@ -222,6 +294,7 @@ def test_one_frame_is_enough(tmp_path):
     ("arguments", "reason"),
     [
         ({"preset": "myspace"}, "myspace"),
+        ({"preset": "vertical", "captions": CaptionWish(style="neon")}, "neon"),
         ({"preset": "vertical", "start_s": -1.0}, "-1"),
         ({"preset": "vertical", "start_s": float("nan")}, "nan"),
         ({"preset": "vertical", "start_s": 3.0, "end_s": 2.0}, "not after"),

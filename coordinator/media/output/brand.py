@@ -12,7 +12,7 @@ from av.video.frame import VideoFrame
 from PIL import Image, UnidentifiedImageError
 
 from coordinator.errors import MediaUnusable
-from coordinator.media.captions.burning import Stamp, stamp_of
+from coordinator.media.captions.stamp import Stamp, stamp_of
 from coordinator.media.intake.decoding import Samples, outline
 from coordinator.media.intake.opening import translating
 from coordinator.media.intake.span import Span, fitted

@@ -14,8 +14,8 @@ from pathlib import Path
 import structlog
 
 from coordinator.errors import MediaUnusable
-from coordinator.media.captions.burning import write_srt
-from coordinator.media.captions.cards import words_within
+from coordinator.media.captions.styles import style_named
+from coordinator.media.captions.wishes import add_wished_track, words_to_show, write_wished_files
 from coordinator.media.intake.decoding import outline
 from coordinator.media.intake.pacing import constant_rate
 from coordinator.media.intake.probe import probe
@@ -52,8 +52,8 @@ def export_all(
 ) -> list[ExportResult]:
     """Render `src` to every order (MP4, or what its preset says), all of which appear, whole, or none.
 
-    With words, captions are burned in (not by a preset that copies) and the same cards are written beside
-    the export as `.srt`. A title is kept in the file and, where the preset says so, shown at the start.
+    With words, `recipe.captions` says what becomes of them. A title is kept in the file and, where the preset
+    says so, shown at the start.
 
     Args:
         recipe: for all of them; its `preset` counts for nothing here.
@@ -70,6 +70,7 @@ def export_all(
     src = Path(src)
     check_bounds(recipe.start_s, recipe.end_s)
     check_framing(recipe.framing)
+    style_named(recipe.captions.style)
     wanted = {order.preset: preset_named(order.preset) for order in orders}
     results: dict[Path, ExportResult] = {}
     rendered = [order for order in orders if wanted[order.preset].layout != "copy"]
@@ -163,21 +164,25 @@ def _render_by_card(
 def _write_words(making: Making, wanted: Preset, result: ExportResult) -> None:
     """Write what is said beside the file, on its own time line."""
     if making.recipe.words and not wanted.is_moving_picture:
-        heard = making.words(making.begins_s(wanted))
-        write_srt(heard, Path(result.path).with_suffix(".srt"), duration_s=result.duration_s)
+        heard, size = making.words(making.begins_s(wanted)), (result.width, result.height)
+        dst, duration_s = Path(result.path), result.duration_s
+        write_wished_files(making.recipe.captions, heard, dst, duration_s=duration_s, size=size)
 
 
 def _copy(src: Path, order: Order, recipe: Recipe, on_progress: OnProgress) -> ExportResult:
     """Hand over the source itself, cut exactly; nothing is drawn or levelled."""
     dst, start_s = order.dst, recipe.start_s
     done = cut(src, dst, start_s=start_s, end_s=recipe.end_s, on_progress=on_progress)
-    if recipe.words:
-        heard = words_within(recipe.words, start_s=start_s, end_s=start_s + done.duration_s)
-        write_srt(heard, dst.with_suffix(".srt"), duration_s=done.duration_s)
+    wish = recipe.captions
+    heard = words_to_show(wish, recipe.words, start_s=start_s, length_s=done.duration_s)
+    add_wished_track(wish, heard, dst, duration_s=done.duration_s)
     video = next((t for t in probe(dst, should_count_packets=False).tracks if t.kind == "video"), None)
     width, height = (video.width or 0, video.height or 0) if video is not None else (0, 0)
     if video is not None and video.rotation in (90, 270):
         width, height = height, width
+    if recipe.words:
+        size = (width, height) if width and height else (1920, 1080)
+        write_wished_files(wish, heard, dst, duration_s=done.duration_s, size=size)
     return ExportResult(
         path=str(dst),
         preset=order.preset,

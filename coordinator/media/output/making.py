@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from coordinator.media.captions.burning import Captioner, CaptionStyle
-from coordinator.media.captions.cards import words_within
 from coordinator.media.captions.title_card import TitleCard
+from coordinator.media.captions.wishes import add_wished_track, captioner_of, words_to_show
 from coordinator.media.intake.decoding import Samples
 from coordinator.media.intake.span import Span
 from coordinator.media.output.brand import Film, Watermark
@@ -24,6 +24,7 @@ from coordinator.media.output.presets import Preset
 from coordinator.media.output.render import Compose, Drawing, Look, OnProgress, Sheet, Stretch, render_all
 from coordinator.media.output.sizing import output_size
 from coordinator.media.picture.composing import composer, follow_window
+from coordinator.media.picture.safe_areas import common_area
 from coordinator.media.picture.shown import shown_parts, shown_share
 from coordinator.media.sound.loudness import Loudness, level, plan_levelling
 from coordinator.model.exporting import Recipe
@@ -93,11 +94,16 @@ class Making:
 
     def words(self, begins_s: float = 0.0) -> list[Word]:
         """What is said in the clip, in seconds of a file in which it begins at `begins_s`."""
-        start_s, length_s = self.span.start_s, self.span.length_s
-        end_s = start_s + length_s if length_s is not None else float("inf")
+        recipe, length_s = self.recipe, self.span.length_s
+        heard = words_to_show(
+            recipe.captions,
+            recipe.words,
+            start_s=self.span.start_s,
+            length_s=length_s if length_s is not None else math.inf,
+        )
         return [
             dataclasses.replace(word, start_s=word.start_s + begins_s, end_s=word.end_s + begins_s)
-            for word in words_within(self.recipe.words, start_s=start_s, end_s=end_s)
+            for word in heard
         ]
 
 
@@ -128,10 +134,7 @@ def render_encodings(
     after = [making.outro.stretch()] if making.outro is not None else []
     with contextlib.ExitStack() as stack:
         shop = _Shop(making, stack)
-        sheets = [
-            shop.sheet(encoding.wanted, each, encoding.partials[0])
-            for encoding, each in zip(encodings, settings, strict=True)
-        ]
+        sheets = [shop.sheet(encoding, each) for encoding, each in zip(encodings, settings, strict=True)]
         render_all([*films, clip, *after], sheets, on_progress=on_progress)
     return [
         shop.result(encoding, each, number)
@@ -149,14 +152,14 @@ class _Shop:
         self._writers: list[_FileWriter] = []
         self._num_words: list[int] = []
 
-    def sheet(self, wanted: Preset, settings: VideoSettings, path: Path) -> Sheet:
+    def sheet(self, encoding: Encoding, settings: VideoSettings) -> Sheet:
         """Open the file and say how each stretch looks and sounds in it."""
-        making = self._making
+        making, wanted, path = self._making, encoding.wanted, encoding.partials[0]
         has_sound = not wanted.is_moving_picture and self._has_sound(wanted)
         writer = _writer(making, wanted, settings, path, has_sound=has_sound)
         self._stack.enter_context(writer)
         self._writers.append(writer)
-        drawings, num_words = _drawings(making, wanted, settings.width, settings.height)
+        drawings, num_words = _drawings(making, encoding, settings)
         self._num_words.append(num_words)
         sound = _levelled(making, wanted) if has_sound else None
         clip = Look(
@@ -196,13 +199,17 @@ class _Shop:
     def result(self, encoding: Encoding, settings: VideoSettings, number: int) -> ExportResult:
         """Say what was made, when it is closed."""
         wanted, path = encoding.wanted, encoding.partials[0]
+        duration_s = self._writers[number].duration_s
+        if not wanted.is_moving_picture:
+            words = self._making.words(self._making.begins_s(wanted))
+            add_wished_track(self._making.recipe.captions, words, path, duration_s=duration_s)
         loudness = None if wanted.is_moving_picture else _levelled(self._making, wanted).loudness
         return ExportResult(
             path=str(path),
             preset=wanted.name,
             width=settings.width,
             height=settings.height,
-            duration_s=self._writers[number].duration_s,
+            duration_s=duration_s,
             lufs=loudness.integrated_lufs if loudness is not None else None,
             captions=self._num_words[number],
             size_bytes=path.stat().st_size,
@@ -294,22 +301,26 @@ def _new_composer(making: Making, wanted: Preset, width: int, height: int) -> Co
     ).compose
 
 
-def _drawings(making: Making, wanted: Preset, width: int, height: int) -> tuple[list[Drawing], int]:
+def _drawings(making: Making, encoding: Encoding, settings: VideoSettings) -> tuple[list[Drawing], int]:
     """What is drawn on the clip's pictures, in this order, and how many words of captions are among it."""
+    wanted, width, height = encoding.wanted, settings.width, settings.height
     drawings: list[Drawing] = []
     if wanted.is_moving_picture:
         return drawings, 0
     recipe, length_s = making.recipe, making.span.length_s
     if recipe.brand.watermark and "watermark" in wanted.brand:
         drawings.append(Watermark(recipe.brand, width=width, height=height))
-    captioner = Captioner(
+    area = common_area((order.preset for order in encoding.orders), width, height)
+    captioner = captioner_of(
+        recipe.captions,
         making.words(),
-        width=width,
-        height=height,
-        duration_s=length_s if length_s is not None else float("inf"),
-        style=CaptionStyle(centre_y=wanted.caption_centre_y),
+        size=(width, height),
+        area=area,
+        centre_y=wanted.caption_centre_y,
+        duration_s=length_s if length_s is not None else math.inf,
+        rate=settings.rate,
     )
-    if captioner.words:
+    if captioner is not None:
         drawings.append(captioner)
     if recipe.title and wanted.title_s:
         drawings.append(
@@ -319,6 +330,7 @@ def _drawings(making: Making, wanted: Preset, width: int, height: int) -> tuple[
                 height=height,
                 centre_y=wanted.title_centre_y,
                 until_s=wanted.title_s,
+                area=area,
             )
         )
-    return drawings, len(captioner.words)
+    return drawings, len(captioner.words) if captioner is not None else 0

@@ -1,0 +1,82 @@
+"""What a `CaptionWish` means for one export: what is drawn, what lies beside it, what is a track of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from coordinator.media.captions.burning import Captioner, Place
+from coordinator.media.captions.cards import words_within
+from coordinator.media.captions.files import file_cards, write_caption_files
+from coordinator.media.captions.profanity import masked_words
+from coordinator.media.captions.soft_track import add_soft_track
+from coordinator.media.captions.styles import style_named
+from coordinator.media.picture.safe_areas import Box
+from coordinator.model.exporting import CaptionWish
+from coordinator.model.speech import Word
+
+
+def words_to_show(wish: CaptionWish, words: Sequence[Word], *, start_s: float, length_s: float) -> list[Word]:
+    """Return the words of a part of the source, counted from its start, masked where that is wished."""
+    found = words_within(words, start_s=start_s, end_s=start_s + length_s)
+    return masked_words(found, language=wish.language) if wish.profanity == "mask" else found
+
+
+def captioner_of(
+    wish: CaptionWish,
+    words: Sequence[Word],
+    *,
+    size: tuple[int, int],
+    area: Box,
+    centre_y: float,
+    duration_s: float,
+    rate: Fraction,
+) -> Captioner | None:
+    """Return what burns the words into pictures of `size`; None where nothing is to be burned.
+
+    Args:
+        words: as `words_to_show` gives them.
+        area: what they must stay in.
+        centre_y: where the preset wants them, as a share of the height.
+        rate: of the export's pictures.
+
+    Raises:
+        MediaUnusable: There is no such style.
+    """
+    style = style_named(wish.style)
+    if not words or not wish.is_burned:
+        return None
+    width, height = size
+    place = Place(
+        width=width,
+        height=height,
+        centre_y=centre_y,
+        area=area,
+        frame_s=float(1 / rate),
+    )
+    captioner = Captioner(words, place=place, duration_s=duration_s, style=style, language=wish.language)
+    return captioner if captioner.words else None
+
+
+def add_wished_track(wish: CaptionWish, words: Sequence[Word], path: Path, *, duration_s: float) -> None:
+    """Put the words into the MP4 at `path` as a track of text, where that is wished.
+
+    Raises:
+        DiskFull, MediaUnusable: It cannot be written.
+    """
+    if wish.is_soft and words:
+        cards = file_cards(words, style_named(wish.style), duration_s=duration_s)
+        add_soft_track(path, cards, language=wish.language)
+
+
+def write_wished_files(
+    wish: CaptionWish, words: Sequence[Word], export: Path, *, duration_s: float, size: tuple[int, int]
+) -> None:
+    """Write the caption files that are wished beside `export`; without a word they hold none.
+
+    Raises:
+        DiskFull, MediaUnusable: One cannot be written.
+    """
+    style = style_named(wish.style)
+    write_caption_files(wish.files, words, export, style=style, duration_s=duration_s, size=size)

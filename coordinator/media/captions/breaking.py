@@ -99,8 +99,10 @@ def _break_penalty(left: str, right: str) -> float:
     if is_glued(left, right):
         return 0.3 if _is_phrase_boundary(left, right[0]) else 0.9
     # Short words (articles, prepositions, pronouns) mostly belong to what follows, in every language with spaces.
-    num_letters = sum(c.isalpha() for c in left)
-    return 1.2 if num_letters <= 3 else 0.7 if num_letters == 4 else 0.4
+    if not any(map(str.isalnum, right)):
+        return 0.9  # An emoji belongs to what was said before.
+    num_letters = sum(c.isalpha() or c == "*" for c in left)
+    return 1.2 if 0 < num_letters <= 3 else 0.7 if num_letters == 4 else 0.4
 
 
 def _is_phrase_boundary(left: str, right: str) -> bool:

@@ -44,8 +44,9 @@ def stamp_of(image: Image.Image, x: int, y: int) -> Stamp | None:
         return None
     left, top = (bounds[0] + x) // 2 * 2 - x, (bounds[1] + y) // 2 * 2 - y
     right, bottom = left + (bounds[2] - left + 1) // 2 * 2, top + (bounds[3] - top + 1) // 2 * 2
-    rgba = np.asarray(image.crop((left, top, right, bottom)), np.float32)
-    red, green, blue, alpha = (rgba[..., channel] / 255 for channel in range(4))
+    rgba = image.crop((left, top, right, bottom))
+    # Each channel by itself: strided floats cost more than the arithmetic.
+    red, green, blue, alpha = (np.asarray(channel, np.float32) / 255 for channel in rgba.split())
     luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue
     planes: tuple[Floats, ...] = (
         16 + 219 * luma,
@@ -54,16 +55,20 @@ def stamp_of(image: Image.Image, x: int, y: int) -> Stamp | None:
     )
     # Chroma has a quarter of the samples: each is the mean of four, weighted by how much they show.
     colours: list[Floats] = [planes[0] * alpha] + [_quartered(plane * alpha) for plane in planes[1:]]
-    quarter = _quartered(alpha)
-    remains: list[Floats] = [1 - alpha, 1 - quarter, 1 - quarter]
+    remains: list[Floats] = [1 - alpha, 1 - _quartered(alpha)]
     return Stamp(
         x=left + x,
         y=top + y,
-        colours=tuple((colour * 256).round().astype(np.uint16) for colour in colours),
-        remains=tuple((remain * 256).round().astype(np.uint16) for remain in remains),
+        colours=tuple(_levels(colour) for colour in colours),
+        remains=tuple(_levels(remain) for remain in (*remains, remains[1])),
     )
 
 
+def _levels(plane: Floats) -> npt.NDArray[np.uint16]:
+    return (plane * 256 + 0.5).astype(np.uint16)
+
+
 def _quartered(plane: Floats) -> Floats:
-    rows, columns = plane.shape
-    return np.asarray(plane.reshape(rows // 2, 2, columns // 2, 2).mean(axis=(1, 3)), np.float32)
+    # Four strided sums: a mean over two axes of a reshaped array takes eight times as long.
+    summed = plane[::2, ::2] + plane[1::2, ::2] + plane[::2, 1::2] + plane[1::2, 1::2]
+    return np.asarray(summed * 0.25, np.float32)

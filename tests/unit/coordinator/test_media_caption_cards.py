@@ -64,6 +64,8 @@ def test_a_pause_begins_a_new_card():
         ("we walked down the street", ["we walked", "down the street"]),
         # Nobody is left alone on the last card.
         ("one two three four five", ["one two three", "four five"]),
+        # An emoji stays with what was said before it.
+        ("they never saw 🔥 coming at all", ["they never saw 🔥", "coming at all"]),
         # A clause ends a card rather than the third word.
         ("I said no way, you go first", ["I said no way,", "you go first"]),
     ],

@@ -32,6 +32,7 @@ BENCHES = {
     "capture": "what recording costs and loses, beside ffmpeg and OBS",
     "clip": "from the press to a closed file, and how exact it is, beside OBS and ffmpeg -c copy",
     "ring": "what the buffer costs, and what a kill -9 loses, beside a buffer in memory",
+    "export": "what a post costs beside ffmpeg's command line, and how exact its size, sound and captions are",
     "highlights": "how well moments are found in made-up streams, commentary and chat, beside the usual recipes",
     "ingest": "ten thousand agents on one server, a herd of them, and faults, beside a WebSocket server",
     "jobs": "what job keeping costs beside bare PgQueuer, and how soon a job starts, with a backlog too",

@@ -59,6 +59,7 @@ def _fitted(
                 bitrate_bps=settings.bitrate_bps,
                 size_bytes=result.size_bytes,
                 duration_s=result.duration_s,
+                knows_costs=not settings.writes_statistics and settings.statistics is not None,
             )
             bitrate_bps = next_bitrate_bps(wanted, attempt)
             # A second try that fits is enough: a third would gain a few hundredths.

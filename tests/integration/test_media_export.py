@@ -20,6 +20,7 @@ from coordinator.media.output.normalize import normalize
 from coordinator.media.output.thumbnail import thumbnail
 from coordinator.media.sound.loudness import measure
 from coordinator.model.exporting import CaptionWish, Recipe
+from coordinator.model.framing import Framing, Rectangle
 from coordinator.model.speech import Word
 from tests.bench.export_captions import caption_errors
 from tests.fakes.flash_clip import beeps_s, flashes_s, num_frames, samples_of, write_clip
@@ -333,3 +334,37 @@ def test_a_thumbnail_is_the_picture_of_its_time(clip, tmp_path):
         assert flash.size == size == (640, 360)
         assert flash.convert("L").getpixel((320, 180)) > 220
         assert last.convert("L").getpixel((320, 180)) < 150
+
+
+@pytest.mark.parametrize(
+    ("framing", "size", "share"),
+    [
+        (Framing(layout="fit", shape="4:5"), (864, 1080), 1.0),
+        (Framing(layout="follow"), (1080, 1080), 0.5625),
+        (
+            Framing(layout="stack", camera=Rectangle(x=0, y=0, width=0.25, height=0.25), game="whole"),
+            (1080, 1080),
+            1.0,
+        ),
+    ],
+)
+def test_a_layout_makes_a_post_of_its_shape_and_says_what_is_seen(framing, size, share, clip, tmp_path):
+    dst = tmp_path / "post.mp4"
+
+    result = export(clip, dst, Recipe(preset="square", start_s=1.25, end_s=1.75, framing=framing))
+
+    assert (result.width, result.height, num_frames(dst)) == (*size, 15)
+    assert result.shown_share == pytest.approx(share, abs=0.005)
+
+
+def test_a_preset_without_a_shape_of_its_own_takes_that_of_the_layout(clip, tmp_path):
+    framing = Framing(layout="crop", shape="9:16")
+
+    result = export(clip, tmp_path / "post.mp4", Recipe(preset="discord", end_s=0.5, framing=framing))
+
+    assert (result.width, result.height) == (720, 1280)
+
+
+def test_a_layout_that_cannot_be_is_refused_before_anything_is_decoded(clip, tmp_path):
+    with pytest.raises(MediaUnusable, match="camera"):
+        export(clip, tmp_path / "post.mp4", Recipe(preset="square", framing=Framing(layout="stack")))

@@ -21,6 +21,7 @@ camera_share = 0.4
 [layouts.left]
 layout = "crop"
 focus_x = 0.25
+shape = "9:16"
 """
 
 
@@ -40,7 +41,7 @@ def test_a_saved_layout_is_read_with_every_value(file):
         camera_at="bottom",
         camera_share=0.4,
     )
-    assert found["left"] == Framing(layout="crop", focus_x=0.25)
+    assert found["left"] == Framing(layout="crop", focus_x=0.25, shape="9:16")
 
 
 def test_those_that_are_built_in_need_no_file(tmp_path):
@@ -117,6 +118,12 @@ def test_the_command_lists_shows_and_tries_layouts_and_makes_thumbnails(file, tm
     assert (status, tried["width"], tried["height"]) == (0, 1080, 1920)
     assert tried["parts"][0][:2] == pytest.approx([0.0, 0.0], abs=0.1) and 0.4 < tried["shown_share"] < 1
     assert still.stat().st_size > 1000
+
+    post = tmp_path / "post.mp4"
+    status, exported = told(
+        capsys, *data, "export", clip, "--preset", "discord", "--layout", "left", "-o", post
+    )
+    assert (status, exported["width"], exported["height"], exported["shown_share"]) == (0, 720, 1280, 0.319)
 
     status, made = told(capsys, *data, "thumbnail", clip, "--peak", "0.5", "-o", tmp_path / "post.jpg")
     assert status == 0

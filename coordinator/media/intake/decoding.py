@@ -162,7 +162,12 @@ def _packets(container: av.container.InputContainer, stream: Stream) -> Iterator
 
 
 def sounds(
-    path: Path, *, start_s: float = 0.0, layout: str = "stereo", rate_hz: int = SAMPLE_RATE_HZ
+    path: Path,
+    *,
+    start_s: float = 0.0,
+    layout: str = "stereo",
+    rate_hz: int = SAMPLE_RATE_HZ,
+    number: int | None = None,
 ) -> Iterator[Samples]:
     """Yield the sound from `start_s` on, without a hole: float32, shape (channels, num_samples).
 
@@ -170,11 +175,14 @@ def sounds(
 
     Nothing is yielded where the track has nothing after `start_s`.
 
+    Args:
+        number: which of the tracks of sound, from 0; None: the one to hear, see `audio_of`.
+
     Raises:
         MediaUnusable: There is no track of sound, or none of it decodes.
     """
     with open_media(path) as container, translating(path, "decode"):
-        stream = audio_of(container)
+        stream = audio_of(container, number)
         if stream is None:
             raise MediaUnusable(f"{path.name} has no sound that can be decoded here")
         zero_s = origin_s(container) + start_s

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from coordinator.errors import MediaUnusable
 from coordinator.media.captions.burning import Captioner, CaptionStyle, write_srt
 from coordinator.media.captions.cards import words_within
 from coordinator.media.captions.title_card import TitleCard
-from coordinator.media.intake.decoding import Outline, Samples, outline
+from coordinator.media.intake.decoding import Outline, outline
 from coordinator.media.intake.pacing import constant_rate
 from coordinator.media.intake.probe import probe
 from coordinator.media.intake.span import Span, check_bounds, fitted
@@ -25,7 +25,8 @@ from coordinator.media.output.render import Drawing, OnProgress, Rendering, rend
 from coordinator.media.partial import replacing
 from coordinator.media.picture.frames import Canvas, Layout, Scaler, upright_size
 from coordinator.media.picture.geometry import place, within
-from coordinator.media.sound.loudness import Loudness, level, plan_levelling
+from coordinator.media.sound.choosing import choose_sound
+from coordinator.media.sound.levelling import LevelledSound, level_sound
 from coordinator.model.exporting import Recipe
 from coordinator.model.media import ExportResult
 from coordinator.model.speech import Word
@@ -36,21 +37,13 @@ MIN_VIDEO_BPS = 60_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Sound:
-    """The levelled sound of a span; `open` is None where there is none."""
-
-    open: Callable[[], Iterator[Samples]] | None
-    loudness: Loudness | None
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Making:
     """An export that is being rendered."""
 
     recipe: Recipe
     wanted: Preset
     span: Span
-    sound: _Sound
+    sound: LevelledSound | None
     rate: Fraction
     on_progress: OnProgress
 
@@ -84,7 +77,7 @@ def export(
     rate = constant_rate(found.average_rate, found.base_rate, max_rate=wanted.max_rate)
     span = fitted(src, found, start_s=recipe.start_s, end_s=recipe.end_s, rate=rate)
     _check_length(wanted, span)
-    sound = _levelled(span)
+    sound = _levelled(span, recipe, wanted)
     with replacing(dst) as partial:
         making = _Making(
             recipe=recipe, wanted=wanted, span=span, sound=sound, rate=rate, on_progress=on_progress
@@ -112,13 +105,9 @@ def _heard(words: Sequence[Word], span: Span) -> list[Word]:
     return words_within(words, start_s=span.start_s, end_s=end_s)
 
 
-def _levelled(span: Span) -> _Sound:
-    if not span.outline.has_audio:
-        return _Sound(open=None, loudness=None)
-    levelling, loudness = plan_levelling(span.sound)
-    if not loudness.num_samples:
-        return _Sound(open=None, loudness=None)
-    return _Sound(open=lambda: level(span.sound(), levelling), loudness=loudness)
+def _levelled(span: Span, recipe: Recipe, wanted: Preset) -> LevelledSound | None:
+    heard = choose_sound(span, recipe.sound)
+    return level_sound(heard, bitrate_bps=wanted.audio_bitrate_bps) if heard is not None else None
 
 
 def _render_within_size(making: _Making, partial: Path) -> ExportResult:
@@ -182,7 +171,7 @@ def _render(making: _Making, partial: Path, *, bitrate_bps: int | None) -> Expor
     work = Rendering(
         pictures=span.pictures(),
         compose=_composer(wanted, span.outline, width, height),
-        sound=sound.open() if sound.open is not None else None,
+        sound=sound.open() if sound is not None else None,
         drawings=drawings,
         max_ticks=span.max_ticks(rate),
         hold_until_s=span.hold_until_s,
@@ -201,7 +190,9 @@ def _render(making: _Making, partial: Path, *, bitrate_bps: int | None) -> Expor
         width=width,
         height=height,
         duration_s=duration_s,
-        lufs=sound.loudness.integrated_lufs if sound.loudness is not None else None,
+        lufs=sound.lufs if sound is not None else None,
+        true_peak_dbtp=sound.true_peak_dbtp if sound is not None else None,
+        sound_note=sound.note if sound is not None else None,
         captions=len(captioner.words),
         size_bytes=partial.stat().st_size,
     )

@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 
 from coordinator.media.intake.decoding import SAMPLE_RATE_HZ, Samples
 from coordinator.media.picture.frames import BT709
-from coordinator.media.sound.loudness import audio_frame
+from coordinator.media.sound.filtering import audio_frame
 
 ENCODE_THREADS = 2
 KEY_FRAME_EVERY_S = 2

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -24,32 +24,41 @@ log = structlog.get_logger()
 # Gives the same sound anew each time it is called.
 OpenSound: TypeAlias = "Callable[[], Iterator[Samples]]"
 TARGET_LUFS = -14.0
-TOLERANCE_LU = 0.2
-# What is promised is -1 dBTP. Another meter, and another decoder, may see a few tenths more than ours.
-CEILING_DBTP = -1.5
+# What is promised, and what we are content with.
+MAX_ERROR_LU, TOLERANCE_LU = 0.5, 0.2
+# What is promised is -1 dBTP. Another meter, and another decoder, may see a tenth more than ours.
+CEILING_DBTP = -1.1
 # Where the limiter begins: AAC adds a little to what it was given, and where it adds more, this goes down.
-FIRST_LIMIT_DBTP = -2.1
+FIRST_LIMIT_DBTP = -2.0
 LOWEST_LIMIT_DBTP = -12.0
 MAX_GAIN_DB = 30.0
 MAX_LIMITED_DB = 6.0
-# Beyond the gain that the loudness asks for: what the limiter took may be asked for again, but a lone click must
-# not lift the hiss around it without end.
-MAX_PUSH_DB = 9.0
-MAX_ROUNDS = 6
-MAX_ENCODED_ROUNDS = 4
-MIN_OFFSET = 0.002
+# Beyond the gain that the loudness asks for: what the limiter took may be asked for again. A lone click must not
+# lift the hiss around it without end, so more than the least is given only as far as the floor stays below this.
+LEAST_PUSH_DB, EVENED_PUSH_DB, MOST_PUSH_DB = 6.0, 9.0, 24.0
+HIGHEST_FLOOR_DBFS = -20.0
+# Bursts that are shorter than the limiter's return would take the sound behind them along.
+RELEASE_MS, HARD_RELEASE_MS = 60, 20
+MAX_ROUNDS, MAX_ENCODED_ROUNDS = 6, 8
+# How much louder it gets by a decibel of gain: less, the more of it the limiter takes.
+FIRST_SLOPE, LEAST_SLOPE = 0.85, 0.2
+MIN_OFFSET = 0.01
 # It looks three seconds ahead; of less it makes one piece.
 MIN_EVENED_S = 4.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Levelling:
-    """What is done to a sound, in this order: its offset removed, its dynamics evened, a gain, a ceiling."""
+    """What is done to a sound, in this order: its offset removed, its dynamics evened, a gain, a ceiling.
+
+    `limit_dbtp` None: nothing reaches the ceiling.
+    """
 
     has_offset: bool = False
     is_evened: bool = False
     gain_db: float = 0.0
-    limit_dbtp: float = FIRST_LIMIT_DBTP
+    limit_dbtp: float | None = FIRST_LIMIT_DBTP
+    release_ms: int = RELEASE_MS
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +66,8 @@ class LevelledSound:
     """A sound ready to be encoded.
 
     Attributes:
-        loudness: as decoded from the encoder's output.
+        open: the sound before the encoder.
+        loudness: of what the encoder makes of it.
         note: why it is not at the target, in words for the user; None where it is.
     """
 
@@ -77,6 +87,41 @@ class LevelledSound:
         return round(peak_dbtp, 2) if math.isfinite(peak_dbtp) else None
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Plan:
+    """What to begin with, and how much gain may come of it."""
+
+    levelling: Levelling
+    max_gain_db: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Try:
+    """What was tried, and how it measured."""
+
+    levelling: Levelling
+    after: Loudness
+
+    @property
+    def error_lu(self) -> float:
+        lufs = self.after.integrated_lufs
+        return math.inf if lufs is None else abs(lufs - TARGET_LUFS)
+
+    @property
+    def is_good(self) -> bool:
+        return self.error_lu <= MAX_ERROR_LU and self.after.true_peak_dbtp <= CEILING_DBTP
+
+    @property
+    def limit_dbtp(self) -> float:
+        limit_dbtp = self.levelling.limit_dbtp
+        return FIRST_LIMIT_DBTP if limit_dbtp is None else limit_dbtp
+
+    @property
+    def badness(self) -> tuple[float, float]:
+        """How far it is from what is wanted: the ceiling comes first."""
+        return max(0.0, self.after.true_peak_dbtp - CEILING_DBTP), self.error_lu
+
+
 def level_sound(open_sound: OpenSound, *, bitrate_bps: int) -> LevelledSound | None:
     """Find what brings a sound to `TARGET_LUFS` and below `CEILING_DBTP` in AAC of this bit rate; None: no sound.
 
@@ -85,91 +130,126 @@ def level_sound(open_sound: OpenSound, *, bitrate_bps: int) -> LevelledSound | N
     before = measure(open_sound())
     if not before.num_samples:
         return None
-    if before.integrated_lufs is None:
-        # Silence: left as it is, but for its peaks.
-        levelling = Levelling(has_offset=_has_offset(before))
-        after = before
-    else:
-        first = _first_attempt(before)
-        levelling, after = _closest(
-            first, before, lambda it: measure(level(open_sound(), it)), num_rounds=MAX_ROUNDS
-        )
-        levelling, after = _closest(
-            levelling,
-            before,
-            lambda it: measure(heard_after_aac(level(open_sound(), it), bitrate_bps)),
-            num_rounds=MAX_ENCODED_ROUNDS,
-        )
-    note = _note(after)
+
+    def encoded(levelling: Levelling) -> Loudness:
+        return measure(heard_after_aac(level(open_sound(), levelling), bitrate_bps))
+
+    plans = _plans(before)
+    best = _closest(_best_unencoded(open_sound, plans), encoded, num_rounds=MAX_ENCODED_ROUNDS)
+    if (
+        before.integrated_lufs is not None
+        and not best.is_good
+        and best.levelling.release_ms != HARD_RELEASE_MS
+    ):
+        other = _closest(plans[-1], encoded, num_rounds=MAX_ENCODED_ROUNDS)
+        best = min(best, other, key=lambda it: it.badness)
     log.info(
         "sound_levelled",
         from_lufs=before.integrated_lufs,
-        to_lufs=after.integrated_lufs,
-        true_peak_dbtp=round(after.true_peak_dbtp, 2),
-        gain_db=round(levelling.gain_db, 2),
-        is_evened=levelling.is_evened,
+        to_lufs=best.after.integrated_lufs,
+        true_peak_dbtp=round(best.after.true_peak_dbtp, 2),
+        gain_db=round(best.levelling.gain_db, 2),
+        is_evened=best.levelling.is_evened,
     )
-    return LevelledSound(open=lambda: level(open_sound(), levelling), loudness=after, note=note)
-
-
-def _has_offset(before: Loudness) -> bool:
-    return max(map(abs, before.offset)) > MIN_OFFSET
-
-
-def _first_attempt(before: Loudness) -> Levelling:
-    assert before.integrated_lufs is not None
-    gain_db = min(MAX_GAIN_DB, TARGET_LUFS - before.integrated_lufs)
-    limited_db = before.crest_dbfs + gain_db - FIRST_LIMIT_DBTP
-    is_evened = limited_db > MAX_LIMITED_DB and before.num_samples >= MIN_EVENED_S * SAMPLE_RATE_HZ
-    return Levelling(
-        has_offset=_has_offset(before),
-        is_evened=is_evened,
-        gain_db=gain_db if not is_evened else 0.0,
+    return LevelledSound(
+        open=lambda: level(open_sound(), best.levelling),
+        loudness=best.after,
+        note=_note(best.after),
     )
 
 
-def _closest(
-    first: Levelling, before: Loudness, attempt: Callable[[Levelling], Loudness], *, num_rounds: int
-) -> tuple[Levelling, Loudness]:
-    """Try, correct and try again until it is good; returns the best that was tried, and how it measured."""
-    levelling = first
-    tried: list[tuple[tuple[bool, float], Levelling, Loudness]] = []
-    for _ in range(num_rounds):
-        after = attempt(levelling)
-        tried.append((_badness(after), levelling, after))
-        following = _corrected(levelling, before, after)
-        if following == levelling or any(following == it for _, it, _ in tried):
+def _plans(before: Loudness) -> list[_Plan]:
+    """Return what to try, the gentlest first and the hardest last."""
+    has_offset = max(map(abs, before.offset)) > MIN_OFFSET
+    if before.integrated_lufs is None:
+        # Silence is left as it is, but for its peaks.
+        return [_Plan(Levelling(has_offset=has_offset), 0.0)]
+    gain_db = round(min(MAX_GAIN_DB, TARGET_LUFS - before.integrated_lufs), 2)
+    push_db = min(MOST_PUSH_DB, HIGHEST_FLOOR_DBFS - before.floor_dbfs - gain_db)
+    hard = _Plan(
+        Levelling(has_offset=has_offset, gain_db=gain_db, release_ms=HARD_RELEASE_MS),
+        min(MAX_GAIN_DB, gain_db + max(LEAST_PUSH_DB, push_db)),
+    )
+    is_long = before.num_samples >= MIN_EVENED_S * SAMPLE_RATE_HZ
+    if is_long and before.crest_dbfs + gain_db - FIRST_LIMIT_DBTP > MAX_LIMITED_DB:
+        return [_Plan(Levelling(has_offset=has_offset, is_evened=True), EVENED_PUSH_DB), hard]
+    is_below = before.true_peak_dbtp + gain_db <= FIRST_LIMIT_DBTP and not has_offset
+    gentle = Levelling(
+        has_offset=has_offset, gain_db=gain_db, limit_dbtp=None if is_below else FIRST_LIMIT_DBTP
+    )
+    return [_Plan(gentle, gain_db + LEAST_PUSH_DB), hard]
+
+
+def _best_unencoded(open_sound: OpenSound, plans: Sequence[_Plan]) -> _Plan:
+    """Return the first plan that reaches the target before the encoder, or the closest, with the gain it takes.
+
+    A round without the encoder costs half of one with it.
+    """
+    if plans[0].levelling.limit_dbtp is None or len(plans) == 1:
+        return plans[0]
+
+    def unencoded(levelling: Levelling) -> Loudness:
+        return measure(level(open_sound(), levelling))
+
+    found: list[tuple[float, _Plan]] = []
+    for plan in plans:
+        best = _closest(plan, unencoded, num_rounds=MAX_ROUNDS)
+        found.append((best.error_lu, _Plan(best.levelling, plan.max_gain_db)))
+        if best.error_lu <= MAX_ERROR_LU:
             break
-        levelling = following
-    _, levelling, after = min(tried, key=lambda it: it[0])
-    return levelling, after
+    return min(found, key=lambda it: it[0])[1]
 
 
-def _badness(after: Loudness) -> tuple[bool, float]:
-    lufs = after.integrated_lufs if after.integrated_lufs is not None else -math.inf
-    return after.true_peak_dbtp > CEILING_DBTP, abs(lufs - TARGET_LUFS)
+def _closest(plan: _Plan, attempt: Callable[[Levelling], Loudness], *, num_rounds: int) -> _Try:
+    """Try, correct and try again until it is good; returns the best that was tried."""
+    levelling = plan.levelling
+    tries: list[_Try] = []
+    while len(tries) < num_rounds and all(levelling != it.levelling for it in tries):
+        tries.append(_Try(levelling, attempt(levelling)))
+        levelling = _corrected(tries, plan.max_gain_db)
+    return min(tries, key=lambda it: it.badness)
 
 
-def _corrected(levelling: Levelling, before: Loudness, after: Loudness) -> Levelling:
-    """Return the next attempt, or the same levelling where its result is good or no gain can mend it."""
-    gain_db, limit_dbtp = levelling.gain_db, levelling.limit_dbtp
-    if after.integrated_lufs is not None and abs(after.integrated_lufs - TARGET_LUFS) > TOLERANCE_LU:
-        # What the limiter took must be asked for again, and a little more, as it takes from that too.
-        gain_db += 1.2 * (TARGET_LUFS - after.integrated_lufs)
-    if after.true_peak_dbtp > CEILING_DBTP:
-        limit_dbtp -= after.true_peak_dbtp - CEILING_DBTP + 0.1
+def _corrected(tries: Sequence[_Try], max_gain_db: float) -> Levelling:
+    """Return the next attempt, or the last one where its result is good or no gain can mend it."""
+    last = tries[-1]
+    gain_db, limit_dbtp = last.levelling.gain_db, last.levelling.limit_dbtp
+    if last.after.true_peak_dbtp > CEILING_DBTP:
+        limit_dbtp = round(max(LOWEST_LIMIT_DBTP, last.limit_dbtp - _step_db(tries)), 2)
+    lowered_db = last.limit_dbtp - (FIRST_LIMIT_DBTP if limit_dbtp is None else limit_dbtp)
+    if last.error_lu > TOLERANCE_LU and math.isfinite(last.error_lu):
+        assert last.after.integrated_lufs is not None
+        wanting_lu = TARGET_LUFS - last.after.integrated_lufs
+        # A lower ceiling takes everything along with it, so the gain must make up for that as well.
+        gain_db += (wanting_lu + lowered_db) / _slope(tries) - lowered_db
     return dataclasses.replace(
-        levelling,
-        gain_db=round(min(gain_db, _max_gain_db(levelling, before)), 2),
-        limit_dbtp=round(max(limit_dbtp, LOWEST_LIMIT_DBTP), 2),
+        last.levelling, gain_db=round(min(gain_db, max_gain_db), 2), limit_dbtp=limit_dbtp
     )
 
 
-def _max_gain_db(levelling: Levelling, before: Loudness) -> float:
-    if levelling.is_evened:
-        return MAX_PUSH_DB
-    assert before.integrated_lufs is not None
-    return min(MAX_GAIN_DB, TARGET_LUFS - before.integrated_lufs + MAX_PUSH_DB)
+def _step_db(tries: Sequence[_Try]) -> float:
+    """Return by how much to lower the ceiling: by what is too much, or more where that helped little."""
+    excess_db = [it.after.true_peak_dbtp - CEILING_DBTP for it in tries[-2:]]
+    step_db = excess_db[-1] + 0.1
+    if len(tries) > 1:
+        lowered_db = tries[-2].limit_dbtp - tries[-1].limit_dbtp
+        if lowered_db > 0 and excess_db[0] - excess_db[1] < lowered_db / 2:
+            # What AAC adds need not stand where the highest peak was.
+            step_db = max(step_db, 1.5 * lowered_db)
+    return step_db
+
+
+def _slope(tries: Sequence[_Try]) -> float:
+    """Return by how much the loudness rose for each decibel of gain, both counted from the ceiling."""
+    if len(tries) < 2:
+        return FIRST_SLOPE
+    before, after = (
+        (it.levelling.gain_db - it.limit_dbtp, (it.after.integrated_lufs or 0.0) - it.limit_dbtp)
+        for it in tries[-2:]
+    )
+    if abs(after[0] - before[0]) < 0.2:
+        return FIRST_SLOPE
+    return min(1.0, max(LEAST_SLOPE, (after[1] - before[1]) / (after[0] - before[0])))
 
 
 def _note(after: Loudness) -> str | None:
@@ -177,18 +257,17 @@ def _note(after: Loudness) -> str | None:
         return "silence: left as it is"
     if after.is_repeated:
         return "shorter than the 400 ms that loudness is measured over: levelled as if it were repeated"
-    if abs(after.integrated_lufs - TARGET_LUFS) <= 0.5:
-        return None
     wanting_lu = TARGET_LUFS - after.integrated_lufs
+    if wanting_lu <= MAX_ERROR_LU:
+        return None
     return (
-        f"{after.integrated_lufs:.1f} LUFS, {wanting_lu:.1f} below {TARGET_LUFS:g}: too short, too sudden or too "
-        "quiet to be made louder without being distorted"
+        f"{wanting_lu:.1f} LU below {TARGET_LUFS:g} LUFS: too short, too sudden or too quiet to be made louder "
+        "without being distorted"
     )
 
 
 def level(pieces: Iterator[Samples], levelling: Levelling) -> Iterator[Samples]:
     """Yield the sound after `levelling`; neither its length nor its timing changes."""
-    limit = 10 ** (levelling.limit_dbtp / 20)
     chain: list[Step] = []
     if levelling.has_offset:
         chain.append(("highpass", "f=10:poles=1"))
@@ -196,8 +275,11 @@ def level(pieces: Iterator[Samples], levelling: Levelling) -> Iterator[Samples]:
         chain.append(("loudnorm", f"I={TARGET_LUFS}:TP={FIRST_LIMIT_DBTP}:LRA=11"))
         chain.append(("aresample", f"{SAMPLE_RATE_HZ}"))
     chain.append(("volume", f"{levelling.gain_db:.3f}dB:precision=float"))
-    chain.append(("aresample", f"{4 * SAMPLE_RATE_HZ}"))
-    # latency=1 gives back the look-ahead, so that sound stays where it was.
-    chain.append(("alimiter", f"limit={limit:.6f}:level=0:attack=5:release=60:latency=1"))
+    if levelling.limit_dbtp is not None:
+        limit = 10 ** (levelling.limit_dbtp / 20)
+        chain.append(("aresample", f"{4 * SAMPLE_RATE_HZ}"))
+        # latency=1 gives back the look-ahead, so that sound stays where it was.
+        options = f"limit={limit:.6f}:level=0:attack=5:release={levelling.release_ms}:latency=1"
+        chain.append(("alimiter", options))
     for frame in filtered(pieces, *chain):
         yield np.asarray(frame.to_ndarray(), np.float32)

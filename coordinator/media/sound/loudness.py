@@ -31,7 +31,8 @@ class Loudness:
         integrated_lufs: None where there is only silence. Of a sound shorter than 400 ms, which the standard
             does not measure, that of its repetition; `is_repeated` then.
         true_peak_dbtp: the highest peak of the curve through the samples.
-        crest_dbfs: what the loudest hundredth of all that is heard reaches (sample peaks of 10 ms); -inf: silence.
+        crest_dbfs, floor_dbfs: what the loudest hundredth of all that is heard reaches, and the quietest fifth
+            (sample peaks of 10 ms); -inf: silence.
         offset: the mean of each channel: what a bad sound card adds to everything.
     """
 
@@ -40,6 +41,7 @@ class Loudness:
     num_samples: int
     is_repeated: bool = False
     crest_dbfs: float = -math.inf
+    floor_dbfs: float = -math.inf
     offset: tuple[float, float] = (0.0, 0.0)
 
 
@@ -134,5 +136,6 @@ class _Watched:
             true_peak_dbtp=true_peak_dbtp,
             num_samples=self._num_samples,
             crest_dbfs=20 * math.log10(np.quantile(heard, 0.99)) if heard.size else -math.inf,
+            floor_dbfs=20 * math.log10(np.quantile(heard, 0.2)) if heard.size else -math.inf,
             offset=(float(left), float(right)),
         )

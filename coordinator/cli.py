@@ -138,6 +138,11 @@ def _add_file_verbs(verbs: Any, common: _Parser) -> None:
     export.add_argument("--preset", default="vertical")
     export.add_argument("--captions", type=Path, help="what transcribe printed")
     export.add_argument("--title")
+    export.add_argument(
+        "--sound-tracks",
+        help="tracks of sound to mix, by name or number: mic,app (default: the first, the mix)",
+    )
+    export.add_argument("--duck", action="store_true", help="lower what is not the voice while it speaks")
     export.add_argument("-o", "--output", type=Path, required=True)
 
 
@@ -297,17 +302,23 @@ def _export(arguments: argparse.Namespace) -> int:
     import asyncio
 
     from coordinator.media.commands import export_command
-    from coordinator.model.exporting import Recipe
+    from coordinator.model.exporting import Recipe, SoundWish
 
+    tracks = arguments.sound_tracks
+    sound = SoundWish(
+        tracks=tuple(name.strip() for name in tracks.split(",")) if tracks is not None else None,
+        should_duck=arguments.duck,
+    )
     value = asyncio.run(
         export_command(
             arguments.clip,
             arguments.output,
-            Recipe(preset=arguments.preset, title=arguments.title),
+            Recipe(preset=arguments.preset, title=arguments.title, sound=sound),
             captions=arguments.captions,
         )
     )
-    _print(value, is_json=arguments.json, text=f"wrote {arguments.output}")
+    note = f" (sound: {value['sound_note']})" if value["sound_note"] else ""
+    _print(value, is_json=arguments.json, text=f"wrote {arguments.output}{note}")
     return 0
 
 

@@ -96,7 +96,9 @@ def noise(duration_s: float = 5.0, seed: int = 1, level_db: float = -20.0, *, lo
     """Noise, another one on each side."""
     count = round(duration_s * RATE_HZ)
     scale = _db(level_db)
-    return _stereo(_noise(count, seed, low_hz=low_hz) * scale, _noise(count, seed + 50, low_hz=low_hz) * scale)
+    return _stereo(
+        _noise(count, seed, low_hz=low_hz) * scale, _noise(count, seed + 50, low_hz=low_hz) * scale
+    )
 
 
 def square(duration_s: float = 4.0, hz: float = 440.0, level_db: float = -10.0) -> Sound:

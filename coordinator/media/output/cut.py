@@ -128,8 +128,8 @@ def _write(src: Path, partial: Path, plan: CutPlan, on_progress: OnProgress) -> 
             # By the time of decoding, so that neither piles up in the muxer.
             for at_s, index, packet in heapq.merge(pictures, heard, key=lambda item: item[0]):
                 shift = round(start_s / packet.time_base) if index is not None else plan.start
-                packet.pts = (packet.pts or 0) - shift
-                packet.dts = (packet.dts or 0) - shift
+                pts = packet.pts or 0
+                packet.pts, packet.dts = pts - shift, (pts if packet.dts is None else packet.dts) - shift
                 packet.stream = shown if index is None else targets[index]
                 out.mux(packet)
                 on_progress(min(1.0, max(0.0, (at_s - start_s) / length_s)) if length_s else 1.0)
@@ -185,7 +185,7 @@ def _encoded(
 
 
 def _copied(
-    container: av.container.InputContainer, video: VideoStream, wanted: frozenset[int]
+    container: av.container.InputContainer, video: VideoStream, wanted: dict[int, int]
 ) -> Iterator[av.Packet[Any]]:
     if not wanted:
         return
@@ -194,7 +194,8 @@ def _copied(
         container.seek(first, stream=video)
     num_left = len(wanted)
     for packet in container.demux(video):
-        if packet.pts in wanted and packet.dts is not None:
+        if packet.pts in wanted:
+            packet.dts = wanted[packet.pts]
             num_left -= 1
             yield packet
             if not num_left:
@@ -211,7 +212,7 @@ def _sounds(
         container.seek(int(start_s * av.time_base), backward=True)
     finished: set[int] = set()
     for packet in container.demux(*kept):
-        if packet.pts is None or packet.dts is None or not packet.time_base:
+        if packet.pts is None or not packet.time_base:
             continue
         time_s = float(packet.pts * packet.time_base)
         if time_s >= end_s + _INTERLEAVED_S:

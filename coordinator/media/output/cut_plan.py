@@ -18,6 +18,7 @@ from coordinator.media.output.avc import SLICE_IDR, SPS, AvcHeader, kind_of, rea
 _REORDERED_S = 2.0
 # How much further back to look for a key frame where a seek landed too late.
 _STEPS_BACK_S = (0.0, 2.0, 12.0, math.inf)
+_UNKNOWN = -(1 << 62)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,7 @@ class CutPlan:
         end: after the last picture.
         end_s: where the sound ends, on the file's own clock.
         head, tail: the pictures to encode, in the order shown.
-        copied: PTS of those that are copied.
+        copied: PTS of those that are copied, and the DTS of each.
         header: of the track; None where nothing is encoded.
     """
 
@@ -46,7 +47,7 @@ class CutPlan:
     end: int
     end_s: float
     head: tuple[Slot, ...]
-    copied: frozenset[int]
+    copied: dict[int, int]
     tail: tuple[Slot, ...]
     header: AvcHeader | None
 
@@ -84,6 +85,7 @@ def plan_cut(
         pictures = list(_walk(container, video, header, (first_s, last_s), first_s + frame_s / 2 - back_s))
         if pictures and pictures[0].pts * tick_s <= first_s + frame_s / 2:
             break
+    pictures = _with_dts(pictures)
     begins_late = first_s <= origin_s(container) + frame_s / 2
     start = _start(pictures, first_s, frame_s, tick_s, begins_late=begins_late)
     if start is None or not pictures[0].is_key:
@@ -111,7 +113,7 @@ def _walk(
     else:
         container.seek(min(0, container.start_time or 0))
     for packet in container.demux(video):
-        if packet.pts is None or packet.dts is None:
+        if packet.pts is None:
             continue
         yield _picture(packet, header)
         if packet.pts * video.time_base > last_s + _REORDERED_S:
@@ -126,13 +128,24 @@ def _picture(packet: av.Packet[Any], header: AvcHeader | None) -> _Picture:
         has_new_header |= any(kind_of(unit) == SPS and unit not in header.sps for unit in units)
     return _Picture(
         pts=packet.pts or 0,
-        dts=packet.dts or 0,
+        dts=packet.dts if packet.dts is not None else _UNKNOWN,
         duration=packet.duration or 0,
         is_key=packet.is_keyframe,
         is_idr=is_idr,
         is_hidden=packet.is_discard,
         has_new_header=has_new_header,
     )
+
+
+def _with_dts(pictures: list[_Picture]) -> list[_Picture]:
+    """Give DTS to all where some have none (Matroska does not say them): the times shown, in order, early enough."""
+    if all(picture.dts != _UNKNOWN for picture in pictures):
+        return pictures
+    shown = sorted(picture.pts for picture in pictures)
+    delay = max(pts - picture.pts for pts, picture in zip(shown, pictures, strict=True))
+    return [
+        dataclasses.replace(picture, dts=pts - delay) for pts, picture in zip(shown, pictures, strict=True)
+    ]
 
 
 def _start(
@@ -171,7 +184,7 @@ def _joined(
         stop = next((n for n in range(begin, len(pictures)) if pictures[n].pts >= last), len(pictures))
         run = [picture for picture in pictures[begin:stop] if picture.pts >= pictures[begin].pts]
         behind = pictures[stop:]
-    copied = frozenset(picture.pts for picture in run)
+    copied = {picture.pts: picture.dts for picture in run}
     encoded = sorted((p for p in kept if p.pts not in copied), key=lambda picture: picture.pts)
     if not encoded:
         return CutPlan(start=start, end=end, end_s=0.0, head=(), copied=copied, tail=(), header=None)

@@ -177,7 +177,7 @@ def _plans(before: Loudness) -> list[_Plan]:
     gentle = Levelling(
         has_offset=has_offset, gain_db=gain_db, limit_dbtp=None if is_below else FIRST_LIMIT_DBTP
     )
-    return [_Plan(gentle, gain_db + LEAST_PUSH_DB), hard]
+    return [_Plan(gentle, min(MAX_GAIN_DB, gain_db + LEAST_PUSH_DB)), hard]
 
 
 def _best_unencoded(open_sound: OpenSound, plans: Sequence[_Plan]) -> _Plan:

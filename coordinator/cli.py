@@ -144,6 +144,7 @@ def _add_file_verbs(verbs: Any, common: _Parser) -> None:
     cli_captions.add_options(export)
     export.add_argument("--title")
     cli_layouts.add_export_option(export)
+    cli_presets.add_sound_options(export)
 
 
 def _installation(arguments: argparse.Namespace) -> Installation:
@@ -306,6 +307,7 @@ def _export(arguments: argparse.Namespace) -> int:
         title=arguments.title,
         framing=cli_layouts.framing_of(arguments),
         captions=cli_captions.wish_of(arguments),
+        sound=cli_presets.sound_of(arguments),
     )
     return cli_presets.run_export(arguments, recipe)
 

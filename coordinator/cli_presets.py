@@ -13,7 +13,7 @@ from coordinator import cli_layouts
 from coordinator.errors import InputUnusable
 
 if TYPE_CHECKING:
-    from coordinator.model.exporting import About, Brand, Recipe
+    from coordinator.model.exporting import About, Brand, Recipe, SoundWish
 
 _BRAND_KEYS = ("intro", "outro", "watermark")
 
@@ -50,6 +50,25 @@ def add_export_options(export: argparse.ArgumentParser) -> None:
     export.add_argument(
         "--cache", type=Path, metavar="FOLDER", help="keep exports there, and take them from there"
     )
+
+
+def add_sound_options(export: argparse.ArgumentParser) -> None:
+    """Let `export` choose what is heard."""
+    export.add_argument(
+        "--sound-tracks",
+        metavar="NAMES",
+        help="tracks of sound to mix, by name or number: mic,app (default: the first, the mix)",
+    )
+    export.add_argument("--duck", action="store_true", help="lower what is not the voice while it speaks")
+
+
+def sound_of(arguments: argparse.Namespace) -> SoundWish:
+    """Read what shall be heard."""
+    from coordinator.model.exporting import SoundWish
+
+    names = arguments.sound_tracks
+    tracks = tuple(name.strip() for name in names.split(",")) if names is not None else None
+    return SoundWish(tracks=tracks, should_duck=arguments.duck)
 
 
 def run_presets(arguments: argparse.Namespace) -> int:
@@ -109,9 +128,13 @@ def run_export(arguments: argparse.Namespace, recipe: Recipe) -> int:
         )
     )
     value = results[0] if len(names) == 1 else {"exports": results}
-    text = "\n".join(f"wrote {one['path']}: {cli_layouts.seen(one['shown_share'])}" for one in results)
-    print(json.dumps(value) if arguments.json else text, flush=True)
+    print(json.dumps(value) if arguments.json else "\n".join(map(_said_of, results)), flush=True)
     return 0
+
+
+def _said_of(result: dict[str, Any]) -> str:
+    note = f" (sound: {result['sound_note']})" if result["sound_note"] else ""
+    return f"wrote {result['path']}: {cli_layouts.seen(result['shown_share'])}{note}"
 
 
 def _telling(*, is_json: bool) -> Callable[[float], None]:

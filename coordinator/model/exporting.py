@@ -35,9 +35,16 @@ class CaptionWish:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class SoundWish:
-    """What is heard. `tracks`: numbers of the source's tracks of sound, mixed; None: the first, which is the mix."""
+    """What is heard.
 
-    tracks: tuple[int, ...] | None = None
+    Attributes:
+        tracks: names of the source's tracks of sound, or their numbers from 0, to be mixed; None: the first,
+            which is the mix.
+        should_duck: everything but the voice goes down while it speaks. Then None means all parts of the mix.
+    """
+
+    tracks: tuple[str, ...] | None = None
+    should_duck: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

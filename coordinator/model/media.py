@@ -31,9 +31,15 @@ class MediaFile:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ExportResult:
-    """A finished export. `lufs`: integrated loudness (None: no sound); `captions`: words burned in.
+    """A finished export.
 
-    `shown_share`: how much of the source's picture is seen, by area; below 1 the layout cuts some off.
+    Attributes:
+        lufs: integrated loudness as encoded; None: no sound, silence, less than the 400 ms that are measured, or a
+            copy, which is not measured.
+        true_peak_dbtp: as encoded; None like `lufs`, and of digital silence.
+        sound_note: why it is not as loud as it should be, in words; None where it is.
+        captions: words burned in.
+        shown_share: how much of the source's picture is seen, by area; below 1 the layout cuts some off.
     """
 
     path: str
@@ -45,3 +51,5 @@ class ExportResult:
     captions: int
     size_bytes: int
     shown_share: float = 1.0
+    true_peak_dbtp: float | None = None
+    sound_note: str | None = None

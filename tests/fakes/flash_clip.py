@@ -24,19 +24,22 @@ def write_clip(
     gain: float = 0.25,
     has_sound: bool = True,
     is_restless: bool = False,
+    x264: dict[str, str] | None = None,
+    gop_s: float = 1.0,
 ) -> Path:
     """Write a film of grey noise moving to the left, flashing 100 ms a second, beeping with it.
 
-    A restless one has new noise in every picture, which no encoder can predict.
+    A restless one has new noise in every picture, which no encoder can predict. `x264`: options of the encoder;
+    without them it writes no B pictures.
     """
     width, height = size
     noise = np.random.default_rng(7).integers(60, 110, (height // 8 + 1, 61 + width // 8), dtype=np.uint8)
     noise = noise.repeat(8, axis=0).repeat(8, axis=1)[:height]
     with av.open(str(path), "w") as container:
-        video = container.add_stream(
-            "libx264", rate=fps, options={"preset": "ultrafast", "tune": "zerolatency"}
-        )
-        video.width, video.height, video.pix_fmt, video.codec_context.gop_size = width, height, "yuv420p", fps
+        options = {"preset": "ultrafast", "tune": "zerolatency"} if x264 is None else x264
+        video = container.add_stream("libx264", rate=fps, options=options)
+        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+        video.codec_context.gop_size = round(gop_s * fps)
         audio = container.add_stream("aac", rate=RATE_HZ, layout="stereo") if has_sound else None
         for index in range(round(duration_s * fps)):
             frame = av.VideoFrame(width, height, "yuv420p")

@@ -223,9 +223,9 @@ def test_a_copy_keeps_every_frame_of_the_part(clip, tmp_path):
     ("start_s", "end_s", "method"),
     [
         (1.0, 3.0, "copy"),  # on a key frame
-        (1.5, 4.5, "encode"),
+        (1.5, 4.5, "smart"),
         (0.0, None, "copy"),
-        (2.0 + 1 / 30, 2.0 + 11 / 30, "encode"),
+        (2.0 + 1 / 30, 2.0 + 11 / 30, "encode"),  # no key frame within
     ],
 )
 def test_a_cut_is_exact_to_a_frame_whichever_way_it_is_made(start_s, end_s, method, clip, tmp_path):

@@ -39,6 +39,8 @@ log = structlog.get_logger()
 SAMPLE_RATE_HZ = 48_000
 # A jump of the sound's clock below this is rounding of the container; above it, a gap or an overlap.
 MAX_CLOCK_ERROR_S = 0.04
+# How much further back to seek where a seek landed too late: MPEG-TS knows no key frames, only times.
+_STEPS_BACK_S = (0.0, 3.0, 15.0, MAX_MEDIA_S)
 
 Samples = npt.NDArray[np.float32]
 
@@ -99,11 +101,10 @@ def pictures(path: Path, *, start_s: float = 0.0) -> Iterator[tuple[float, Video
         if stream is None:
             raise MediaUnusable(f"{path.name} has no picture that can be decoded here")
         zero_s = origin_s(container)
-        _seek(container, stream, start_s + zero_s)
         shown: tuple[float, VideoFrame] | None = None
         # Half a millisecond: a time that was rounded on its way here still means its own frame.
         first_s = start_s + 0.0005
-        for time_s, frame in _timed(path, container, stream, zero_s):
+        for time_s, frame in _timed_from(path, container, stream, zero_s, first_s):
             if time_s <= first_s:
                 shown = time_s, frame
                 continue
@@ -113,6 +114,30 @@ def pictures(path: Path, *, start_s: float = 0.0) -> Iterator[tuple[float, Video
             yield time_s, frame
         if shown is not None:
             yield shown
+
+
+def _timed_from(
+    path: Path, container: av.container.InputContainer, stream: VideoStream, zero_s: float, first_s: float
+) -> Iterator[tuple[float, VideoFrame]]:
+    """Yield timed frames from at least one that is shown at `first_s` on, or from the file's first."""
+    for back_s in _STEPS_BACK_S:
+        seek_s = first_s - 0.0005 - back_s
+        if seek_s > 0:
+            _seek(container, stream, seek_s + zero_s)
+        elif back_s:
+            container.seek(container.start_time or 0)
+        frames = _timed(path, container, stream, zero_s)
+        try:
+            first = next(frames)
+        except MediaUnusable:
+            # Behind the last key frame nothing decodes.
+            if seek_s <= 0:
+                raise
+            continue
+        if first[0] <= first_s or seek_s <= 0:
+            yield first
+            yield from frames
+            return
 
 
 def _seek(container: av.container.InputContainer, stream: Stream, time_s: float) -> None:
@@ -162,7 +187,12 @@ def _packets(container: av.container.InputContainer, stream: Stream) -> Iterator
 
 
 def sounds(
-    path: Path, *, start_s: float = 0.0, layout: str = "stereo", rate_hz: int = SAMPLE_RATE_HZ
+    path: Path,
+    *,
+    start_s: float = 0.0,
+    layout: str = "stereo",
+    rate_hz: int = SAMPLE_RATE_HZ,
+    number: int | None = None,
 ) -> Iterator[Samples]:
     """Yield the sound from `start_s` on, without a hole: float32, shape (channels, num_samples).
 
@@ -170,11 +200,14 @@ def sounds(
 
     Nothing is yielded where the track has nothing after `start_s`.
 
+    Args:
+        number: which of the tracks of sound, from 0; None: the one to hear, see `audio_of`.
+
     Raises:
         MediaUnusable: There is no track of sound, or none of it decodes.
     """
     with open_media(path) as container, translating(path, "decode"):
-        stream = audio_of(container)
+        stream = audio_of(container, number)
         if stream is None:
             raise MediaUnusable(f"{path.name} has no sound that can be decoded here")
         zero_s = origin_s(container) + start_s

@@ -122,9 +122,14 @@ def video_of(container: av.container.InputContainer) -> VideoStream | None:
     return None
 
 
-def audio_of(container: av.container.InputContainer) -> AudioStream | None:
-    """Return the track to hear: the first audio with a decoder (track 0 is the mix by our own convention)."""
-    for stream in container.streams.audio:
+def audio_of(container: av.container.InputContainer, number: int | None = None) -> AudioStream | None:
+    """Return a track of sound that has a decoder, or None.
+
+    Args:
+        number: which one, from 0; None: the first that can be heard (track 0 is the mix by our own convention).
+    """
+    tracks = container.streams.audio
+    for stream in tracks if number is None else tracks[number : number + 1]:
         if stream.codec_context is not None:
             return stream
     return None

@@ -53,10 +53,10 @@ class Span:
         for time_s, frame in pictures(self.path, start_s=self.start_s):
             yield time_s - self.start_s, frame
 
-    def sound(self) -> Iterator[Samples]:
-        """Decode the sound, 48 kHz stereo, from the span's start, no longer than the span."""
+    def sound(self, number: int | None = None) -> Iterator[Samples]:
+        """Decode the sound, 48 kHz stereo, from the span's start, no longer than the span; see `sounds`."""
         num_samples = None if self.length_s is None else round(self.length_s * SAMPLE_RATE_HZ)
-        return first_samples(sounds(self.path, start_s=self.start_s), num_samples)
+        return first_samples(sounds(self.path, start_s=self.start_s, number=number), num_samples)
 
 
 def check_bounds(start_s: float, end_s: float | None) -> None:

@@ -18,13 +18,15 @@ from coordinator.media.intake.opening import translating
 from coordinator.media.intake.span import Span, fitted
 from coordinator.media.output.render import Compose, Stretch
 from coordinator.media.picture.frames import Canvas, Layout
-from coordinator.media.sound.loudness import level, plan_levelling
+from coordinator.media.sound.levelling import level_sound
 from coordinator.model.exporting import Brand
 
 # Beyond this a film is no frame around a clip any more.
 MAX_FILM_S = 30.0
 MAX_PICTURE_PX = 4096
 _MARGIN = 0.04
+# What most presets give sound: levelled once, for all of them.
+_SOUND_BPS = 160_000
 OpenSound: TypeAlias = "Callable[[], Iterator[Samples]]"
 
 
@@ -70,10 +72,8 @@ def film_of(path: str, what: Literal["intro", "outro"]) -> Film:
     span = fitted(film, found, start_s=0.0, end_s=found.duration_s or MAX_FILM_S, rate=Fraction(30))
     if not found.has_audio:
         return Film(span=span, open_sound=None)
-    levelling, loudness = plan_levelling(span.sound)
-    if not loudness.num_samples:
-        return Film(span=span, open_sound=None)
-    return Film(span=span, open_sound=lambda: level(span.sound(), levelling))
+    sound = level_sound(span.sound, bitrate_bps=_SOUND_BPS)
+    return Film(span=span, open_sound=sound.open if sound is not None else None)
 
 
 class Watermark:

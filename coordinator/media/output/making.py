@@ -26,7 +26,8 @@ from coordinator.media.output.sizing import output_size
 from coordinator.media.picture.composing import composer, follow_window
 from coordinator.media.picture.safe_areas import common_area
 from coordinator.media.picture.shown import shown_parts, shown_share
-from coordinator.media.sound.loudness import Loudness, level, plan_levelling
+from coordinator.media.sound.choosing import choose_sound
+from coordinator.media.sound.levelling import LevelledSound, level_sound
 from coordinator.model.exporting import Recipe
 from coordinator.model.media import ExportResult
 from coordinator.model.speech import Word
@@ -52,14 +53,6 @@ class Encoding:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Sound:
-    """The levelled sound of a span; `open` is None where there is none."""
-
-    open: Callable[[], Iterator[Samples]] | None
-    loudness: Loudness | None
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Making:
     """What all files of one call are made from. The dictionaries keep what several of them share."""
 
@@ -69,7 +62,7 @@ class Making:
     intro: Film | None = None
     outro: Film | None = None
     composers: dict[tuple[object, ...], Compose] = dataclasses.field(default_factory=dict)
-    sounds: dict[int, _Sound] = dataclasses.field(default_factory=dict)
+    sounds: dict[int, LevelledSound | None] = dataclasses.field(default_factory=dict)
 
     def intro_of(self, wanted: Preset) -> Film | None:
         """The film before the clip, where the preset takes one."""
@@ -165,7 +158,7 @@ class _Shop:
         clip = Look(
             compose=_composer(making, wanted, settings.width, settings.height),
             drawings=drawings,
-            sound=self._opened(sound.open) if sound is not None and sound.open is not None else None,
+            sound=self._opened(sound.open) if sound is not None else None,
         )
         looks: list[Look | None] = [clip]
         if making.intro is not None:
@@ -189,7 +182,7 @@ class _Shop:
         films = (self._making.intro_of(wanted), self._making.outro_of(wanted))
         if any(film is not None and film.open_sound is not None for film in films):
             return True
-        return _levelled(self._making, wanted).open is not None
+        return _levelled(self._making, wanted) is not None
 
     def _opened(self, open_sound: Callable[[], Iterator[Samples]]) -> Iterator[Samples]:
         if open_sound not in self._open_sounds:
@@ -203,14 +196,16 @@ class _Shop:
         if not wanted.is_moving_picture:
             words = self._making.words(self._making.begins_s(wanted))
             add_wished_track(self._making.recipe.captions, words, path, duration_s=duration_s)
-        loudness = None if wanted.is_moving_picture else _levelled(self._making, wanted).loudness
+        sound = None if wanted.is_moving_picture else _levelled(self._making, wanted)
         return ExportResult(
             path=str(path),
             preset=wanted.name,
             width=settings.width,
             height=settings.height,
             duration_s=duration_s,
-            lufs=loudness.integrated_lufs if loudness is not None else None,
+            lufs=sound.lufs if sound is not None else None,
+            true_peak_dbtp=sound.true_peak_dbtp if sound is not None else None,
+            sound_note=sound.note if sound is not None else None,
             captions=self._num_words[number],
             size_bytes=path.stat().st_size,
             shown_share=self._shown_share(wanted, settings),
@@ -259,21 +254,13 @@ def _chapters(making: Making, wanted: Preset) -> Iterator[tuple[float, float, st
             yield begins_s + from_s - span.start_s, begins_s + until_s - span.start_s, chapter.title
 
 
-def _levelled(making: Making, wanted: Preset) -> _Sound:
+def _levelled(making: Making, wanted: Preset) -> LevelledSound | None:
     """The clip's sound for this preset, planned once for all presets of the same bit rate."""
     key = wanted.audio_bitrate_bps
     if key not in making.sounds:
-        making.sounds[key] = _level_span(making.span)
+        heard = choose_sound(making.span, making.recipe.sound)
+        making.sounds[key] = level_sound(heard, bitrate_bps=key) if heard is not None else None
     return making.sounds[key]
-
-
-def _level_span(span: Span) -> _Sound:
-    if not span.outline.has_audio:
-        return _Sound(open=None, loudness=None)
-    levelling, loudness = plan_levelling(span.sound)
-    if not loudness.num_samples:
-        return _Sound(open=None, loudness=None)
-    return _Sound(open=lambda: level(span.sound(), levelling), loudness=loudness)
 
 
 def _composer(making: Making, wanted: Preset, width: int, height: int) -> Compose:

@@ -23,7 +23,8 @@ from av.video.stream import VideoStream
 from coordinator.media.intake.decoding import SAMPLE_RATE_HZ, Samples
 from coordinator.media.output.encoders import X264, pixels_of, quality_options
 from coordinator.media.picture.frames import BT709
-from coordinator.media.sound.loudness import audio_frame
+from coordinator.media.sound.aac import AAC_OPTIONS
+from coordinator.media.sound.filtering import audio_frame
 
 ENCODE_THREADS = 2
 KEY_FRAME_EVERY_S = 2
@@ -121,7 +122,9 @@ class Mp4Writer:
         return stream
 
     def _add_audio(self, bitrate_bps: int) -> AudioStream:
-        stream: AudioStream = self._container.add_stream("aac", rate=SAMPLE_RATE_HZ, layout="stereo")
+        stream: AudioStream = self._container.add_stream(
+            "aac", rate=SAMPLE_RATE_HZ, layout="stereo", options=dict(AAC_OPTIONS)
+        )
         stream.codec_context.bit_rate = bitrate_bps
         stream.codec_context.format = "fltp"
         return stream

@@ -1,146 +1,141 @@
-"""Measure loudness (EBU R 128) and bring it to a target by one static gain and a limiter.
-
-A static gain keeps the dynamics that single-pass `loudnorm` pumps, lands closer to the target and costs a
-fifth of it. The limiter holds sample peaks; its ceiling is lowered until the true peak fits as well.
-"""
+"""Measure sound as a listener hears it (EBU R 128), and its peaks between the samples (BS.1770, 4 x oversampled)."""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
-from collections.abc import Callable, Iterator
-from fractions import Fraction
+from collections.abc import Iterator
 
-import av
 import numpy as np
-from av.audio.frame import AudioFrame
-from av.filter.graph import Graph
 
 from coordinator.media.intake.decoding import SAMPLE_RATE_HZ, Samples
+from coordinator.media.sound.filtering import filtered
 
-TARGET_LUFS = -14.0
-TOLERANCE_LU = 0.2
-# AAC overshoots what it was given by up to about half a decibel; -1.5 dBTP is what must hold afterwards.
-CEILING_DBTP = -2.1
-MAX_GAIN_DB = 30.0
 # Below this nothing was meant to be heard: amplifying it would publish hiss.
 SILENCE_LUFS = -60.0
-MAX_ROUNDS = 4
+# The standard measures blocks of 400 ms, a new one each 100 ms; FFmpeg tells after each 100 ms.
+_BLOCK_SAMPLES = SAMPLE_RATE_HZ * 4 // 10
+_STEP_SAMPLES = SAMPLE_RATE_HZ // 10
+_PEAK_BLOCK_SAMPLES = SAMPLE_RATE_HZ // 100
+# What came before a stretch still swings in it by the interpolator's length, some 16 samples.
+_LEAD_SAMPLES = 256
+_HEARD_PEAK = 10 ** (SILENCE_LUFS / 20)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Loudness:
-    """What a listener gets. `integrated_lufs` is None where there is only silence."""
+    """What a listener gets.
+
+    Attributes:
+        integrated_lufs: None where there is only silence. Of a sound shorter than 400 ms, which the standard
+            does not measure, that of its repetition; `is_repeated` then.
+        true_peak_dbtp: the highest peak of the curve through the samples.
+        crest_dbfs, floor_dbfs: what the loudest hundredth of all that is heard reaches, and the quietest fifth
+            (sample peaks of 10 ms); -inf: silence.
+        offset: the mean of each channel: what a bad sound card adds to everything.
+    """
 
     integrated_lufs: float | None
     true_peak_dbtp: float
     num_samples: int
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Levelling:
-    """A gain, then a ceiling for sample peaks."""
-
-    gain_db: float = 0.0
-    limit_dbfs: float = CEILING_DBTP
+    is_repeated: bool = False
+    crest_dbfs: float = -math.inf
+    floor_dbfs: float = -math.inf
+    offset: tuple[float, float] = (0.0, 0.0)
 
 
 def measure(pieces: Iterator[Samples]) -> Loudness:
     """Measure stereo float sound at 48 kHz, each piece of shape (2, num_samples)."""
-    metadata: dict[str, str] = {}
-    peak = 0.0
+    first: list[Samples] = []
     num_samples = 0
-    for frame in _filtered(pieces, ("ebur128", "metadata=1:peak=true")):
-        num_samples += frame.samples
-        if frame.metadata:
-            metadata = dict(frame.metadata)
-        peak = max(peak, float(metadata.get("lavfi.r128.true_peak", 0.0)))
-    integrated = float(metadata.get("lavfi.r128.I", "-inf"))
-    return Loudness(
-        integrated_lufs=integrated if integrated > SILENCE_LUFS else None,
-        true_peak_dbtp=20 * math.log10(peak) if peak > 0 else -math.inf,
-        num_samples=num_samples,
-    )
-
-
-def plan_levelling(open_sound: Callable[[], Iterator[Samples]]) -> tuple[Levelling, Loudness]:
-    """Find the levelling that brings a sound to the target, and what it will measure then.
-
-    Args:
-        open_sound: gives the same sound anew each time it is called (at most `MAX_ROUNDS` + 1 times).
-    """
-    before = measure(open_sound())
-    if before.integrated_lufs is None:
-        return Levelling(), before
-    levelling = Levelling(gain_db=min(MAX_GAIN_DB, TARGET_LUFS - before.integrated_lufs))
-    after = before
-    for _ in range(MAX_ROUNDS):
-        after = measure(level(open_sound(), levelling))
-        following = _corrected(levelling, after)
-        if following == levelling:
-            break
-        levelling = following
-    return levelling, after
-
-
-def _corrected(levelling: Levelling, after: Loudness) -> Levelling:
-    """Return the next attempt, or the same levelling where its result is good."""
-    gain_db, limit_dbfs = levelling.gain_db, levelling.limit_dbfs
-    if after.integrated_lufs is not None and abs(after.integrated_lufs - TARGET_LUFS) > TOLERANCE_LU:
-        # What the limiter took must be asked for again, and a little more, as it takes from that too.
-        gain_db = min(MAX_GAIN_DB, gain_db + 1.2 * (TARGET_LUFS - after.integrated_lufs))
-    if after.true_peak_dbtp > CEILING_DBTP + 0.1:
-        limit_dbfs -= after.true_peak_dbtp - CEILING_DBTP
-    return Levelling(gain_db=gain_db, limit_dbfs=max(limit_dbfs, -12.0))
-
-
-def level(pieces: Iterator[Samples], levelling: Levelling) -> Iterator[Samples]:
-    """Yield the sound after gain and limiter; neither its length nor its timing changes."""
-    limit = 10 ** (levelling.limit_dbfs / 20)
-    chain = (
-        ("volume", f"{levelling.gain_db:.3f}dB:precision=float"),
-        # latency=1 gives back the look-ahead, so that sound stays where it was.
-        ("alimiter", f"limit={limit:.6f}:level=0:attack=5:release=60:latency=1"),
-    )
-    for frame in _filtered(pieces, *chain):
-        yield np.asarray(frame.to_ndarray(), np.float32)
-
-
-def _filtered(pieces: Iterator[Samples], *chain: tuple[str, str]) -> Iterator[AudioFrame]:
-    graph = Graph()
-    source = graph.add_abuffer(
-        sample_rate=SAMPLE_RATE_HZ, format="fltp", layout="stereo", time_base=Fraction(1, SAMPLE_RATE_HZ)
-    )
-    nodes = [graph.add(name, arguments) for name, arguments in chain]
-    # The limiter works in doubles; what comes out is what the encoder takes.
-    shape = graph.add("aformat", "sample_fmts=fltp:channel_layouts=stereo")
-    graph.link_nodes(source, *nodes, shape, graph.add("abuffersink")).configure()
-    num_pushed = 0
     for piece in pieces:
-        if not piece.shape[1]:
-            continue
-        frame = audio_frame(piece, num_pushed)
-        num_pushed += piece.shape[1]
-        source.push(frame)
-        yield from _pulled(graph)
-    source.push(None)
-    yield from _pulled(graph)
+        first.append(piece)
+        num_samples += piece.shape[1]
+        if num_samples >= _BLOCK_SAMPLES:
+            break
+    found = _Watched(itertools.chain(first, pieces))
+    if num_samples >= _BLOCK_SAMPLES:
+        integrated_lufs, true_peak_dbtp = _measured(iter(found))
+        return found.loudness(integrated_lufs, true_peak_dbtp)
+    for _ in found:
+        continue
+    if not num_samples:
+        return found.loudness(None, -math.inf)
+    short = np.concatenate(first, axis=1)
+    _, true_peak_dbtp = _measured(iter([short]))
+    integrated_lufs, _ = _measured(iter([np.tile(short, 2 * _BLOCK_SAMPLES // num_samples + 1)]))
+    return dataclasses.replace(found.loudness(integrated_lufs, true_peak_dbtp), is_repeated=True)
 
 
-def _pulled(graph: Graph) -> Iterator[AudioFrame]:
-    while True:
-        try:
-            frame = graph.pull()
-        except (av.BlockingIOError, av.EOFError):
-            return
-        if isinstance(frame, AudioFrame):
-            yield frame
+def _measured(pieces: Iterator[Samples]) -> tuple[float | None, float]:
+    """Return integrated loudness and true peak."""
+    tail = _Tail(pieces)
+    integrated, peak = -math.inf, 0.0
+    for frame in filtered(iter(tail), ("ebur128", "metadata=1:peak=true")):
+        if "lavfi.r128.I" in frame.metadata:
+            integrated = float(frame.metadata["lavfi.r128.I"])
+            peak = max(peak, float(frame.metadata["lavfi.r128.true_peak"]))
+    # Of the last, unfinished 100 ms FFmpeg says nothing: silence behind it makes it tell of the peaks.
+    rest = np.pad(tail.rest, ((0, 0), (_LEAD_SAMPLES, 2 * _STEP_SAMPLES)))
+    for frame in filtered(iter([rest]), ("ebur128", "metadata=1:peak=true")):
+        peak = max(peak, float(frame.metadata.get("lavfi.r128.true_peak", 0.0)))
+    return (
+        integrated if integrated > SILENCE_LUFS else None,
+        20 * math.log10(peak) if peak > 0 else -math.inf,
+    )
 
 
-def audio_frame(samples: Samples, pts: int) -> AudioFrame:
-    """Wrap stereo float samples for FFmpeg; `pts` counts samples at 48 kHz."""
-    frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout="stereo")
-    frame.sample_rate = SAMPLE_RATE_HZ
-    frame.time_base = Fraction(1, SAMPLE_RATE_HZ)
-    frame.pts = pts
-    return frame
+class _Tail:
+    """Hands pieces on and keeps the end: what comes after the last whole 100 ms, and a little before it."""
+
+    def __init__(self, pieces: Iterator[Samples]) -> None:
+        self._pieces = pieces
+        self._num_samples = 0
+        self._last: Samples = np.zeros((2, 0), np.float32)
+
+    def __iter__(self) -> Iterator[Samples]:
+        keep = _STEP_SAMPLES + _LEAD_SAMPLES
+        for piece in self._pieces:
+            self._num_samples += piece.shape[1]
+            self._last = np.concatenate([self._last, piece[:, -keep:]], axis=1)[:, -keep:]
+            yield piece
+
+    @property
+    def rest(self) -> Samples:
+        return self._last[
+            :, max(0, self._last.shape[1] - self._num_samples % _STEP_SAMPLES - _LEAD_SAMPLES) :
+        ]
+
+
+class _Watched:
+    """Hands pieces on and keeps the books that FFmpeg does not: peaks of 10 ms, and the mean."""
+
+    def __init__(self, pieces: Iterator[Samples]) -> None:
+        self._pieces = pieces
+        self._peaks: list[np.ndarray[tuple[int], np.dtype[np.float32]]] = []
+        self._sum = np.zeros(2)
+        self._num_samples = 0
+
+    def __iter__(self) -> Iterator[Samples]:
+        for piece in self._pieces:
+            if not piece.shape[1]:
+                continue
+            self._num_samples += piece.shape[1]
+            self._sum += piece.sum(axis=1, dtype=np.float64)
+            loud = np.abs(piece).max(axis=0)
+            self._peaks.append(np.maximum.reduceat(loud, np.arange(0, loud.size, _PEAK_BLOCK_SAMPLES)))
+            yield piece
+
+    def loudness(self, integrated_lufs: float | None, true_peak_dbtp: float) -> Loudness:
+        peaks = np.concatenate(self._peaks) if self._peaks else np.zeros(0, np.float32)
+        heard = peaks[peaks > _HEARD_PEAK]
+        left, right = self._sum / max(1, self._num_samples)
+        return Loudness(
+            integrated_lufs=integrated_lufs,
+            true_peak_dbtp=true_peak_dbtp,
+            num_samples=self._num_samples,
+            crest_dbfs=20 * math.log10(np.quantile(heard, 0.99)) if heard.size else -math.inf,
+            floor_dbfs=20 * math.log10(np.quantile(heard, 0.2)) if heard.size else -math.inf,
+            offset=(float(left), float(right)),
+        )

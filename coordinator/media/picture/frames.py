@@ -66,10 +66,13 @@ class Scaler:
 
     def scale(self, frame: VideoFrame) -> VideoFrame:
         """Return the planned part of `frame` as yuv420p, BT.709, limited range."""
-        matrix = display_matrix(frame)
-        shape = (frame.width, frame.height, frame.format.name, matrix, frame.colorspace, frame.color_range)
+        shape = (
+            *(frame.width, frame.height, frame.format.name, frame.rotation),
+            *(frame.colorspace, frame.color_range, frame.color_trc),
+        )
         if self._graph is None or shape != self._shape:
-            self._graph, self._shape = self._build(frame, matrix), shape
+            # Asking a frame for its side data ties it into a cycle: of each frame it would keep hundreds alive.
+            self._graph, self._shape = self._build(frame, display_matrix(frame)), shape
         frame.pts = None
         self._graph.vpush(frame)
         return self._graph.vpull()

@@ -25,6 +25,29 @@ class Limits:
     file_bytes: int = 8 * 1024**3
 
 
+# Of one file: what the interpreter and the decoder need to start is in the first figure.
+PROBE_CPU_S = 17.0
+NORMALIZE_BASE_CPU_S = 17.0
+NORMALIZE_CPU_S_PER_FULL_HD_S = 0.5
+# Resident, of a probe or a normalisation: what stays of a machine's memory when many of them run.
+INTAKE_RESIDENT_BYTES = 400 * 1000**2
+_FULL_HD_PX_PER_S = 1920 * 1080 * 30
+# Holding a picture costs a fifth of showing a new one; no file may ask for more than half an hour of that.
+_HELD_COST, _MAX_HELD_S = 0.2, 1800.0
+_SOUND_CPU_S_PER_S = 0.02
+
+
+def normalize_cpu_s(*, num_pictures: int, picture_px: int, duration_s: float) -> float:
+    """Return the CPU seconds that making a file normal may take: by its pixels, not by what a header claims."""
+    num_held = max(0.0, min(duration_s, _MAX_HELD_S) * 30 - num_pictures)
+    pixels = picture_px * (num_pictures + _HELD_COST * num_held)
+    return (
+        NORMALIZE_BASE_CPU_S
+        + NORMALIZE_CPU_S_PER_FULL_HD_S * pixels / _FULL_HD_PX_PER_S
+        + _SOUND_CPU_S_PER_S * duration_s
+    )
+
+
 def apply_limits(limits: Limits) -> None:
     """Bound this process for good: memory, file size, no core dump, death with its parent."""
     if sys.platform == "win32":

@@ -10,10 +10,12 @@ import dataclasses
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import av
 import av.container
 from av.audio.stream import AudioStream
+from av.stream import Stream
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
@@ -36,24 +38,34 @@ class VideoSettings:
     crf: float
     max_bitrate_bps: int | None = None
     bitrate_bps: int | None = None
+    threads: int = ENCODE_THREADS
 
 
 class Mp4Writer:
-    """A context: pictures in by `write_picture`, sound by `write_sound`, finished on leaving without error."""
+    """A context: pictures in by `write_picture`, sound by `write_sound`, finished on leaving without error.
+
+    A track that is given as a stream of another file takes that file's packets instead, by `copy`.
+    """
 
     def __init__(
         self,
         path: Path,
-        video: VideoSettings | None,
+        video: VideoSettings | VideoStream | None,
         *,
         audio_bitrate_bps: int | None,
+        copied_audio: AudioStream | None = None,
         title: str | None = None,
     ) -> None:
         self._container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
         if title:
             self._container.metadata["title"] = title
-        self._video = self._add_video(video) if video else None
+        self._copied: dict[str, Stream] = {}
+        self._video = self._add_video(video) if isinstance(video, VideoSettings) else None
+        if isinstance(video, VideoStream):
+            self._copied["video"] = self._container.add_stream_from_template(video)
         self._audio = self._add_audio(audio_bitrate_bps) if audio_bitrate_bps else None
+        if copied_audio is not None:
+            self._copied["audio"] = self._container.add_stream_from_template(copied_audio)
         self._num_pictures = 0
         self._num_samples = 0
 
@@ -74,7 +86,7 @@ class Mp4Writer:
         context.width, context.height, context.pix_fmt = settings.width, settings.height, "yuv420p"
         context.time_base = 1 / settings.rate
         context.gop_size = round(settings.rate * KEY_FRAME_EVERY_S)
-        context.thread_count = ENCODE_THREADS
+        context.thread_count = settings.threads
         # PyAV asks for slices by default; frames leave this thread free to decode and compose the next.
         context.thread_type = "FRAME"
         context.color_range = 1
@@ -107,6 +119,11 @@ class Mp4Writer:
         frame = audio_frame(samples, self._num_samples)
         self._num_samples += samples.shape[1]
         self._container.mux(self._audio.encode(frame))
+
+    def copy(self, packet: av.Packet[Any]) -> None:
+        """Write a packet of the stream that stands for its kind of track."""
+        packet.stream = self._copied[packet.stream.type]
+        self._container.mux(packet)
 
     @property
     def duration_s(self) -> float:

@@ -12,10 +12,10 @@ from typing import Any
 import av
 import av.container
 import structlog
-from av.format import Flags
 from av.stream import Stream
 
 log = structlog.get_logger()
+_TS_DISCONT = 0x0200  # FFmpeg's mark of formats whose clock may begin anew.
 # A hole of this length is a new clock; a shorter one, packets that were lost. FFmpeg's own choice.
 MAX_HOLE_S = 10.0
 # In a container whose clock cannot jump, a still of this length is a damaged length.
@@ -26,7 +26,7 @@ MAX_STEP_BACK_S = 0.1
 
 def packets(container: av.container.InputContainer, *streams: Stream) -> Iterator[av.Packet[Any]]:
     """Demux until the end, or until the file breaks off; the last packet of a track is empty (a flush)."""
-    can_jump = bool(container.format.flags & Flags.ts_discont.value)
+    can_jump = bool(container.format.flags & _TS_DISCONT)
     ends_s: dict[int, float] = {}
     shifts_s: dict[int, float] = {}
     try:

@@ -17,7 +17,7 @@ import av.container
 from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 
-from coordinator.errors import DiskFull, MediaUnusable
+from coordinator.errors import DiskFull, MediaTooCostly, MediaUnusable
 
 MAX_SIDE_PX = 8192
 MAX_MEDIA_S = 6 * 3600.0
@@ -48,7 +48,7 @@ def translating(path: Path, doing: str) -> Iterator[None]:
         if number == errno.EFBIG:
             raise MediaUnusable(f"cannot {doing} {path.name}: the output grew past its size limit") from exc
         if isinstance(exc, MemoryError) or number == errno.ENOMEM:
-            raise MediaUnusable(f"cannot {doing} {path.name}: ran out of its memory limit") from exc
+            raise MediaTooCostly(f"cannot {doing} {path.name}: ran out of its memory limit") from exc
         raise MediaUnusable(f"cannot {doing} {path.name}: {_reason(exc)}") from exc
 
 

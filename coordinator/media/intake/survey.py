@@ -25,7 +25,14 @@ from av.video.stream import VideoStream
 from coordinator.errors import MediaUnusable
 from coordinator.media.intake.clock import MAX_HOLE_S, packets
 from coordinator.media.intake.h264 import Description
-from coordinator.media.intake.opening import MAX_MEDIA_S, audio_of, open_media, origin_s, translating, video_of
+from coordinator.media.intake.opening import (
+    MAX_MEDIA_S,
+    audio_of,
+    open_media,
+    origin_s,
+    translating,
+    video_of,
+)
 from coordinator.media.intake.pacing import STANDARD_RATES
 from coordinator.media.intake.probe import MAX_PRIMING_PACKETS, display_matrix
 
@@ -165,7 +172,11 @@ def _walk(
             continue
         note = notes[packet.stream_index]
         if video is not None and packet.stream_index == video.index:
-            if description is not None and note.why_encode is None and not description.keeps_to(bytes(packet)):
+            if (
+                description is not None
+                and note.why_encode is None
+                and not description.keeps_to(bytes(packet))
+            ):
                 note.refuse("its parameters change, or a packet is not whole")
             if not note.num_packets and not packet.is_keyframe:
                 note.refuse("it does not start with a key frame")

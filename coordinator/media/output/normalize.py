@@ -118,7 +118,7 @@ def _write(src: Path, found: Survey, partial: Path) -> None:
         out = stack.enter_context(
             Mp4Writer(
                 partial,
-                copied_video or (encoding and encoding.settings),
+                copied_video or (encoding.settings if encoding is not None else None),
                 audio_bitrate_bps=AUDIO_BPS if is_heard else None,
                 copied_audio=copied_audio,
             )

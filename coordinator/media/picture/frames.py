@@ -16,11 +16,13 @@ from av.video.reformatter import Interpolation, VideoReformatter
 
 from coordinator.media.intake.probe import clockwise_degrees, display_matrix
 from coordinator.media.picture.geometry import Placement, display_size, even, place
+from coordinator.media.picture.tones import HDR_TRANSFERS, table_file, tone_steps
 
 Plane = npt.NDArray[np.uint8]
 BT709 = 1
 # AVColorSpace by number: what a frame says of itself, in the scale filter's words.
 _MATRICES = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
+_OUTPUT_COLOURS = "out_color_matrix=bt709:out_range=tv"
 _BACKGROUND_SCALE = 10
 _BACKGROUND_BRIGHTNESS = 0.6
 _BACKGROUND_SATURATION = 0.75
@@ -95,11 +97,14 @@ class Scaler:
         steps = list(turned)
         if crop[:2] != coded:
             steps.append(("crop", ":".join(map(str, crop)) + ":exact=1"))
-        steps.append(("scale", f"{at.width}:{at.height}:{_colours(frame)}"))
-        steps.append(("format", "yuv420p"))
-        if self._blur_sigma:
-            steps.append(("gblur", f"sigma={self._blur_sigma}:steps=2"))
-        return _graph(frame, steps)
+        blur = [("gblur", f"sigma={self._blur_sigma}:steps=2")] if self._blur_sigma else []
+        if frame.color_trc in HDR_TRANSFERS:
+            steps.append(("scale", f"{at.width}:{at.height}:{_input_colours(frame)}"))
+            # The table is a file because the filter takes nothing else; it has read it once the graph stands.
+            with table_file(frame.color_trc) as path:
+                return _graph(frame, [*steps, *tone_steps(path), *blur])
+        steps.append(("scale", f"{at.width}:{at.height}:{_input_colours(frame)}:{_OUTPUT_COLOURS}"))
+        return _graph(frame, [*steps, ("format", "yuv420p"), *blur])
 
 
 def _graph(frame: VideoFrame, steps: list[tuple[str, str]]) -> Graph:
@@ -115,11 +120,12 @@ def _graph(frame: VideoFrame, steps: list[tuple[str, str]]) -> Graph:
     return graph
 
 
-def _colours(frame: VideoFrame) -> str:
+def _input_colours(frame: VideoFrame) -> str:
     # Files that do not say mean BT.709 in high definition and BT.601 below, as every player assumes.
     guess = "bt709" if max(frame.width, frame.height) >= 1280 or frame.height >= 720 else "smpte170m"
-    matrix = _MATRICES.get(frame.colorspace, guess)
-    options = f"flags=bicubic:out_color_matrix=bt709:out_range=tv:in_color_matrix={matrix}"
+    if frame.color_trc in HDR_TRANSFERS:
+        guess = "bt2020"
+    options = f"flags=bicubic:in_color_matrix={_MATRICES.get(frame.colorspace, guess)}"
     if frame.color_range in (1, 2):
         options += f":in_range={'tv' if frame.color_range == 1 else 'pc'}"
     return options

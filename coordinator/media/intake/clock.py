@@ -25,12 +25,17 @@ MAX_STEP_BACK_S = 0.1
 
 
 def packets(container: av.container.InputContainer, *streams: Stream) -> Iterator[av.Packet[Any]]:
-    """Demux until the end, or until the file breaks off; the last packet of a track is empty (a flush)."""
+    """Demux until the end, or until the file breaks off; the last packet of a track is empty (a flush).
+
+    Encrypted packets are left out: decoded without their key some become pictures, of noise.
+    """
     can_jump = bool(container.format.flags & _TS_DISCONT)
     ends_s: dict[int, float] = {}
     shifts_s: dict[int, float] = {}
     try:
         for packet in container.demux(*streams):
+            if packet.has_sidedata("encryption_info"):
+                continue
             if packet.dts is not None and packet.time_base:
                 _mend(packet, ends_s, shifts_s, can_jump)
             yield packet

@@ -118,8 +118,8 @@ class _Notes:
                 self.keys.append(packet.pts)
         if packet.is_corrupt:
             self.refuse("a packet is damaged")
-        if packet.has_sidedata("new_extradata") or packet.has_sidedata("encryption_info"):
-            self.refuse("its parameters change, or it is encrypted")
+        if packet.has_sidedata("new_extradata"):
+            self.refuse("its parameters change")
 
     def refuse(self, reason: str) -> None:
         self.why_encode = self.why_encode or reason

@@ -67,7 +67,9 @@ def normalize(src: Path, dst: Path, found: Survey | None = None) -> MediaFile:
     src, dst = Path(src), Path(dst)
     found = found or survey(src)
     if found.picture is None and found.sound is None:
-        raise MediaUnusable(f"{src.name} holds no packet of picture or sound: it is truncated or damaged")
+        raise MediaUnusable(
+            f"{src.name} holds no picture and no sound: it is truncated, encrypted or damaged"
+        )
     with replacing(dst) as partial:
         if not _try_copy(src, found, partial):
             _write(src, _nothing_copied(found), partial)

@@ -67,4 +67,5 @@ class _Weave:
                 frame = self._graph.vpull()
             except (av.BlockingIOError, av.EOFError):
                 return
-            yield float((frame.pts or 0) / _MICROSECONDS), frame
+            # The filter counts in units of its own, half as long: it could show each field.
+            yield float((frame.pts or 0) * frame.time_base), frame

@@ -2,7 +2,7 @@
 
 One table from the encoded colour to the encoded colour holds the whole way: to light (ITU-R BT.2100, PQ or HLG),
 rolled off towards white (BT.2390, 5.4.1, by the brightest of the three, so that hues stay), from the primaries of
-BT.2020 to those of BT.709 (BT.2087), to the gamma of BT.1886. Diffuse white, 203 nits (BT.2408), becomes 83 % of
+BT.2020 to those of BT.709 (BT.2087), to the gamma of BT.1886. Diffuse white, 203 nits (BT.2408), becomes 90 % of
 the signal; what is brighter has the rest.
 """
 
@@ -85,17 +85,18 @@ def _table(transfer: int) -> str:
 @contextlib.contextmanager
 def table_file(transfer: int) -> Iterator[Path]:
     """Give the table as a `.cube` file that is gone when the block ends."""
-    with tempfile.NamedTemporaryFile("w", suffix=".cube", encoding="ascii") as file:
-        file.write(_table(transfer))
-        file.flush()
-        yield Path(file.name)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "tones.cube"
+        path.write_text(_table(transfer), encoding="ascii")
+        yield path
 
 
 def tone_steps(table: Path) -> list[tuple[str, str]]:
     """Return the filters that bring a picture, already scaled, to 8 bit 4:2:0 BT.709, limited range."""
+    escaped = table.as_posix().replace(":", "\\:").replace("'", "\\'")
     return [
         ("format", "gbrp10le"),
-        ("lut3d", f"file={table}:interp=tetrahedral"),
+        ("lut3d", f"file={escaped}:interp=tetrahedral"),
         ("scale", "flags=bicubic+accurate_rnd:out_color_matrix=bt709:out_range=tv"),
         ("format", "yuv420p"),
     ]

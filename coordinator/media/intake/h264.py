@@ -87,6 +87,7 @@ def _framed(payload: bytes, length_bytes: int) -> Iterator[bytes]:
 def _annex_b(payload: bytes) -> Iterator[bytes]:
     """Yield units that follow a start code."""
     marks = [mark.end() for mark in _START_CODE.finditer(payload)]
-    for begin, end in zip(marks, [*(m - 3 for m in marks[1:]), len(payload)], strict=True):
+    ends = [*(mark - 3 for mark in marks[1:]), len(payload)]
+    for begin, end in zip(marks, ends, strict=False):  # Without a mark there is an end alone.
         is_set = payload[begin : begin + 1] and payload[begin] & 0x1F in (SPS, PPS)
         yield payload[begin:end] if is_set else payload[begin : begin + 1]

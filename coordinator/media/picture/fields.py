@@ -68,4 +68,4 @@ class _Weave:
             except (av.BlockingIOError, av.EOFError):
                 return
             # The filter counts in units of its own, half as long: it could show each field.
-            yield float((frame.pts or 0) * frame.time_base), frame
+            yield frame.time or 0.0, frame

@@ -11,6 +11,7 @@ CoordinatorError
 │   └── AlreadyRunning            another supervisor owns this data directory
 ├── InputUnusable                 what came from outside cannot be used; a retry will not help
 │   ├── MediaUnusable             a file cannot be probed, decoded or cut
+│   │   ├── MediaTooCostly        reading it would take more CPU, memory or time than a file may
 │   │   └── UploadDamaged         its bytes are not those that were sent; sent again they may be
 │   ├── AudioUnusable             a window of audio cannot be decoded
 │   ├── ChatUnusable              a chunk of chat or of game events cannot be read
@@ -123,6 +124,12 @@ class MediaUnusable(InputUnusable):
     """A media file cannot be probed, decoded or cut."""
 
     code = "media_unusable"
+
+
+class MediaTooCostly(MediaUnusable):
+    """Reading or rendering a media file would take more CPU, memory or time than one file may."""
+
+    code = "media_too_costly"
 
 
 class UploadDamaged(MediaUnusable):

@@ -23,8 +23,23 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
-from coordinator.errors import AudioUnusable, CoordinatorError, DiskFull, MediaInterrupted, MediaUnusable
-from coordinator.media.limits import Limits
+from coordinator.errors import (
+    AudioUnusable,
+    CoordinatorError,
+    DiskFull,
+    MediaInterrupted,
+    MediaTooCostly,
+    MediaUnusable,
+)
+from coordinator.media.limits import (
+    INTAKE_RESIDENT_BYTES,
+    PROBE_CPU_S,
+    SMALLER,
+    Bounds,
+    Limits,
+    normalize_cpu_s_of,
+    resident_bytes,
+)
 from coordinator.media.partial import discard_partials
 from coordinator.media.worker import message
 from coordinator.model.exporting import Recipe
@@ -43,7 +58,10 @@ LIGHT_CPU_S, LIGHT_WALL_S = 60.0, 120.0
 # An export of the worst texture costs 2.5 CPU seconds a second on one core; encoding again for size, four times.
 HEAVY_CPU_S_PER_S, HEAVY_BASE_CPU_S = 15.0, 120.0
 WALL_PER_CPU = 3.0
-_ERRORS: dict[str, type[CoordinatorError]] = {e.code: e for e in (MediaUnusable, AudioUnusable, DiskFull)}
+RESIDENT_CHECK_S = 0.05
+_ERRORS: dict[str, type[CoordinatorError]] = {
+    e.code: e for e in (MediaUnusable, MediaTooCostly, AudioUnusable, DiskFull)
+}
 
 
 def _unheard(_share: float) -> None:
@@ -56,6 +74,7 @@ class _Child:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self.num_jobs = 0
+        self.is_too_large = False
 
     @classmethod
     async def start(cls, limits: Limits) -> _Child:
@@ -99,6 +118,16 @@ class _Child:
         except (ValueError, KeyError, TypeError):  # What took a decoder over may say anything.
             return None
 
+    async def watch_resident(self, limit_bytes: int) -> None:
+        """Kill it when it holds more memory than this. Ends with it, or cancelled."""
+        while self.is_alive:
+            if (resident_bytes(self.pid) or 0) > limit_bytes:
+                self.is_too_large = True
+                with contextlib.suppress(ProcessLookupError):
+                    self._process.kill()
+                return
+            await asyncio.sleep(RESIDENT_CHECK_S)
+
     async def end(self) -> int:
         """Kill it, wait for it, and return its exit status."""
         with contextlib.suppress(ProcessLookupError):
@@ -114,6 +143,19 @@ class _Child:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._process.wait(), 2.0)
         return await self.end()
+
+
+@contextlib.asynccontextmanager
+async def _watched(child: _Child, limit_bytes: int | None) -> AsyncIterator[None]:
+    if limit_bytes is None:
+        yield
+        return
+    watch = asyncio.create_task(child.watch_resident(limit_bytes))
+    try:
+        yield
+    finally:
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
 
 
 class _Lane:
@@ -175,13 +217,30 @@ class LimitedMedia:
             await lane.close()
 
     async def probe(self, path: Path, *, timeout_s: float = LIGHT_WALL_S) -> MediaFile:
-        """See `probe.probe`."""
-        result, _ = await self._light("probe", {"path": str(path)}, timeout_s=timeout_s)
+        """See `probe.probe`.
+
+        Raises:
+            MediaTooCostly: It takes more than `PROBE_CPU_S`, or more memory than `INTAKE_RESIDENT_BYTES`.
+        """
+        bounds = Bounds(cpu_s=PROBE_CPU_S, wall_s=timeout_s, resident_bytes=INTAKE_RESIDENT_BYTES)
+        result, _ = await self._do("light", "probe", {"path": str(path)}, b"", None, bounds)
         return _media_file(result)
 
     async def normalize(self, src: Path, dst: Path, *, timeout_s: float | None = None) -> MediaFile:
-        """See `normalize.normalize`. The deadline follows from the length of `src` unless given."""
-        return _media_file(await self._heavy("normalize", src, dst, {}, None, timeout_s))
+        """See `normalize.normalize`. Its packets are counted first; limits and deadline follow from them.
+
+        Raises:
+            MediaTooCostly: It takes more than `normalize_cpu_s`, or more memory than `INTAKE_RESIDENT_BYTES`.
+        """
+        wall_s = LIGHT_WALL_S if timeout_s is None else timeout_s
+        bounds = Bounds(cpu_s=PROBE_CPU_S, wall_s=wall_s, resident_bytes=INTAKE_RESIDENT_BYTES)
+        found, _ = await self._do("heavy", "survey", {"path": str(src)}, b"", None, bounds)
+        cpu_s = normalize_cpu_s_of(found)
+        wall_s = cpu_s * WALL_PER_CPU if timeout_s is None else timeout_s
+        bounds = dataclasses.replace(bounds, cpu_s=cpu_s, wall_s=wall_s)
+        arguments = {"src": str(src), "dst": str(dst), "found": found}
+        result, _ = await self._do("heavy", "normalize", arguments, b"", dst, bounds)
+        return _media_file(result)
 
     async def cut(
         self,
@@ -308,7 +367,8 @@ class LimitedMedia:
         dst: Path | None = None,
         timeout_s: float,
     ) -> tuple[Any, bytes]:
-        return await self._do("light", operation, arguments, payload, dst, LIGHT_CPU_S, timeout_s)
+        bounds = Bounds(cpu_s=LIGHT_CPU_S, wall_s=timeout_s)
+        return await self._do("light", operation, arguments, payload, dst, bounds)
 
     async def _heavy(
         self,
@@ -327,7 +387,8 @@ class LimitedMedia:
         cpu_s = HEAVY_BASE_CPU_S + HEAVY_CPU_S_PER_S * length_s * num_files
         arguments = arguments | {"src": str(src), "dst": str(dst)}
         wall_s = timeout_s if timeout_s is not None else cpu_s * WALL_PER_CPU
-        result, _ = await self._do("heavy", operation, arguments, b"", dst, cpu_s, wall_s, on_progress)
+        bounds = Bounds(cpu_s=cpu_s, wall_s=wall_s)
+        result, _ = await self._do("heavy", operation, arguments, b"", dst, bounds, on_progress)
         return result
 
     async def _do(
@@ -337,21 +398,22 @@ class LimitedMedia:
         arguments: dict[str, Any],
         payload: bytes,
         dst: Path | None,
-        cpu_s: float,
-        timeout_s: float,
+        bounds: Bounds,
         on_progress: OnProgress = _unheard,
     ) -> tuple[Any, bytes]:
-        header = {"operation": operation, "arguments": arguments, "cpu_s": cpu_s}
+        header = {"operation": operation, "arguments": arguments, "cpu_s": bounds.cpu_s}
         name = Path(str(arguments.get("path") or arguments.get("src") or "a chunk")).name
         child: _Child | None = None
         try:
             async with self._lanes[lane].child() as child:
-                async with asyncio.timeout(timeout_s):
+                async with asyncio.timeout(bounds.wall_s), _watched(child, bounds.resident_bytes):
                     answer = await child.ask(header, payload, on_progress)
                 if answer is None:
-                    raise _death(f"cannot {operation} {name}", await child.died(), cpu_s)
+                    raise _death(f"cannot {operation} {name}", child, await child.died(), bounds)
         except TimeoutError as exc:
-            raise MediaUnusable(f"cannot {operation} {name}: it took longer than {timeout_s:g} s") from exc
+            raise MediaTooCostly(
+                f"cannot {operation} {name}: it took longer than {bounds.wall_s:g} s; {SMALLER}"
+            ) from exc
         finally:
             if child is not None and dst is not None and not child.is_alive:
                 for written in {dst, *(Path(each) for each, _ in arguments.get("orders", ()))}:
@@ -362,16 +424,19 @@ class LimitedMedia:
         return answer[0]["result"], answer[1]
 
 
-def _death(doing: str, status: int, cpu_s: float) -> CoordinatorError:
+def _death(doing: str, child: _Child, status: int, bounds: Bounds) -> CoordinatorError:
     """What ended a child, as an error; its own limits say what they are by another signal, or by an answer."""
+    if child.is_too_large and bounds.resident_bytes is not None:
+        megabytes = bounds.resident_bytes // 1000**2
+        return MediaTooCostly(f"{doing}: it took more than {megabytes} MB of memory; {SMALLER}")
     if sys.platform != "win32" and status == -signal.SIGXCPU:
-        return MediaUnusable(f"{doing}: it took more than {cpu_s:g} s of CPU")
+        return MediaTooCostly(f"{doing}: it took more than {bounds.cpu_s:g} s of CPU; {SMALLER}")
     if sys.platform != "win32" and status in (-signal.SIGKILL, -signal.SIGTERM):
         return MediaInterrupted(
             f"{doing}: its process was killed from outside; is the machine short of memory?"
         )
     if sys.platform != "win32" and status == -signal.SIGABRT:
-        return MediaUnusable(f"{doing}: it ran out of its memory limit")
+        return MediaTooCostly(f"{doing}: it ran out of its memory limit; {SMALLER}")
     return MediaUnusable(f"{doing}: it crashed its decoder (exit status {status})")
 
 

@@ -5,11 +5,15 @@ POSIX only; elsewhere the parent's deadline and its kill are what holds.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import dataclasses
+import gc
 import os
 import signal
 import sys
+from pathlib import Path
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +27,71 @@ class Limits:
 
     memory_bytes: int = 3 * 1024**3
     file_bytes: int = 8 * 1024**3
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What one job may use. `resident_bytes`: None where only the address space is bounded."""
+
+    cpu_s: float
+    wall_s: float
+    resident_bytes: int | None = None
+
+
+# Of one file: what the interpreter and the decoder need to start is in the first figure.
+PROBE_CPU_S = 17.0
+NORMALIZE_BASE_CPU_S = 17.0
+NORMALIZE_CPU_S_PER_FULL_HD_S = 0.5
+# Resident, of a probe or a normalisation: what stays of a machine's memory when many of them run.
+INTAKE_RESIDENT_BYTES = 400 * 1000**2
+_FULL_HD_PX_PER_S = 1920 * 1080 * 30
+_WORTH_GIVING_BACK_BYTES = 150 * 1000**2
+# Holding a picture costs a fifth of showing a new one; no file may ask for more than half an hour of that.
+_HELD_COST, _MAX_HELD_S = 0.2, 1800.0
+_SOUND_CPU_S_PER_S = 0.02
+
+
+# What the one whose file it is can do.
+SMALLER = "record or convert it smaller (1080p, H.264, 8 bit), or cut it into shorter parts"
+
+
+def resident_bytes(pid: int) -> int | None:
+    """Return how much memory a process holds now; None where it is gone or the system does not say."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def give_back_memory() -> None:
+    """Return what is free to the system, so that the next job does not answer for the one before."""
+    if sys.platform != "linux" or (resident_bytes(os.getpid()) or 0) < _WORTH_GIVING_BACK_BYTES:
+        return
+    gc.collect()
+    with contextlib.suppress(AttributeError):  # Only glibc has it.
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def normalize_cpu_s(*, num_pictures: int, picture_px: int, duration_s: float) -> float:
+    """Return the CPU seconds that making a file normal may take: by its pixels, not by what a header claims."""
+    num_held = max(0.0, min(duration_s, _MAX_HELD_S) * 30 - num_pictures)
+    pixels = picture_px * (num_pictures + _HELD_COST * num_held)
+    return (
+        NORMALIZE_BASE_CPU_S
+        + NORMALIZE_CPU_S_PER_FULL_HD_S * pixels / _FULL_HD_PX_PER_S
+        + _SOUND_CPU_S_PER_S * duration_s
+    )
+
+
+def normalize_cpu_s_of(found: dict[str, Any]) -> float:
+    """The same, for what `survey.Survey` found, as its fields."""
+    tracks = [track for track in (found["picture"], found["sound"]) if track is not None]
+    picture = found["picture"] or {"num_packets": 0, "width": 0, "height": 0}
+    return normalize_cpu_s(
+        num_pictures=picture["num_packets"],
+        picture_px=picture["width"] * picture["height"],
+        duration_s=max((track["end_s"] for track in tracks), default=0.0),
+    )
 
 
 def apply_limits(limits: Limits) -> None:

@@ -21,8 +21,8 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from coordinator.errors import CoordinatorError, MediaUnusable
-from coordinator.media.limits import Limits, allow_cpu_s, apply_limits
+from coordinator.errors import CoordinatorError, MediaTooCostly, MediaUnusable
+from coordinator.media.limits import SMALLER, Limits, allow_cpu_s, apply_limits, give_back_memory
 
 Answer = tuple[Any, bytes]
 # Told the share of a job that is done, from 0 to 1.
@@ -57,10 +57,18 @@ def _probe(arguments: dict[str, Any], _: bytes, _tell: Tell) -> Answer:
     return dataclasses.asdict(probe(Path(arguments["path"]))), b""
 
 
+def _survey(arguments: dict[str, Any], _: bytes, _tell: Tell) -> Answer:
+    from coordinator.media.intake.survey import survey
+
+    return dataclasses.asdict(survey(Path(arguments["path"]))), b""
+
+
 def _normalize(arguments: dict[str, Any], _: bytes, _tell: Tell) -> Answer:
+    from coordinator.media.intake.survey import Survey
     from coordinator.media.output.normalize import normalize
 
-    return dataclasses.asdict(normalize(Path(arguments["src"]), Path(arguments["dst"]))), b""
+    found = msgspec.convert(arguments["found"], Survey)
+    return dataclasses.asdict(normalize(Path(arguments["src"]), Path(arguments["dst"]), found)), b""
 
 
 def _cut(arguments: dict[str, Any], _: bytes, tell: Tell) -> Answer:
@@ -138,6 +146,7 @@ def _decode_channels(arguments: dict[str, Any], _: bytes, _tell: Tell) -> Answer
 _OPERATIONS: dict[str, Callable[[dict[str, Any], bytes, Tell], Answer]] = {
     "outline": _outline,
     "probe": _probe,
+    "survey": _survey,
     "normalize": _normalize,
     "cut": _cut,
     "export": _export,
@@ -174,7 +183,8 @@ def _answer(header: dict[str, Any], payload: bytes, tell: Tell) -> bytes:
     except CoordinatorError as exc:
         return message({"error": {"code": exc.code, "message": str(exc)}})
     except MemoryError:
-        return message({"error": {"code": MediaUnusable.code, "message": "it ran out of its memory limit"}})
+        reason = f"it ran out of its memory limit; {SMALLER}"
+        return message({"error": {"code": MediaTooCostly.code, "message": reason}})
     except Exception as exc:  # noqa: BLE001 (the outermost frame of a job)
         # A foreign library met data it was not made for: the job fails, the child goes on.
         reason = f"{type(exc).__name__}: {exc}"
@@ -208,6 +218,7 @@ def main() -> None:
         header, payload = requests.get()
         answers.write(_answer(header, payload, _telling(answers)))
         answers.flush()
+        give_back_memory()
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ REMEDIES: Mapping[str, str] = {
     "already_running": "end the other supervisor of this data directory",
     "input_unusable": "nothing to do here: what came in cannot be used, and another try would fail too",
     "media_unusable": "nothing to do here: the file cannot be decoded; ask for its source anew, or record it again",
+    "media_too_costly": "record or convert it smaller (1080p, H.264, 8 bit), or cut it into shorter parts",
     "media_interrupted": f"see whether that machine runs out of memory: something killed the decoder; then {_RETRY}",
     "upload_damaged": "its agent is asked for the file again; see that its line and disk are sound",
     "audio_unusable": "nothing to do here: this piece of sound cannot be decoded; the rest of the session is heard",

@@ -10,7 +10,6 @@ import dataclasses
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import av.container
@@ -25,6 +24,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from coordinator.errors import MediaUnusable
+from coordinator.media.intake.clock import packets
 from coordinator.media.intake.opening import (
     MAX_MEDIA_S,
     audio_of,
@@ -155,7 +155,7 @@ def _timed(
     num_frames = num_damaged = 0
     previous_s = 0.0
     step_s = float(1 / (stream.average_rate or 30))
-    for packet in _packets(container, stream):
+    for packet in packets(container, stream):
         try:
             frames = stream.decode(packet)
         except av.FFmpegError:
@@ -176,14 +176,6 @@ def _timed(
         )
     if num_damaged:
         log.warning("damaged_pictures_skipped", num_damaged=num_damaged, num_frames=num_frames)
-
-
-def _packets(container: av.container.InputContainer, stream: Stream) -> Iterator[av.Packet[Any]]:
-    """Demux until the end, or until the file breaks off."""
-    try:
-        yield from container.demux(stream)
-    except av.FFmpegError as exc:
-        log.warning("media_broke_off", reason=type(exc).__name__)
 
 
 def sounds(
@@ -213,9 +205,8 @@ def sounds(
         zero_s = origin_s(container) + start_s
         # Codecs with memory (AAC, Opus) need a little before the span to sound right at its start.
         _seek(container, stream, zero_s - 0.2 if start_s > 0.2 else 0.0)
-        resampler = AudioResampler(format="fltp", layout=layout, rate=rate_hz)
         num_yielded = 0
-        for block in _resampled(path, container, stream, resampler):
+        for block in _resampled(path, container, stream, layout, rate_hz):
             at = block.pts if block.pts is not None else num_yielded
             time_s = float(at * (block.time_base or Fraction(1, rate_hz))) - zero_s
             if time_s > MAX_MEDIA_S:
@@ -242,17 +233,24 @@ def _placed(samples: Samples, time_s: float, num_yielded: int, rate_hz: int) -> 
 
 
 def _resampled(
-    path: Path, container: av.container.InputContainer, stream: AudioStream, resampler: AudioResampler
+    path: Path, container: av.container.InputContainer, stream: AudioStream, layout: str, rate_hz: int
 ) -> Iterator[AudioFrame]:
+    resampler = AudioResampler(format="fltp", layout=layout, rate=rate_hz)
+    shape: tuple[object, ...] | None = None
     num_blocks = num_damaged = 0
-    for packet in _packets(container, stream):
+    for packet in packets(container, stream):
         try:
             frames = stream.decode(packet)
         except av.FFmpegError:
             num_damaged += 1
             continue
         for frame in frames:
-            for block in _resample(resampler, frame):
+            # A track may change its rate or layout on the way: what one resampler holds comes before the next.
+            if shape is not None and shape != _shape_of(frame):
+                yield from resampler.resample(None)
+                resampler = AudioResampler(format="fltp", layout=layout, rate=rate_hz)
+            shape = _shape_of(frame)
+            for block in resampler.resample(frame):
                 num_blocks += 1
                 yield block
     if num_damaged and not num_blocks:
@@ -263,13 +261,8 @@ def _resampled(
     yield from resampler.resample(None)
 
 
-def _resample(resampler: AudioResampler, frame: AudioFrame) -> list[AudioFrame]:
-    try:
-        return resampler.resample(frame)
-    except ValueError:
-        # The track changed its rate or layout on the way: a block that cannot be joined is left out,
-        # and its time is filled with silence.
-        return []
+def _shape_of(frame: AudioFrame) -> tuple[object, ...]:
+    return frame.format.name, frame.layout.name, frame.layout.nb_channels, frame.sample_rate
 
 
 def in_blocks(pieces: Iterator[Samples], num_samples: int) -> Iterator[Samples]:

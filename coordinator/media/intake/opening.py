@@ -17,11 +17,13 @@ import av.container
 from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 
-from coordinator.errors import DiskFull, MediaUnusable
+from coordinator.errors import DiskFull, MediaTooCostly, MediaUnusable
 
 MAX_SIDE_PX = 8192
 MAX_MEDIA_S = 6 * 3600.0
 DECODE_THREADS = 2
+# A picture larger than this is decoded by one thread: each more holds pictures of its own, of 12 MB at 4K.
+_ONE_THREAD_FROM_PX = 2560 * 1440
 _FORMATS = "mov,mp4,matroska,webm,ogg,wav,w64,flac,mp3,aac,avi,mpegts,mpeg,flv,asf,caf,aiff"
 _OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
 
@@ -46,7 +48,7 @@ def translating(path: Path, doing: str) -> Iterator[None]:
         if number == errno.EFBIG:
             raise MediaUnusable(f"cannot {doing} {path.name}: the output grew past its size limit") from exc
         if isinstance(exc, MemoryError) or number == errno.ENOMEM:
-            raise MediaUnusable(f"cannot {doing} {path.name}: ran out of its memory limit") from exc
+            raise MediaTooCostly(f"cannot {doing} {path.name}: ran out of its memory limit") from exc
         raise MediaUnusable(f"cannot {doing} {path.name}: {_reason(exc)}") from exc
 
 
@@ -114,10 +116,18 @@ def check_size(path: Path, picture: object) -> None:
 
 def video_of(container: av.container.InputContainer) -> VideoStream | None:
     """Return the track to show: the first video that is no cover picture and has a decoder."""
+    stream = _shown(container)
+    if stream is not None:
+        context = stream.codec_context
+        is_large = context.width * context.height >= _ONE_THREAD_FROM_PX
+        context.thread_count = 1 if is_large else DECODE_THREADS
+        context.options = {"max_pixels": str(MAX_SIDE_PX * MAX_SIDE_PX)}
+    return stream
+
+
+def _shown(container: av.container.InputContainer) -> VideoStream | None:
     for stream in container.streams.video:
         if stream.codec_context is not None and not stream.disposition & stream.disposition.attached_pic:
-            stream.codec_context.thread_count = DECODE_THREADS
-            stream.codec_context.options = {"max_pixels": str(MAX_SIDE_PX * MAX_SIDE_PX)}
             return stream
     return None
 
@@ -136,5 +146,14 @@ def audio_of(container: av.container.InputContainer, number: int | None = None) 
 
 
 def origin_s(container: av.container.InputContainer) -> float:
-    """Return where the file's own time line starts, in seconds: the zero of every time we speak of."""
-    return (container.start_time or 0) / av.time_base
+    """Return where the file's own time line starts, in seconds: the zero of every time we speak of.
+
+    That is where the first of picture and sound starts. A cover picture, subtitles or data start at 0 in a
+    recording whose clock stands at 12 hours, and say nothing.
+    """
+    starts = [
+        float(stream.start_time * stream.time_base)
+        for stream in (_shown(container), audio_of(container))
+        if stream is not None and stream.start_time is not None and stream.time_base is not None
+    ]
+    return min(starts) if starts else (container.start_time or 0) / av.time_base

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import math
 import struct
+import time
 from pathlib import Path
 from typing import Literal, cast
 
@@ -24,6 +25,8 @@ from coordinator.model.media import MediaFile, MediaTrack
 Kind = Literal["video", "audio", "subtitle", "data", "attachment"]
 # Up to this many hidden audio packets are the encoder's priming, which belongs to the track; more are cut.
 MAX_PRIMING_PACKETS = 4
+# Ten hours of 60 pictures a second are counted in this time.
+MAX_COUNT_CPU_S = 12.0
 _KINDS: dict[str, Kind] = {
     "video": "video",
     "audio": "audio",
@@ -42,7 +45,8 @@ def probe(path: Path, *, should_count_packets: bool = True) -> MediaFile:
 
     Args:
         path: a local file.
-        should_count_packets: False reads the header only: `num_packets` is None.
+        should_count_packets: False reads the header only: `num_packets` is None, as it is where counting
+            takes more than `MAX_COUNT_CPU_S`.
 
     Raises:
         MediaUnusable: It is missing, empty or no media, or it holds no track at all.
@@ -76,7 +80,11 @@ def _is_undescribed(stream: Stream, declared: dict[int, DeclaredTrack]) -> bool:
     return header is not None and header.codec is None and stream.codec_context is None
 
 
-def _count(container: av.container.InputContainer) -> tuple[collections.Counter[int], float | None]:
+def _count(
+    container: av.container.InputContainer,
+) -> tuple[collections.Counter[int] | None, float | None]:
+    """Demux the whole file; None instead of counts where that takes longer than anybody waits for a number."""
+    begun_s, num_seen = time.process_time(), 0
     counts: collections.Counter[int] = collections.Counter()
     hidden: collections.Counter[int] = collections.Counter()
     end_s: float | None = None
@@ -86,9 +94,12 @@ def _count(container: av.container.InputContainer) -> tuple[collections.Counter[
                 continue
             counts[packet.stream_index] += 1
             hidden[packet.stream_index] += packet.is_discard
-            time = packet.pts if packet.pts is not None else packet.dts
-            if time is not None and packet.time_base:
-                end_s = max(end_s or 0.0, float((time + (packet.duration or 0)) * packet.time_base))
+            at = packet.pts if packet.pts is not None else packet.dts
+            if at is not None and packet.time_base:
+                end_s = max(end_s or 0.0, float((at + (packet.duration or 0)) * packet.time_base))
+            num_seen += 1
+            if not num_seen % 4096 and time.process_time() - begun_s > MAX_COUNT_CPU_S:
+                return None, None
     except av.FFmpegError:
         pass  # The file ends in the middle of something: what was read until here is what it holds.
     for stream in container.streams.audio:

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import cast
+from typing import Any, cast
 
 import av
 import av.container
 from av.audio.stream import AudioStream
 from av.codec.context import Flags
+from av.stream import Stream
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
@@ -49,6 +50,7 @@ class VideoSettings:
     encoder: str = X264
     statistics: Path | None = None
     writes_statistics: bool = True
+    threads: int = ENCODE_THREADS
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +64,18 @@ class Tags:
 
 
 class Mp4Writer:
-    """A context: pictures in by `write_picture`, sound by `write_sound`, finished on leaving without error."""
+    """A context: pictures in by `write_picture`, sound by `write_sound`, finished on leaving without error.
+
+    A track that is given as a stream of another file takes that file's packets instead, by `copy`.
+    """
 
     def __init__(
         self,
         path: Path,
-        video: VideoSettings | None,
+        video: VideoSettings | VideoStream | None,
         *,
         audio_bitrate_bps: int | None,
+        copied_audio: AudioStream | None = None,
         title: str | None = None,
         tags: Tags | None = None,
     ) -> None:
@@ -91,9 +97,14 @@ class Mp4Writer:
                 for number, (start_s, end_s, name) in enumerate(tags.chapters)
             ]
         )
-        self._video = self._add_video(video) if video else None
+        self._copied: dict[str, Stream] = {}
+        self._video = self._add_video(video) if isinstance(video, VideoSettings) else None
+        if isinstance(video, VideoStream):
+            self._copied["video"] = self._container.add_stream_from_template(video)
         self._audio = self._add_audio(audio_bitrate_bps) if audio_bitrate_bps else None
-        self._rate = video.rate if video else None
+        if copied_audio is not None:
+            self._copied["audio"] = self._container.add_stream_from_template(copied_audio)
+        self._rate = video.rate if isinstance(video, VideoSettings) else None
         self._num_pictures = 0
         self._num_samples = 0
 
@@ -112,7 +123,7 @@ class Mp4Writer:
         context.color_range = 1
         context.colorspace = context.color_primaries = context.color_trc = BT709
         if settings.encoder == X264:
-            context.thread_count = ENCODE_THREADS
+            context.thread_count = settings.threads
             # PyAV asks for slices by default; frames leave this thread free to decode and compose the next.
             context.thread_type = "FRAME"
             if settings.bitrate_bps:
@@ -147,6 +158,11 @@ class Mp4Writer:
         frame = audio_frame(samples, self._num_samples)
         self._num_samples += samples.shape[1]
         self._container.mux(self._audio.encode(frame))
+
+    def copy(self, packet: av.Packet[Any]) -> None:
+        """Write a packet of the stream that stands for its kind of track."""
+        packet.stream = self._copied[packet.stream.type]
+        self._container.mux(packet)
 
     @property
     def duration_s(self) -> float:

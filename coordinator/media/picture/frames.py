@@ -15,11 +15,13 @@ from av.video.frame import VideoFrame
 
 from coordinator.media.intake.probe import clockwise_degrees, display_matrix
 from coordinator.media.picture.geometry import Placement, display_size, even, place
+from coordinator.media.picture.tones import HDR_TRANSFERS, table_file, tone_steps
 
 Plane = npt.NDArray[np.uint8]
 BT709 = 1
 # AVColorSpace by number: what a frame says of itself, in the scale filter's words.
 _MATRICES = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
+_OUTPUT_COLOURS = "out_color_matrix=bt709:out_range=tv"
 _BACKGROUND_SCALE = 10
 _BACKGROUND_BRIGHTNESS = 0.6
 _BACKGROUND_SATURATION = 0.75
@@ -65,10 +67,13 @@ class Scaler:
 
     def scale(self, frame: VideoFrame) -> VideoFrame:
         """Return the planned part of `frame` as yuv420p, BT.709, limited range."""
-        matrix = display_matrix(frame)
-        shape = (frame.width, frame.height, frame.format.name, matrix, frame.colorspace, frame.color_range)
+        shape = (
+            *(frame.width, frame.height, frame.format.name, frame.rotation),
+            *(frame.colorspace, frame.color_range, frame.color_trc),
+        )
         if self._graph is None or shape != self._shape:
-            self._graph, self._shape = self._build(frame, matrix), shape
+            # Asking a frame for its side data ties it into a cycle: of each frame it would keep hundreds alive.
+            self._graph, self._shape = self._build(frame, display_matrix(frame)), shape
         # The graph wants no clock of the source; whoever composes the same frame next may.
         pts, frame.pts = frame.pts, None
         self._graph.vpush(frame)
@@ -93,11 +98,14 @@ class Scaler:
         steps = list(turned)
         if crop[:2] != coded:
             steps.append(("crop", ":".join(map(str, crop)) + f":exact={exactness(frame)}"))
-        steps.append(("scale", f"{at.width}:{at.height}:{_colours(frame)}"))
-        steps.append(("format", "yuv420p"))
-        if self._blur_sigma:
-            steps.append(("gblur", f"sigma={self._blur_sigma}:steps=2"))
-        return _graph(frame, steps)
+        blur = [("gblur", f"sigma={self._blur_sigma}:steps=2")] if self._blur_sigma else []
+        if frame.color_trc in HDR_TRANSFERS:
+            steps.append(("scale", f"{at.width}:{at.height}:{_input_colours(frame)}"))
+            # The table is a file because the filter takes nothing else; it has read it once the graph stands.
+            with table_file(frame.color_trc) as path:
+                return _graph(frame, [*steps, *tone_steps(path), *blur])
+        steps.append(("scale", f"{at.width}:{at.height}:{_input_colours(frame)}:{_OUTPUT_COLOURS}"))
+        return _graph(frame, [*steps, ("format", "yuv420p"), *blur])
 
 
 def exactness(frame: VideoFrame) -> int:
@@ -119,11 +127,12 @@ def _graph(frame: VideoFrame, steps: list[tuple[str, str]]) -> Graph:
     return graph
 
 
-def _colours(frame: VideoFrame) -> str:
+def _input_colours(frame: VideoFrame) -> str:
     # Files that do not say mean BT.709 in high definition and BT.601 below, as every player assumes.
     guess = "bt709" if max(frame.width, frame.height) >= 1280 or frame.height >= 720 else "smpte170m"
-    matrix = _MATRICES.get(frame.colorspace, guess)
-    options = f"flags=bicubic:out_color_matrix=bt709:out_range=tv:in_color_matrix={matrix}"
+    if frame.color_trc in HDR_TRANSFERS:
+        guess = "bt2020"
+    options = f"flags=bicubic:in_color_matrix={_MATRICES.get(frame.colorspace, guess)}"
     if frame.color_range in (1, 2):
         options += f":in_range={'tv' if frame.color_range == 1 else 'pc'}"
     return options

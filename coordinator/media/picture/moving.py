@@ -42,13 +42,20 @@ class MovingWindow:
         self._graph: Graph | None = None
         self._cut: FilterContext | None = None
         self._size = (0, 0)
+        self._matrix = (1, 0, 0, 1)
 
     def compose(self, frame: VideoFrame) -> VideoFrame:
         """Return what the window shows of `frame`, filling the canvas."""
-        matrix = display_matrix(frame)
-        x, y, width, height = self._window(frame, matrix)
-        shape = (frame.width, frame.height, frame.format.name, matrix, frame.colorspace, frame.color_range)
-        if self._graph is None or self._cut is None or shape != self._shape:
+        shape = (
+            *(frame.width, frame.height, frame.format.name, frame.rotation),
+            *(frame.colorspace, frame.color_range),
+        )
+        is_new = self._graph is None or self._cut is None or shape != self._shape
+        if is_new:
+            # Once a shape: asking each frame for its side data would keep hundreds of them alive.
+            self._matrix = display_matrix(frame)
+        x, y, width, height = self._window(frame, self._matrix)
+        if self._graph is None or self._cut is None or is_new:
             self._size = width, height
             self._graph, self._cut = _cutting(frame, self._size)
             self._shape = shape

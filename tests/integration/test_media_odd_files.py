@@ -1,0 +1,181 @@
+"""Whatever comes in becomes a plain file or is refused: each kind of odd file that we know."""
+
+import itertools
+import subprocess
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from coordinator.errors import MediaTooCostly, MediaUnusable
+from coordinator.media import child
+from coordinator.media.child import LimitedMedia
+from coordinator.media.intake.probe import probe
+from coordinator.media.intake.survey import constant_rate_of, survey
+from coordinator.media.output.normalize import normalize
+from tests.fakes.flash_clip import beeps_s, flashes_s
+from tests.fakes.odd_files import KINDS, ffmpeg, write_odd, write_plain
+
+USABLE = [name for name, odd in KINDS.items() if not odd.is_refused]
+REFUSED = [name for name, odd in KINDS.items() if odd.is_refused]
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    return write_plain(tmp_path_factory.mktemp("plain"))
+
+
+def assert_is_plain(path):
+    """What every normal file is: nothing of it is taken from our own probe."""
+    with av.open(str(path)) as container:
+        assert abs(container.start_time or 0) <= 1_000
+        for stream in container.streams:
+            assert abs(float((stream.start_time or 0) * stream.time_base)) < 0.1
+        for stream in container.streams.video:
+            context = stream.codec_context
+            assert (context.name, context.pix_fmt, context.field_order) == ("h264", "yuv420p", 1)
+            assert stream.sample_aspect_ratio in (None, 0, 1)
+            frames = list(container.decode(stream))
+            assert frames[0].pts == 0 and not any(f.interlaced_frame for f in frames)
+            assert frames[0].rotation == 0
+            assert all(a.pts < b.pts for a, b in itertools.pairwise(frames))
+            pts = np.array([f.pts for f in frames], np.int64)
+            assert len(pts) < 2 or constant_rate_of(pts, stream.time_base, stream.average_rate)
+        container.seek(0)
+        for stream in container.streams.audio:
+            assert (stream.codec_context.name, stream.codec_context.sample_rate) == ("aac", 48_000)
+
+
+@pytest.mark.parametrize("name", USABLE)
+def test_an_odd_file_becomes_a_plain_one(name, plain, tmp_path):
+    odd = KINDS[name]
+    path = write_odd(name, plain, tmp_path)
+
+    found = normalize(path, tmp_path / "out.mp4")
+
+    video = [(t.width, t.height) for t in found.tracks if t.kind == "video"]
+    assert video == ([] if odd.size is None else [odd.size])
+    assert [t.channels in (1, 2) for t in found.tracks if t.kind == "audio"] == [True] * odd.has_sound
+    assert found.duration_s == pytest.approx(odd.length_s, abs=max(0.25, 0.05 * odd.length_s))
+    assert_is_plain(tmp_path / "out.mp4")
+    if odd.is_marked:
+        marks = flashes_s(tmp_path / "out.mp4"), beeps_s(tmp_path / "out.mp4")
+        assert len(marks[0]) == len(marks[1]) > 0
+        assert all(abs(seen - heard) < 0.06 for seen, heard in zip(*marks, strict=True))
+
+
+@pytest.mark.parametrize("name", USABLE)
+def test_a_picture_that_is_plain_is_copied_and_no_other(name, plain, tmp_path):
+    found = survey(write_odd(name, plain, tmp_path))
+
+    assert (found.picture is not None and found.picture.why_encode is None) == KINDS[name].is_copied
+
+
+def test_a_copy_has_the_very_bytes_even_where_its_sound_is_encoded(plain, tmp_path):
+    path = write_odd("telephone", plain, tmp_path)
+
+    normalize(path, tmp_path / "out.mp4")
+
+    assert payloads(path, "video") == payloads(tmp_path / "out.mp4", "video")
+
+
+def test_sound_that_is_plain_is_copied_beside_a_picture_that_is_not(plain, tmp_path):
+    path = write_odd("ten_bit", plain, tmp_path)
+
+    normalize(path, tmp_path / "out.mp4")
+
+    assert payloads(path, "audio") == payloads(tmp_path / "out.mp4", "audio")
+
+
+def payloads(path, kind):
+    with av.open(str(path)) as container:
+        return [bytes(p) for p in container.demux(**{kind: 0}) if p.size]
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_holds_nothing_usable_is_refused_with_its_name_and_leaves_nothing(name, plain, tmp_path):
+    path = write_odd(name, plain, tmp_path)
+
+    with pytest.raises(MediaUnusable, match=path.name):
+        normalize(path, tmp_path / "out.mp4")
+
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", [n for n in KINDS if n != "without_its_index"])
+def test_a_probe_describes_every_kind(name, plain, tmp_path):
+    found = probe(write_odd(name, plain, tmp_path))
+
+    assert found.tracks and found.duration_s is not None and found.duration_s > 0
+
+
+@pytest.mark.parametrize("name", ["on_its_side", "on_its_other_side", "upside_down", "mirrored"])
+def test_a_turned_picture_looks_as_another_player_shows_it(name, plain, tmp_path):
+    path = write_odd(name, plain, tmp_path)
+    normalize(path, tmp_path / "out.mp4")
+
+    shown = [first_picture(p) for p in (path, tmp_path / "out.mp4")]
+
+    assert shown[0].shape == shown[1].shape
+    assert np.abs(shown[0].astype(int) - shown[1]).mean() < 5
+
+
+def first_picture(path):
+    """As ffmpeg's command line shows it, which turns by itself."""
+    command = ["ffmpeg", "-v", "error", "-i", path, "-frames:v", "1", "-f", "image2pipe", "-c:v", "pgm", "-"]
+    data = subprocess.run(command, check=True, capture_output=True, timeout=30).stdout
+    _, width, height, _ = data.split(maxsplit=4)[:4]
+    pixels = int(width) * int(height)
+    return np.frombuffer(data[-pixels:], np.uint8).reshape(int(height), int(width))
+
+
+def test_fields_of_two_times_leave_no_comb(tmp_path):
+    """A bar that runs: woven from two fields its edge would jump from line to line."""
+    path = tmp_path / "bar.mp4"
+    bar = "color=gray:320x180:r=50:d=1,format=yuv420p,drawbox=x=n*4:w=40:h=180:color=white:t=fill"
+    bar = "nullsrc=320x180:r=50:d=1,geq=lum='if(between(X-N*5,20,60),220,40)':cb=128:cr=128"
+    options = ("-c:v", "libx264", "-preset", "ultrafast", "-flags", "+ilme+ildct", "-x264-params", "tff=1")
+    ffmpeg(
+        "-f", "lavfi", "-i", bar, "-vf", "tinterlace=interleave_top", *options, "-pix_fmt", "yuv420p", path
+    )
+
+    normalize(path, tmp_path / "out.mp4")
+
+    assert combing(path) > 20 > 4 > combing(tmp_path / "out.mp4")
+
+
+def combing(path):
+    """Mean difference of a line from its neighbours that the lines two further on do not share."""
+    with av.open(str(path)) as container:
+        luma = list(container.decode(video=0))[10].to_ndarray(format="gray").astype(int)
+    comb = np.abs(2 * luma[1:-1] - luma[:-2] - luma[2:]).max(axis=0)
+    return comb[comb > 0].mean() if comb.any() else 0.0
+
+
+def test_a_track_without_a_time_for_its_pictures_is_not_copied():
+    assert constant_rate_of(np.array([0, 40, 80, 160]), Fraction(1, 1000), Fraction(25)) is None
+    assert constant_rate_of(np.array([0, 33, 67, 100]), Fraction(1, 1000), None) == 30
+    assert constant_rate_of(np.array([7]), Fraction(1, 1000), None) is None
+
+
+async def test_more_memory_than_a_file_may_take_is_an_error_that_says_what_to_do(
+    plain, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(child, "INTAKE_RESIDENT_BYTES", 10 * 1000**2)
+    async with LimitedMedia() as media:
+        with pytest.raises(MediaTooCostly, match="10 MB of memory; record or convert it smaller"):
+            await media.normalize(plain, tmp_path / "out.mp4")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_more_cpu_than_a_file_may_take_is_an_error_that_says_what_to_do(plain, tmp_path, monkeypatch):
+    monkeypatch.setattr(child, "normalize_cpu_s_of", lambda found: 0.0)
+    path = tmp_path / "slow.mkv"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=1280x720:r=30:d=6", "-c:v", "mpeg4", "-q:v", "3", path)
+    async with LimitedMedia() as media:
+        with pytest.raises(MediaTooCostly, match="of CPU; record or convert it smaller"):
+            await media.normalize(path, tmp_path / "out.mp4", timeout_s=60)
+
+    assert list(tmp_path.iterdir()) == [path]

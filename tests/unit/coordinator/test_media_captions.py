@@ -5,10 +5,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from coordinator.errors import MediaUnusable
-from coordinator.media.captions.burning import Captioner, Place, centred_room_px
+from coordinator.media.captions.burning import Captioner, Place, centred_room_px, drawn_words
 from coordinator.media.captions.fonts import CAN_SHAPE, runs_of
 from coordinator.media.captions.painting import CardPainter
 from coordinator.media.captions.styles import style_named, styles
@@ -66,10 +68,31 @@ def test_the_comparison_sees_one_letter_and_a_moved_mark():
         ("ok ሰላም", "OK"),
         ("👍🏽", "👍"),  # skin tones are not in the font
         ("\U0010ffff", ""),
+        ("け\U000e01d3\u0310", "け"),  # a selector and a mark that its font does not know
+        ("a\u202eb", "AB"),  # turns lines about
     ],
 )
 def test_only_what_a_font_can_draw_is_written(text, expected):
     assert drawable_text(cased(text, "upper"), "inter-black") == expected
+
+
+_PARTS = st.one_of(
+    st.characters(exclude_categories=["Cs"]),
+    st.sampled_from("\u200d \ufe0f \u20e3 🔥 👩 🇩 \U0001f3fd ् ก ั ش 「 っ a".split()),
+)
+
+
+@given(
+    st.lists(st.text(_PARTS, min_size=1, max_size=8), min_size=1, max_size=4),
+    st.sampled_from(sorted(styles())),
+)
+@settings(max_examples=60, deadline=None)
+def test_no_text_is_too_odd_to_be_drawn(texts, style):
+    words = [Word(text=" ".join(t.split()), start_s=k, end_s=k + 0.5) for k, t in enumerate(texts)]
+
+    for word in drawn_words(words, style_named(style), None):
+        painter = paint_one(word.text, style, width_px=200, short_px=240)
+        assert painter.paint(0).width <= 200
 
 
 def test_turkish_capitals_keep_their_dots():

@@ -17,6 +17,7 @@ from coordinator.media.captions.title_card import TitleCard
 from coordinator.media.captions.wishes import (
     add_wished_track,
     captioner_of,
+    free_area,
     words_to_show,
     write_wished_files,
 )
@@ -31,7 +32,6 @@ from coordinator.media.output.render import Drawing, OnProgress, Rendering, rend
 from coordinator.media.partial import replacing
 from coordinator.media.picture.frames import Canvas, Layout, Scaler, upright_size
 from coordinator.media.picture.geometry import place, within
-from coordinator.media.picture.safe_areas import safe_area
 from coordinator.media.sound.loudness import Loudness, level, plan_levelling
 from coordinator.model.exporting import Recipe
 from coordinator.model.media import ExportResult
@@ -211,7 +211,7 @@ def _drawings(making: _Making, width: int, height: int) -> tuple[Captioner | Non
     captioner = captioner_of(
         recipe.captions,
         _heard(recipe, span),
-        preset=recipe.preset,
+        presets=(recipe.preset,),
         size=(width, height),
         centre_y=wanted.caption_centre_y,
         duration_s=_length_s(span),
@@ -226,7 +226,7 @@ def _drawings(making: _Making, width: int, height: int) -> tuple[Captioner | Non
                 height=height,
                 centre_y=wanted.title_centre_y,
                 until_s=wanted.title_s,
-                area=safe_area(recipe.preset, width, height),
+                area=free_area((recipe.preset,), width, height),
             )
         )
     return captioner, drawings

@@ -16,6 +16,7 @@ from coordinator.media.captions.painting import CardPainter
 from coordinator.media.captions.styles import style_named, styles
 from coordinator.media.captions.title_card import TitleCard, draw_title
 from coordinator.media.captions.typesetting import cased, drawable_text
+from coordinator.media.captions.wishes import free_area
 from coordinator.media.picture.frames import planes_of
 from coordinator.media.picture.safe_areas import Box, safe_area
 from coordinator.model.speech import Word
@@ -205,6 +206,15 @@ def test_no_caption_leaves_the_area_that_the_app_leaves_free(style, centre_y):
     rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
     assert area.top_px <= rows.min() and rows.max() < area.bottom_px
     assert area.left_px <= columns.min() and columns.max() < area.right_px
+
+
+def test_a_file_for_two_apps_keeps_clear_of_the_buttons_of_both():
+    shared = free_area(("tiktok", "reels"), 1080, 1920)
+
+    for one in (safe_area("tiktok", 1080, 1920), safe_area("reels", 1080, 1920)):
+        assert shared.left_px >= one.left_px and shared.top_px >= one.top_px
+        assert shared.right_px <= one.right_px and shared.bottom_px <= one.bottom_px
+    assert free_area(("tiktok",), 1080, 1920) == safe_area("tiktok", 1080, 1920)
 
 
 def test_captions_stand_in_the_middle_though_buttons_cover_one_side():

@@ -71,8 +71,10 @@ def has_glyph(face: str, character: str) -> bool:
     """Can this face draw this character?"""
     if unicodedata.category(character)[0] == "C":
         return False
-    font = font_of(face, 32)
-    return bytes(font.getmask(character)) != _missing(face)
+    try:
+        return bytes(font_of(face, 32).getmask(character)) != _missing(face)
+    except ValueError:  # raqm: a selector that it finds no glyph for, alone.
+        return False
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from coordinator.media.captions.files import file_cards, write_caption_files
 from coordinator.media.captions.profanity import masked_words
 from coordinator.media.captions.soft_track import add_soft_track
 from coordinator.media.captions.styles import style_named
-from coordinator.media.picture.safe_areas import Box
+from coordinator.media.picture.safe_areas import Box, safe_area
 from coordinator.model.exporting import CaptionWish
 from coordinator.model.speech import Word
 
@@ -23,12 +23,23 @@ def words_to_show(wish: CaptionWish, words: Sequence[Word], *, start_s: float, l
     return masked_words(found, language=wish.language) if wish.profanity == "mask" else found
 
 
+def free_area(presets: Sequence[str], width: int, height: int) -> Box:
+    """Return what every one of some presets leaves free of a picture."""
+    areas = [safe_area(preset, width, height) for preset in presets]
+    return Box(
+        left_px=max(area.left_px for area in areas),
+        top_px=max(area.top_px for area in areas),
+        right_px=min(area.right_px for area in areas),
+        bottom_px=min(area.bottom_px for area in areas),
+    )
+
+
 def captioner_of(
     wish: CaptionWish,
     words: Sequence[Word],
     *,
+    presets: Sequence[str],
     size: tuple[int, int],
-    area: Box,
     centre_y: float,
     duration_s: float,
     rate: Fraction,
@@ -37,7 +48,7 @@ def captioner_of(
 
     Args:
         words: as `words_to_show` gives them.
-        area: what they must stay in.
+        presets: whose buttons are kept clear of: one file may be for several.
         centre_y: where the preset wants them, as a share of the height.
         rate: of the export's pictures.
 
@@ -52,7 +63,7 @@ def captioner_of(
         width=width,
         height=height,
         centre_y=centre_y,
-        area=area,
+        area=free_area(presets, width, height),
         frame_s=float(1 / rate),
     )
     captioner = Captioner(words, place=place, duration_s=duration_s, style=style, language=wish.language)

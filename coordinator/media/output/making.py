@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from coordinator.media.captions.title_card import TitleCard
-from coordinator.media.captions.wishes import add_wished_track, captioner_of, words_to_show
+from coordinator.media.captions.wishes import add_wished_track, captioner_of, free_area, words_to_show
 from coordinator.media.intake.decoding import Samples
 from coordinator.media.intake.span import Span
 from coordinator.media.output.brand import Film, Watermark
@@ -24,7 +24,6 @@ from coordinator.media.output.presets import Preset
 from coordinator.media.output.render import Compose, Drawing, Look, OnProgress, Sheet, Stretch, render_all
 from coordinator.media.output.sizing import output_size
 from coordinator.media.picture.composing import composer, follow_window
-from coordinator.media.picture.safe_areas import common_area
 from coordinator.media.picture.shown import shown_parts, shown_share
 from coordinator.media.sound.choosing import choose_sound
 from coordinator.media.sound.levelling import LevelledSound, level_sound
@@ -297,12 +296,12 @@ def _drawings(making: Making, encoding: Encoding, settings: VideoSettings) -> tu
     recipe, length_s = making.recipe, making.span.length_s
     if recipe.brand.watermark and "watermark" in wanted.brand:
         drawings.append(Watermark(recipe.brand, width=width, height=height))
-    area = common_area((order.preset for order in encoding.orders), width, height)
+    presets = [order.preset for order in encoding.orders]
     captioner = captioner_of(
         recipe.captions,
         making.words(),
+        presets=presets,
         size=(width, height),
-        area=area,
         centre_y=wanted.caption_centre_y,
         duration_s=length_s if length_s is not None else math.inf,
         rate=settings.rate,
@@ -317,7 +316,7 @@ def _drawings(making: Making, encoding: Encoding, settings: VideoSettings) -> tu
                 height=height,
                 centre_y=wanted.title_centre_y,
                 until_s=wanted.title_s,
-                area=area,
+                area=free_area(presets, width, height),
             )
         )
     return drawings, len(captioner.words) if captioner is not None else 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import tomllib
-from collections.abc import Iterable
 from pathlib import Path
 
 _PATH = Path(__file__).with_name("safe_areas.toml")
@@ -50,17 +49,6 @@ def safe_area(name: str, width: int, height: int) -> Box:
         top_px=round(height * share["top"]),
         right_px=width - round(width * share["right"]),
         bottom_px=height - round(height * share["bottom"]),
-    )
-
-
-def common_area(names: Iterable[str], width: int, height: int) -> Box:
-    """Return what stays free in all of these apps: of one file that goes to several."""
-    boxes = [safe_area(name, width, height) for name in names]
-    return Box(
-        left_px=max(box.left_px for box in boxes),
-        top_px=max(box.top_px for box in boxes),
-        right_px=min(box.right_px for box in boxes),
-        bottom_px=min(box.bottom_px for box in boxes),
     )
 
 

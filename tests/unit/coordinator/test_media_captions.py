@@ -5,15 +5,18 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from coordinator.errors import MediaUnusable
-from coordinator.media.captions.burning import Captioner, Place, centred_room_px
+from coordinator.media.captions.burning import Captioner, Place, centred_room_px, drawn_words
 from coordinator.media.captions.fonts import CAN_SHAPE, runs_of
 from coordinator.media.captions.painting import CardPainter
 from coordinator.media.captions.styles import style_named, styles
 from coordinator.media.captions.title_card import TitleCard, draw_title
 from coordinator.media.captions.typesetting import cased, drawable_text
+from coordinator.media.captions.wishes import free_area
 from coordinator.media.picture.frames import planes_of
 from coordinator.media.picture.safe_areas import Box, safe_area
 from coordinator.model.speech import Word
@@ -66,10 +69,31 @@ def test_the_comparison_sees_one_letter_and_a_moved_mark():
         ("ok ሰላም", "OK"),
         ("👍🏽", "👍"),  # skin tones are not in the font
         ("\U0010ffff", ""),
+        ("け\U000e01d3\u0310", "け"),  # a selector and a mark that its font does not know
+        ("a\u202eb", "AB"),  # turns lines about
     ],
 )
 def test_only_what_a_font_can_draw_is_written(text, expected):
     assert drawable_text(cased(text, "upper"), "inter-black") == expected
+
+
+_PARTS = st.one_of(
+    st.characters(exclude_categories=["Cs"]),
+    st.sampled_from("\u200d \ufe0f \u20e3 🔥 👩 🇩 \U0001f3fd ् ก ั ش 「 っ a".split()),
+)
+
+
+@given(
+    st.lists(st.text(_PARTS, min_size=1, max_size=8), min_size=1, max_size=4),
+    st.sampled_from(sorted(styles())),
+)
+@settings(max_examples=60, deadline=None)
+def test_no_text_is_too_odd_to_be_drawn(texts, style):
+    words = [Word(text=" ".join(t.split()), start_s=k, end_s=k + 0.5) for k, t in enumerate(texts)]
+
+    for word in drawn_words(words, style_named(style), None):
+        painter = paint_one(word.text, style, width_px=200, short_px=240)
+        assert painter.paint(0).width <= 200
 
 
 def test_turkish_capitals_keep_their_dots():
@@ -182,6 +206,15 @@ def test_no_caption_leaves_the_area_that_the_app_leaves_free(style, centre_y):
     rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
     assert area.top_px <= rows.min() and rows.max() < area.bottom_px
     assert area.left_px <= columns.min() and columns.max() < area.right_px
+
+
+def test_a_file_for_two_apps_keeps_clear_of_the_buttons_of_both():
+    shared = free_area(("tiktok", "reels"), 1080, 1920)
+
+    for one in (safe_area("tiktok", 1080, 1920), safe_area("reels", 1080, 1920)):
+        assert shared.left_px >= one.left_px and shared.top_px >= one.top_px
+        assert shared.right_px <= one.right_px and shared.bottom_px <= one.bottom_px
+    assert free_area(("tiktok",), 1080, 1920) == safe_area("tiktok", 1080, 1920)
 
 
 def test_captions_stand_in_the_middle_though_buttons_cover_one_side():

@@ -98,7 +98,7 @@ def run_thumbnail(arguments: argparse.Namespace) -> int:
     """Write a clip's best pictures, and print which; returns the exit code. Raises as `thumbnails_command`."""
     import asyncio
 
-    from coordinator.media.commands import thumbnails_command
+    from coordinator.media.framing_commands import thumbnails_command
 
     if not 1 <= arguments.count <= 12:
         raise InputUnusable(f"--count {arguments.count} is not 1 to 12")
@@ -155,7 +155,7 @@ def _show(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
 def _preview(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
     import asyncio
 
-    from coordinator.media.commands import layout_still_command
+    from coordinator.media.framing_commands import layout_still_command
 
     framing = _tried(arguments)
     value = asyncio.run(
@@ -170,7 +170,7 @@ def _preview(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
 def _find(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
     import asyncio
 
-    from coordinator.media.commands import find_cameras_command
+    from coordinator.media.framing_commands import find_cameras_command
 
     value = asyncio.run(find_cameras_command(arguments.clip))
     lines = []

@@ -19,7 +19,6 @@ from coordinator.media.child import LimitedMedia, OnProgress
 from coordinator.media.output.cache import ExportCache
 from coordinator.media.output.presets import preset_named
 from coordinator.model.exporting import Recipe
-from coordinator.model.framing import Framing
 from coordinator.model.media import ExportResult, MediaFile
 from coordinator.model.speech import Word
 
@@ -95,10 +94,13 @@ async def export_all_command(
     for film in (recipe.brand.intro, recipe.brand.outro, recipe.brand.watermark):
         if film is not None:
             require_file(Path(film))
-    for dst, preset in orders:
-        require_place(dst)
-        _require_preset(preset)
-    _require_style(recipe.captions.style)
+    try:
+        for dst, preset in orders:
+            require_place(dst)
+            preset_named(preset)
+        style_named(recipe.captions.style)
+    except MediaUnusable as exc:
+        raise InputUnusable(str(exc)) from exc
     if captions is not None:
         recipe = with_captions(recipe, captions)
     kept = ExportCache(cache, src, recipe) if cache is not None else None
@@ -115,67 +117,6 @@ async def export_all_command(
             if kept is not None:
                 kept.keep(result)
     return [dataclasses.asdict(results[dst]) for dst, _ in orders]
-
-
-async def thumbnails_command(
-    src: Path, dst: Path, *, count: int, peak_s: float | None, at_s: float | None = None
-) -> dict[str, Any]:
-    """Write the best pictures of `src`, or the one at `at_s`, and return `{thumbnails: [...]}`, the best first.
-
-    Raises:
-        MediaUnusable, DiskFull: See `thumbnail.thumbnails`.
-        InputUnusable: No such file, or no folder to write to.
-    """
-    require_file(src)
-    require_place(dst)
-    async with LimitedMedia() as media:
-        if at_s is None:
-            return {"thumbnails": await media.thumbnails(src, dst, count=count, peak_s=peak_s)}
-        width, height = await media.thumbnail(src, dst, at_s=at_s)
-    one = {"path": str(dst), "at_s": at_s, "score": None, "width": width, "height": height}
-    return {"thumbnails": [one]}
-
-
-async def layout_still_command(
-    src: Path, dst: Path, framing: Framing, *, preset: str, at_s: float | None
-) -> dict[str, Any]:
-    """Draw what a layout makes of a clip and return the fields of `LayoutStill`.
-
-    Raises:
-        MediaUnusable, DiskFull: See `layout_still.layout_still`.
-        InputUnusable: No such file, preset or folder to write to.
-    """
-    require_file(src)
-    require_place(dst)
-    _require_preset(preset)
-    async with LimitedMedia() as media:
-        return await media.layout_still(src, dst, framing, preset=preset, at_s=at_s)
-
-
-async def find_cameras_command(src: Path) -> dict[str, Any]:
-    """Return `{cameras: [{camera: {x, y, width, height}, score}]}`, the likeliest first.
-
-    Raises:
-        MediaUnusable: It cannot be decoded.
-        InputUnusable: There is no such file.
-    """
-    require_file(src)
-    async with LimitedMedia() as media:
-        return {"cameras": await media.find_cameras(src)}
-
-
-def _require_preset(name: str) -> None:
-    try:
-        preset_named(name)
-    except MediaUnusable as exc:
-        raise InputUnusable(str(exc)) from exc
-
-
-def _require_style(name: str) -> None:
-    try:
-        style_named(name)
-    except MediaUnusable as exc:
-        raise InputUnusable(str(exc)) from exc
 
 
 def require_file(path: Path) -> None:

@@ -20,7 +20,7 @@ from coordinator.media.output.sizing import output_size
 from coordinator.media.partial import replacing
 from coordinator.media.picture.composing import check_framing, composer, follow_window
 from coordinator.media.picture.frames import BT709, upright_size
-from coordinator.media.picture.geometry import Region
+from coordinator.media.picture.geometry import Region, even
 from coordinator.media.picture.moving import WindowAt
 from coordinator.media.picture.safe_areas import Box, safe_area
 from coordinator.media.picture.shown import shown_parts, shown_share
@@ -83,7 +83,9 @@ def layout_still(src: Path, dst: Path, framing: Framing, *, preset: str, at_s: f
         focus=window_at(frame) if window_at is not None else None,
     )
     box = safe_area(preset, *canvas)
-    left = _annotated(_image(frame, source, found, Framing(layout="fit"), wanted), parts, framing)
+    scale = min(MAX_SOURCE_WIDTH_PX / source[0], HEIGHT_PX / source[1])
+    sheet_size = even(source[0] * scale), even(source[1] * scale)
+    left = _annotated(_image(frame, sheet_size, found, Framing(layout="fit"), wanted), parts, framing)
     right = _with_safe_area(_image(frame, canvas, found, framing, wanted, window_at), box, canvas)
     sheet = Image.new("RGB", (left.width + right.width + 20, HEIGHT_PX), "#202020")
     sheet.paste(left, (0, (HEIGHT_PX - left.height) // 2))
@@ -127,8 +129,8 @@ def _image(
         framing,
         preset_layout=wanted.layout,
         zoom=wanted.zoom,
-        width=size[0] // 2 * 2,
-        height=size[1] // 2 * 2,
+        width=size[0],
+        height=size[1],
         sample_aspect=found.sample_aspect,
         window_at=window_at,
     ).compose
@@ -150,7 +152,8 @@ def _annotated(image: Image.Image, parts: Sequence[Region], framing: Framing) ->
     names = ["camera", "game"] if len(parts) == 2 else [framing.layout]
     colours = [_CAMERA, _GAME] if len(parts) == 2 else [_GAME]
     for box, name, colour in reversed(list(zip(boxes, names, colours, strict=True))):
-        draw.rectangle((box[0], box[1], box[2] - 1, box[3] - 1), outline=colour, width=3)
+        corner = max(box[0], box[2] - 1), max(box[1], box[3] - 1)
+        draw.rectangle((*box[:2], *corner), outline=colour, width=3)
         draw.text((box[0] + 8, box[1] + 6), name, font=font, fill=colour, stroke_width=2, stroke_fill="black")
     _draw_scale(draw, image.size, font)
     return dark

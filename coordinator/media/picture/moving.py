@@ -6,6 +6,7 @@ frames of one size, so that it builds its graph once.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from fractions import Fraction
@@ -21,6 +22,19 @@ from coordinator.media.picture.geometry import coded_part, fill, place
 # The middle of the window as shares of the picture, for a frame.
 WindowAt = Callable[[VideoFrame], tuple[float, float]]
 _UNSPECIFIED = 2
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Cut:
+    """What cuts the window out of frames of one kind; `share` and `upright` are of the picture as it is shown."""
+
+    graph: Graph
+    crop: FilterContext
+    upright: tuple[int, int]
+    share: tuple[float, float]
+    size: tuple[int, int]
+    degrees: int
+    is_mirrored: bool
 
 
 class MovingWindow:
@@ -39,10 +53,7 @@ class MovingWindow:
             lambda w, h: place(w, h, (width, height), zoom=math.inf), sample_aspect=sample_aspect
         )
         self._shape: tuple[object, ...] = ()
-        self._graph: Graph | None = None
-        self._cut: FilterContext | None = None
-        self._size = (0, 0)
-        self._matrix = (1, 0, 0, 1)
+        self._cut: _Cut | None = None
 
     def compose(self, frame: VideoFrame) -> VideoFrame:
         """Return what the window shows of `frame`, filling the canvas."""
@@ -50,51 +61,54 @@ class MovingWindow:
             *(frame.width, frame.height, frame.format.name, frame.rotation),
             *(frame.colorspace, frame.color_range),
         )
-        is_new = self._graph is None or self._cut is None or shape != self._shape
-        if is_new:
-            # Once a shape: asking each frame for its side data would keep hundreds of them alive.
-            self._matrix = display_matrix(frame)
-        x, y, width, height = self._window(frame, self._matrix)
-        if self._graph is None or self._cut is None or is_new:
-            self._size = width, height
-            self._graph, self._cut = _cutting(frame, self._size)
-            self._shape = shape
-        x, y = min(x, frame.width - self._size[0]), min(y, frame.height - self._size[1])
-        if frame.interlaced_frame:
-            y -= y % 4  # Its fields must keep their order.
-        self._cut.process_command("x", str(x))
-        self._cut.process_command("y", str(y))
+        if self._cut is None or shape != self._shape:
+            # Asked of the first frame of its kind alone: side data that was asked for keeps its frame alive.
+            self._cut, self._shape = self._new_cut(frame), shape
+        cut = self._cut
+        x, y = self._corner(frame, cut)
+        cut.crop.process_command("x", str(x))
+        cut.crop.process_command("y", str(y))
         pts, frame.pts = frame.pts, None
-        self._graph.vpush(frame)
+        cut.graph.vpush(frame)
         frame.pts = pts
-        part = self._graph.vpull()
+        part = cut.graph.vpull()
         if part.colorspace == _UNSPECIFIED and max(frame.width, frame.height) >= 1280:
             part.colorspace = BT709  # What its size said of the whole, the part's own would not.
         return self._scaler.scale(part)
 
-    def _window(self, frame: VideoFrame, matrix: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
-        """Return the window in coded pixels: x, y, width, height."""
-        width, height = upright_size(frame, self._sample_aspect)
+    def _new_cut(self, frame: VideoFrame) -> _Cut:
+        upright = upright_size(frame, self._sample_aspect)
+        a, b, c, d = matrix = display_matrix(frame)
+        degrees = clockwise_degrees(matrix)
+        # Its size is taken once: it must not follow the rounding of its place.
+        at = fill((0, 0, *upright), self._box, focus=(0, 0), zoom=self._zoom)
+        across, down = at.crop_width / upright[0], at.crop_height / upright[1]
+        _, _, coded_across, coded_down = coded_part((0, 0, across, down), degrees, is_mirrored=False)
+        width, height = max(1, round(coded_across * frame.width)), max(1, round(coded_down * frame.height))
+        graph, crop = _cutting(frame, (width, height))
+        return _Cut(
+            graph=graph,
+            crop=crop,
+            upright=upright,
+            share=(across, down),
+            size=(width, height),
+            degrees=degrees,
+            is_mirrored=a * d - b * c < 0,
+        )
+
+    def _corner(self, frame: VideoFrame, cut: _Cut) -> tuple[int, int]:
+        """Return the window's first column and row in coded pixels."""
+        width, height = cut.upright
         focus_x, focus_y = self._window_at(frame)
         at = fill(
             (0, 0, width, height), self._box, focus=(focus_x * width, focus_y * height), zoom=self._zoom
         )
-        # The window's size must not follow the rounding of its place.
-        still = fill((0, 0, width, height), self._box, focus=(0, 0), zoom=self._zoom)
-        part = (
-            at.crop_x / width,
-            at.crop_y / height,
-            still.crop_width / width,
-            still.crop_height / height,
-        )
-        a, b, c, d = matrix
-        x, y, across, down = coded_part(part, clockwise_degrees(matrix), is_mirrored=a * d - b * c < 0)
-        return (
-            max(0, round(x * frame.width)),
-            max(0, round(y * frame.height)),
-            max(1, round(across * frame.width)),
-            max(1, round(down * frame.height)),
-        )
+        part = at.crop_x / width, at.crop_y / height, *cut.share
+        left, top, _, _ = coded_part(part, cut.degrees, is_mirrored=cut.is_mirrored)
+        x = min(max(0, round(left * frame.width)), frame.width - cut.size[0])
+        y = min(max(0, round(top * frame.height)), frame.height - cut.size[1])
+        # The fields of an interlaced picture must keep their order.
+        return x, y - y % 4 if frame.interlaced_frame else y
 
 
 def _cutting(frame: VideoFrame, size: tuple[int, int]) -> tuple[Graph, FilterContext]:

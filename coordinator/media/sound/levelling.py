@@ -35,8 +35,8 @@ MAX_GAIN_DB = 30.0
 MAX_LIMITED_DB = 6.0
 # Beyond the gain that the loudness asks for: what the limiter took may be asked for again. A lone click must not
 # lift the hiss around it without end, so more than the least is given only as far as the floor stays below this.
-LEAST_PUSH_DB, EVENED_PUSH_DB, MOST_PUSH_DB = 6.0, 9.0, 24.0
-HIGHEST_FLOOR_DBFS = -20.0
+LEAST_PUSH_DB, EVENED_PUSH_DB, MOST_PUSH_DB = 6.0, 9.0, 28.0
+HIGHEST_FLOOR_DBFS = -16.0
 # Bursts that are shorter than the limiter's return would take the sound behind them along.
 RELEASE_MS, HARD_RELEASE_MS = 60, 20
 MAX_ROUNDS, MAX_ENCODED_ROUNDS = 6, 8

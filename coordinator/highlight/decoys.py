@@ -1,6 +1,6 @@
-"""What only looks like a moment: music, adverts, raids, shouting about nothing.
+"""What only looks like a moment, where words or chat are all there is: adverts and raids.
 
-Music is taken out of the lanes before they vote; the others are weighed after the vote, by what is missing.
+Beside sound and picture the trees know them. Music is taken out of the lanes, which say why something is a moment.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 MUSIC_TONALITY_DB: Final = 9.0  # measured: steady chords 19-22, a voice over music 7-8, voices 3-6, noise 2.7
 SALES_PHRASES: Final = 2.0  # as many within seconds are an advert
-LONE_VOICE_FACTOR: Final = 0.6  # most shouts are about something: 0.4 lost more moments than it saved decoys
 LONE_CHAT_FACTOR: Final = 0.6
 
 
@@ -35,12 +34,7 @@ def music(tracks: Mapping[str, tuple[Curve, Mask]], lanes: Sequence[str], num_st
 def innocence(lanes: Sequence[Lane], cues: Sequence[Cue], num_steps: int) -> Curve:
     """What is left of the score at each step, 0-1, once the known decoys have been considered."""
     by_name = {lane.name: lane for lane in lanes}
-    # Nobody cheers for an advert; what is cheered for beside one is not part of it.
-    cheered = by_name["crowd"].activation if "crowd" in by_name else np.zeros(num_steps)
-    kept = 1.0 - 0.9 * np.clip(selling(cues, num_steps) / SALES_PHRASES, 0.0, 1.0) * (1.0 - 0.8 * cheered)
-    kept *= _unless_seconded(
-        by_name, ("voice", "loudness", "flux", "rate"), LONE_VOICE_FACTOR
-    )  # shouting about nothing
+    kept = 1.0 - 0.9 * np.clip(selling(cues, num_steps) / SALES_PHRASES, 0.0, 1.0)
     kept *= _unless_seconded(by_name, ("chat", "turnout"), LONE_CHAT_FACTOR)  # a raid
     return kept
 

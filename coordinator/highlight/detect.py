@@ -13,10 +13,10 @@ from typing import Final
 
 import numpy as np
 
-from coordinator.highlight import rank, segment
+from coordinator.highlight import decoys, rank, segment
 from coordinator.highlight.columns import columns
 from coordinator.highlight.evidence import evidence_of
-from coordinator.highlight.fuse import Weights, fuse, shipped_weights, widened, with_events
+from coordinator.highlight.fuse import Weights, agreed, fuse, shipped_weights, widened, with_events
 from coordinator.highlight.kinds import kind_of
 from coordinator.highlight.lanes import Lane, Lanes, build_lanes
 from coordinator.highlight.normalise import Curve
@@ -33,6 +33,7 @@ WORDS_TAIL_S: Final = 15.0  # words alone do not know when: leave room
 # By the trees' curve, chosen on streams they were not fitted to.
 START_AT: Final = 0.1
 KEEP_ABOVE: Final = 0.08
+LEAST_SCORE: Final = 0.19
 CORE_SHARE: Final = 0.5
 PRE_ROLL_S: Final = 0.5
 CHAT_START_AT: Final = 0.22  # a chat alone, step by step
@@ -104,10 +105,17 @@ def _is_usable(duration_s: float) -> bool:
 
 
 def _timed(signals: SessionSignals, lanes: Lanes, weights: Weights) -> list[Moment]:
-    """Sound or picture say when: spans of the trees' curve."""
-    curve = with_events(likely(shipped_trees(), columns(lanes, signals.utterances)), lanes)
-    found = segment.spans_above(curve, start_at=START_AT, keep_above=KEEP_ABOVE, core_share=CORE_SHARE)
-    return _spanned(signals, lanes, weights, found, widened(lanes.lanes), pre_roll_s=PRE_ROLL_S, tail_s=0.0)
+    """Sound or picture say when: spans of the trees' curve, scored by what they and the vote agree on."""
+    sure = likely(shipped_trees(), columns(lanes, signals.utterances))
+    found = segment.spans_above(
+        with_events(sure, lanes), start_at=START_AT, keep_above=KEEP_ABOVE, core_share=CORE_SHARE
+    )
+    both = agreed(sure, lanes, weights)
+    scored = [
+        segment.rescored(span, both, decoys.lone_voice(lanes.lanes, span.first, span.last)) for span in found
+    ]
+    scored = [span for span in scored if span.score >= LEAST_SCORE]
+    return _spanned(signals, lanes, weights, scored, widened(lanes.lanes), pre_roll_s=PRE_ROLL_S, tail_s=0.0)
 
 
 def _told(signals: SessionSignals, lanes: Lanes, weights: Weights) -> list[Moment]:

@@ -1,7 +1,7 @@
 """The vote: many lanes, one curve, weighed by hand.
 
-It decides where there are words or chat alone. Where sound or picture say when, fitted trees do (`trees.py`), and the
-weights only say which lane had which share in it.
+It decides where there are words or chat alone. Where sound or picture say when, fitted trees find the moments
+(`trees.py`), and the vote has a part in their score (`agreed`): trees may be sure of what nothing seconds.
 
 Lanes that come from one source (the sound, the speech, the picture, the chat, the game) are one group: a shout is
 loud, high and restless at once, and that is one witness. Groups that were measured vote by a weighted mean, with a
@@ -27,6 +27,7 @@ from coordinator.highlight.normalise import Curve, Mask, spread
 
 AGREE_WITHIN_STEPS: Final = 3  # 1.5 s: a goal, its shout and its cheer do not start together
 EVENT_SHARE: Final = 0.9
+FULL_VOTE: Final = 0.6  # hardly any vote is higher
 GROUP_OF_LANE: Final = {
     "crowd": "sound",
     "voice": "sound",
@@ -67,6 +68,16 @@ def fuse(lanes: Lanes, weights: Weights) -> Curve:
         return np.zeros(lanes.num_steps)
     voted: Curve = _vote(_grouped(lanes.lanes, weights), weights)
     return with_events(voted * decoys.innocence(lanes.lanes, lanes.cues, lanes.num_steps), lanes)
+
+
+def agreed(sure: Curve, lanes: Lanes, weights: Weights) -> Curve:
+    """The score of every step, 0-1: the geometric mean of how sure the trees are and of how the lanes vote.
+
+    Lanes that speak within 1.5 s of one another agree.
+    """
+    voters = widened(lanes.lanes)
+    voted = np.clip(fuse(dataclasses.replace(lanes, lanes=tuple(voters)), weights) / FULL_VOTE, 0.0, 1.0)
+    return with_events(np.sqrt(sure * voted), lanes)
 
 
 def with_events(curve: Curve, lanes: Lanes) -> Curve:

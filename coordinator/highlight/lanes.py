@@ -212,12 +212,13 @@ def _laughter(
     """A voice without words whose pulses are alike, some five a second."""
     none = np.zeros(num_steps)
     lane = next((name for name in ("mic", "mix") if f"{name}_regularity" in tracks), None)
-    if lane is None:
+    # Speech pulses, too: where nobody writes words down, one cannot be told from the other.
+    if lane is None or not utterances:
         return Lane(name="laughter", activation=none, present=none > 0, measure=none)
     regularity, measured = tracks[f"{lane}_regularity"]
     voicing, _ = tracks[f"{lane}_voicing"]
     alike = smooth(np.where(voicing > _VOICED, regularity, 0.0), measured, 1)
-    activation = ramp(alike, 0.25, 0.45) * (1.0 - covered(utterances, num_steps))
+    activation = ramp(alike, 0.25, 0.45) * (1.0 - spread(covered(utterances, num_steps), 2))
     return Lane(name="laughter", activation=activation, present=measured, measure=alike)
 
 

@@ -89,6 +89,12 @@ def spans_above(
     return sorted(spans, key=lambda span: span.first)
 
 
+def rescored(span: Span, curve: Curve, factor: float) -> Span:
+    """The same span with so much of the highest score that `curve` has within, and its place."""
+    peak = span.first + int(curve[span.first : span.last].argmax())
+    return dataclasses.replace(span, peak=peak, score=factor * float(curve[peak]))
+
+
 def bursts(curve: Curve, *, start_at: float, least_gap_s: float = MAX_MOMENT_S) -> list[Span]:
     """Peaks of a slow curve, best first, none within `least_gap_s` of a higher one."""
     left = curve.copy()

@@ -58,7 +58,7 @@ def lone_voice(lanes: Sequence[Lane], first: int, last: int) -> float:
 
 
 def _loudest(lane: Lane, first: int, last: int) -> float:
-    return float(np.where(lane.present, lane.activation, 0.0)[first:last].max(initial=0.0))
+    return float((lane.activation[first:last] * lane.present[first:last]).max(initial=0.0))
 
 
 def _unless_seconded(by_name: Mapping[str, Lane], suspects: Sequence[str], factor: float) -> Curve | float:

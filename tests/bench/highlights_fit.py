@@ -33,8 +33,8 @@ from tests.synthetic.family import DEV_SEEDS, THIRD_SEEDS
 
 _DURATION_S = 600.0
 # The bench chooses its threshold on the first eight of `dev`: they are left out.
-_FITTED = (DEV_SEEDS[8:68], THIRD_SEEDS[:60])
-_JUDGED = (DEV_SEEDS[68:80], THIRD_SEEDS[60:80])
+FITTED = (DEV_SEEDS[8:68], THIRD_SEEDS[:60])
+JUDGED = (DEV_SEEDS[68:80], THIRD_SEEDS[60:80])
 _KEPT_CHANCE = 0.6
 _LEAST_ODDS = -3.0  # below it nobody offers a span
 VERSION = 1
@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("--date", required=True, help="today, for the file")
     parser.add_argument("--out", type=Path, default=Path("coordinator/highlight/trees.json"))
     arguments = parser.parse_args()
-    rows = _rows(_FITTED)
+    rows = _rows(FITTED)
     say(f"fits {rows.measured.shape[0]} steps of {rows.measured.shape[1]} columns")
     grown = grow(rows.measured, rows.truth, np.ones(rows.truth.size), Shape(num_trees=140, row_share=0.2))
     file = judged_file(grown, rows.names, arguments.date)
@@ -65,7 +65,7 @@ def main() -> None:
 
 def judged_file(grown: Grown, names: tuple[str, ...], date: str) -> dict[str, object]:
     """The file, its scores set right and its report made on streams that the trees do not know."""
-    unseen = [case for seeds in _JUDGED for case in cases(seeds, duration_s=_DURATION_S)]
+    unseen = [case for seeds in JUDGED for case in cases(seeds, duration_s=_DURATION_S)]
     slope, shift = _set_right([_found(grown, case) for case in unseen])
     surely = [_found(grown, case, slope, shift) for case in unseen]
     threshold = score.best_threshold(surely)

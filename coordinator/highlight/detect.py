@@ -19,7 +19,7 @@ from coordinator.highlight.evidence import evidence_of
 from coordinator.highlight.fuse import Weights, agreed, fuse, shipped_weights, widened, with_events
 from coordinator.highlight.kinds import kind_of
 from coordinator.highlight.lanes import Lane, Lanes, build_lanes
-from coordinator.highlight.normalise import Curve
+from coordinator.highlight.normalise import Curve, smooth
 from coordinator.highlight.text import spoken_after
 from coordinator.highlight.trees import likely, shipped_trees
 from coordinator.model.highlight import MAX_MOMENT_S, SIGNAL_RATE_HZ, Evidence, Moment, SessionSignals
@@ -33,8 +33,9 @@ WORDS_TAIL_S: Final = 15.0  # words alone do not know when: leave room
 # By the trees' curve, chosen on streams they were not fitted to.
 START_AT: Final = 0.1
 KEEP_ABOVE: Final = 0.08
-LEAST_SCORE: Final = 0.19
-CORE_SHARE: Final = 0.5
+LEAST_SCORE: Final = 0.1
+CORE_SHARE: Final = 0.4
+SMOOTH_STEPS: Final = 2  # to each side: what one step doubts does not divide a moment
 PRE_ROLL_S: Final = 0.5
 CHAT_START_AT: Final = 0.22  # a chat alone, step by step
 TOLD_START_AT: Final = 0.05  # one clear sentence; rank decides
@@ -107,8 +108,9 @@ def _is_usable(duration_s: float) -> bool:
 def _timed(signals: SessionSignals, lanes: Lanes, weights: Weights) -> list[Moment]:
     """Sound or picture say when: spans of the trees' curve, scored by what they and the vote agree on."""
     sure = likely(shipped_trees(), columns(lanes, signals.utterances))
+    steady = smooth(sure, np.ones(sure.size, dtype=bool), SMOOTH_STEPS)
     found = segment.spans_above(
-        with_events(sure, lanes), start_at=START_AT, keep_above=KEEP_ABOVE, core_share=CORE_SHARE
+        with_events(steady, lanes), start_at=START_AT, keep_above=KEEP_ABOVE, core_share=CORE_SHARE
     )
     both = agreed(sure, lanes, weights)
     scored = [

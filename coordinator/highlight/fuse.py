@@ -27,6 +27,7 @@ from coordinator.highlight.normalise import Curve, Mask, spread
 
 AGREE_WITHIN_STEPS: Final = 3  # 1.5 s: a goal, its shout and its cheer do not start together
 EVENT_SHARE: Final = 0.9
+LEAST_EVENT: Final = 0.2
 FULL_VOTE: Final = 0.6  # hardly any vote is higher
 GROUP_OF_LANE: Final = {
     "crowd": "sound",
@@ -81,10 +82,11 @@ def agreed(sure: Curve, lanes: Lanes, weights: Weights) -> Curve:
 
 
 def with_events(curve: Curve, lanes: Lanes) -> Curve:
-    """What a game says of itself is as much of a moment as the game says, whoever else is silent."""
+    """What a game says of itself is as much of a moment as the game says, whoever else is silent; little is nothing."""
     for lane in lanes.lanes:
         if lane.name == "events":
-            curve = np.maximum(curve, EVENT_SHARE * lane.activation)
+            told = np.where(lane.activation > LEAST_EVENT, lane.activation, 0.0)
+            curve = np.maximum(curve, EVENT_SHARE * told)
     return curve
 
 

@@ -20,8 +20,9 @@ import numpy as np
 
 from coordinator.highlight import segment
 from coordinator.highlight.columns import columns
-from coordinator.highlight.detect import CORE_SHARE, PRE_ROLL_S
+from coordinator.highlight.detect import CORE_SHARE, PRE_ROLL_S, SMOOTH_STEPS
 from coordinator.highlight.lanes import build_lanes
+from coordinator.highlight.normalise import smooth
 from coordinator.highlight.trees import TreesFile
 from coordinator.model.highlight import SIGNAL_RATE_HZ, SessionSignals
 from tests.bench import highlights_score as score
@@ -98,7 +99,7 @@ def judged_file(grown: Grown, names: tuple[str, ...], date: str) -> dict[str, ob
 def _found(grown: Grown, case: Case, slope: float = 1.0, shift: float = 0.0) -> Judged:
     """Spans of a stream, scored by their log odds."""
     odds = slope * predict(grown, _measured(case.signals)[1]) + shift
-    curve = 1.0 / (1.0 + np.exp(-odds))
+    curve = smooth(1.0 / (1.0 + np.exp(-odds)), np.ones(odds.size, dtype=bool), SMOOTH_STEPS)
     pauses = segment.pauses_of(case.signals.utterances)
     guesses = []
     for span in segment.spans_above(

@@ -99,24 +99,7 @@ def build_lanes(signals: SessionSignals) -> Lanes:
             excitement=_excitement(lanes, num_steps),
             audiences=signals.audiences,
         )
-        lanes.append(
-            Lane(
-                name="chat",
-                activation=answered.reaction.activation,
-                present=answered.reaction.present,
-                measure=answered.reaction.rate_ratio,
-                trust=answered.trust,
-            )
-        )
-        lanes.append(
-            Lane(
-                name="turnout",
-                activation=ramp(answered.turnout, 1.0, 6.0),
-                present=answered.reaction.present,
-                measure=answered.turnout,
-                trust=answered.trust,
-            )
-        )
+        lanes += _chat_lanes(answered)
     heard = tuple(lane for lane in lanes if bool(lane.present.any()))
     return Lanes(
         lanes=heard,
@@ -128,6 +111,27 @@ def build_lanes(signals: SessionSignals) -> Lanes:
         tracks=tracks,
         events=tuple(signals.events),
     )
+
+
+def _chat_lanes(answered: Answers) -> list[Lane]:
+    """What the chat answered, and how many wrote."""
+    answer = answered.reaction
+    return [
+        Lane(
+            name="chat",
+            activation=answer.activation,
+            present=answer.present,
+            measure=answer.rate_ratio,
+            trust=answered.trust,
+        ),
+        Lane(
+            name="turnout",
+            activation=ramp(answered.turnout, 1.0, 6.0),
+            present=answer.present,
+            measure=answered.turnout,
+            trust=answered.trust,
+        ),
+    ]
 
 
 def _excitement(lanes: Sequence[Lane], num_steps: int) -> Curve:

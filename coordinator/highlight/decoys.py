@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
 MUSIC_TONALITY_DB: Final = 9.0  # measured: steady chords 19-22, a voice over music 7-8, voices 3-6, noise 2.7
 SALES_PHRASES: Final = 2.0  # as many within seconds are an advert
-LONE_VOICE_FACTOR: Final = 0.6  # most shouts are about something: 0.4 lost more moments than it saved decoys
 LONE_CHAT_FACTOR: Final = 0.6
+LONE_VOICE_FACTOR: Final = 0.3
+_VOICE_LANES: Final = ("voice", "loudness", "flux", "rate")
+# Less than this of anything else is nothing at all; from the second on, a shout is about something.
+_LEAST_SECOND: Final = (0.05, 0.2)
 
 
 def music(tracks: Mapping[str, tuple[Curve, Mask]], lanes: Sequence[str], num_steps: int) -> Curve:
@@ -35,14 +38,27 @@ def music(tracks: Mapping[str, tuple[Curve, Mask]], lanes: Sequence[str], num_st
 def innocence(lanes: Sequence[Lane], cues: Sequence[Cue], num_steps: int) -> Curve:
     """What is left of the score at each step, 0-1, once the known decoys have been considered."""
     by_name = {lane.name: lane for lane in lanes}
-    # Nobody cheers for an advert; what is cheered for beside one is not part of it.
-    cheered = by_name["crowd"].activation if "crowd" in by_name else np.zeros(num_steps)
-    kept = 1.0 - 0.9 * np.clip(selling(cues, num_steps) / SALES_PHRASES, 0.0, 1.0) * (1.0 - 0.8 * cheered)
-    kept *= _unless_seconded(
-        by_name, ("voice", "loudness", "flux", "rate"), LONE_VOICE_FACTOR
-    )  # shouting about nothing
+    kept = 1.0 - 0.9 * np.clip(selling(cues, num_steps) / SALES_PHRASES, 0.0, 1.0)
     kept *= _unless_seconded(by_name, ("chat", "turnout"), LONE_CHAT_FACTOR)  # a raid
     return kept
+
+
+def lone_voice(lanes: Sequence[Lane], first: int, last: int) -> float:
+    """What is left of the score of steps [first, last), where somebody shouts and nothing else happens at all.
+
+    Only where something else would have shown: a microphone alone is believed.
+    """
+    others = [lane for lane in lanes if lane.name not in _VOICE_LANES]
+    if not any(bool(lane.present[first:last].any()) for lane in others):
+        return 1.0
+    loudest = max((_loudest(lane, first, last) for lane in lanes if lane.name in _VOICE_LANES), default=0.0)
+    seconded = max(_loudest(lane, first, last) for lane in others)
+    alone = np.interp(loudest, (0.2, 0.5), (0.0, 1.0)) * np.interp(seconded, _LEAST_SECOND, (1.0, 0.0))
+    return 1.0 - (1.0 - LONE_VOICE_FACTOR) * float(alone)
+
+
+def _loudest(lane: Lane, first: int, last: int) -> float:
+    return float((lane.activation[first:last] * lane.present[first:last]).max(initial=0.0))
 
 
 def _unless_seconded(by_name: Mapping[str, Lane], suspects: Sequence[str], factor: float) -> Curve | float:

@@ -13,13 +13,15 @@ from typing import Final
 
 import numpy as np
 
-from coordinator.highlight import rank, segment
+from coordinator.highlight import decoys, rank, segment
+from coordinator.highlight.columns import columns
 from coordinator.highlight.evidence import evidence_of
-from coordinator.highlight.fuse import AGREE_WITHIN_STEPS, Weights, chance, fuse, shipped_weights, widened
+from coordinator.highlight.fuse import Weights, agreed, fuse, shipped_weights, widened, with_events
 from coordinator.highlight.kinds import kind_of
 from coordinator.highlight.lanes import Lane, Lanes, build_lanes
-from coordinator.highlight.normalise import Curve
+from coordinator.highlight.normalise import Curve, smooth
 from coordinator.highlight.text import spoken_after
+from coordinator.highlight.trees import likely, shipped_trees
 from coordinator.model.highlight import MAX_MOMENT_S, SIGNAL_RATE_HZ, Evidence, Moment, SessionSignals
 
 MAX_SESSION_S: Final = 48 * 3600.0
@@ -28,6 +30,13 @@ MARKER_BEFORE_S: Final = 25.0
 MARKER_AFTER_S: Final = 5.0
 FULL_AFTER_STRENGTH: Final = 8.0  # words of this strength in 48 s are two thirds of certainty
 WORDS_TAIL_S: Final = 15.0  # words alone do not know when: leave room
+# By the trees' curve, chosen on streams they were not fitted to.
+START_AT: Final = 0.1
+KEEP_ABOVE: Final = 0.08
+LEAST_SCORE: Final = 0.1
+CORE_SHARE: Final = 0.4
+SMOOTH_STEPS: Final = 2  # to each side: what one step doubts does not divide a moment
+PRE_ROLL_S: Final = 0.5
 CHAT_START_AT: Final = 0.22  # a chat alone, step by step
 TOLD_START_AT: Final = 0.05  # one clear sentence; rank decides
 
@@ -97,8 +106,18 @@ def _is_usable(duration_s: float) -> bool:
 
 
 def _timed(signals: SessionSignals, lanes: Lanes, weights: Weights) -> list[Moment]:
-    """Sound or picture say when: spans by hysteresis of the fused curve."""
-    return _risen(signals, lanes, weights, reach_steps=AGREE_WITHIN_STEPS)
+    """Sound or picture say when: spans of the trees' curve, scored by what they and the vote agree on."""
+    sure = likely(shipped_trees(), columns(lanes, signals.utterances))
+    steady = smooth(sure, np.ones(sure.size, dtype=bool), SMOOTH_STEPS)
+    found = segment.spans_above(
+        with_events(steady, lanes), start_at=START_AT, keep_above=KEEP_ABOVE, core_share=CORE_SHARE
+    )
+    both = agreed(sure, lanes, weights)
+    scored = [
+        segment.rescored(span, both, decoys.lone_voice(lanes.lanes, span.first, span.last)) for span in found
+    ]
+    scored = [span for span in scored if span.score >= LEAST_SCORE]
+    return _spanned(signals, lanes, weights, scored, widened(lanes.lanes), pre_roll_s=PRE_ROLL_S, tail_s=0.0)
 
 
 def _told(signals: SessionSignals, lanes: Lanes, weights: Weights) -> list[Moment]:
@@ -108,10 +127,10 @@ def _told(signals: SessionSignals, lanes: Lanes, weights: Weights) -> list[Momen
         lanes, lanes=tuple(lane for lane in lanes.lanes if lane.name not in ("rate", "turnout"))
     )
     if not any(lane.name == "words" for lane in lanes.lanes):
-        return _risen(signals, lanes, weights, reach_steps=0)
+        return _answered(signals, lanes, weights)
     told = tuple(_told_lane(lane, lanes) for lane in lanes.lanes)
     lanes = dataclasses.replace(lanes, lanes=told)
-    curve = fuse(lanes, weights, reach_steps=0)
+    curve = fuse(lanes, weights)
     moments: list[Moment] = []
     for span in segment.bursts(curve, start_at=TOLD_START_AT):
         peak_s = span.peak / SIGNAL_RATE_HZ
@@ -129,22 +148,43 @@ def _told(signals: SessionSignals, lanes: Lanes, weights: Weights) -> list[Momen
     return moments
 
 
-def _risen(signals: SessionSignals, lanes: Lanes, weights: Weights, *, reach_steps: int) -> list[Moment]:
-    vote = chance if reach_steps else fuse
-    curve = vote(lanes, weights, reach_steps=reach_steps)
-    voters = widened(lanes.lanes, reach_steps)
+def _answered(signals: SessionSignals, lanes: Lanes, weights: Weights) -> list[Moment]:
+    """A chat alone: spans of what it answered."""
+    found = segment.spans_above(
+        fuse(lanes, weights), start_at=CHAT_START_AT, keep_above=weights.keep_above, has_many=False
+    )
+    return _spanned(
+        signals,
+        lanes,
+        weights,
+        found,
+        widened(lanes.lanes, 0),
+        pre_roll_s=segment.PRE_ROLL_S,
+        tail_s=segment.TAIL_S,
+    )
+
+
+def _spanned(
+    signals: SessionSignals,
+    lanes: Lanes,
+    weights: Weights,
+    found: Sequence[segment.Span],
+    voters: Sequence[Lane],
+    *,
+    pre_roll_s: float,
+    tail_s: float,
+) -> list[Moment]:
+    """Moments of spans; one that no lane can say why is left out."""
     pauses = segment.pauses_of(signals.utterances)
-    sharp = vote(lanes, weights, reach_steps=0)
     moments: list[Moment] = []
-    if reach_steps:
-        start_at, keep_above = weights.odds.start_at, weights.odds.keep_above
-    else:
-        start_at, keep_above = CHAT_START_AT, weights.keep_above
-    found = segment.spans_above(curve, start_at=start_at, keep_above=keep_above, has_many=reach_steps > 0)
     for span in found:
-        kind = kind_of(lanes, voters, weights, span.first, span.last)
-        start_s, end_s = segment.bounds_s(segment.sharpened(span, sharp), pauses, signals.duration_s)
         evidence = evidence_of(lanes, voters, weights, span.first, span.last)
+        if not evidence:
+            continue
+        kind = kind_of(lanes, voters, weights, span.first, span.last)
+        start_s, end_s = segment.bounds_s(
+            span, pauses, signals.duration_s, pre_roll_s=pre_roll_s, tail_s=tail_s
+        )
         moments.append(_moment(start_s, end_s, span, kind, evidence))
     return moments
 

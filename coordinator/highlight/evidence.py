@@ -52,6 +52,8 @@ def _note(lanes: Lanes, lane: Lane, first: int, last: int) -> str:
             if figure < 1.0:
                 return "the voice is louder than usual"
             return f"the voice is louder and {figure:.0f} semitones higher than usual"
+        case "laughter":
+            return "laughter: a voice without words, in regular pulses"
         case "motion":
             return f"picture moves {figure:.0f} times its usual spread"
         case "flux":

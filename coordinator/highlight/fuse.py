@@ -1,7 +1,7 @@
-"""The vote: many lanes, one curve.
+"""The vote: many lanes, one curve, weighed by hand.
 
-Where sound or picture say when, odds that were fitted count beside the vote (`chance`). The vote itself (`fuse`), which
-is all that counts where there are words or chat alone, is weighed by hand:
+It decides where there are words or chat alone. Where sound or picture say when, fitted trees find the moments
+(`trees.py`), and the vote has a part in their score (`agreed`): trees may be sure of what nothing seconds.
 
 Lanes that come from one source (the sound, the speech, the picture, the chat, the game) are one group: a shout is
 loud, high and restless at once, and that is one witness. Groups that were measured vote by a weighted mean, with a
@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import resources
 from typing import Final
 
@@ -23,18 +23,18 @@ import numpy as np
 
 from coordinator.highlight import decoys
 from coordinator.highlight.lanes import Lane, Lanes
-from coordinator.highlight.normalise import Curve, Mask, smooth, spread
+from coordinator.highlight.normalise import Curve, Mask, spread
 
 AGREE_WITHIN_STEPS: Final = 3  # 1.5 s: a goal, its shout and its cheer do not start together
-LAST_STEPS: Final = 4  # what is judged is 4.5 s long: a bang is no moment
 EVENT_SHARE: Final = 0.9
-FULL_VOTE: Final = 0.7  # hardly any vote is higher
-_SOUND: Final = ("crowd", "voice", "loudness", "flux")
+LEAST_EVENT: Final = 0.2
+FULL_VOTE: Final = 0.6  # hardly any vote is higher
 GROUP_OF_LANE: Final = {
     "crowd": "sound",
     "voice": "sound",
     "loudness": "sound",
     "flux": "sound",
+    "laughter": "sound",
     "words": "speech",
     "rate": "speech",
     "motion": "picture",
@@ -42,24 +42,6 @@ GROUP_OF_LANE: Final = {
     "turnout": "chat",
     "events": "events",
 }
-
-
-class Odds(msgspec.Struct, frozen=True, kw_only=True):
-    """How much lanes say for a moment, in log odds.
-
-    Attributes:
-        bias: where all lanes say what they usually say.
-        lanes: from nothing to all a lane can say.
-        usual: what a lane says in the mean; one that was not measured counts as that.
-        with_sound: on top, where the sound speaks as well.
-    """
-
-    bias: float
-    lanes: dict[str, float]
-    usual: dict[str, float]
-    with_sound: dict[str, float]
-    start_at: float
-    keep_above: float
 
 
 class Weights(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,9 +53,7 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
     groups: dict[str, float]
     top_share: float
     agreement_share: float
-    start_at: float
     keep_above: float
-    odds: Odds
 
 
 @functools.cache
@@ -83,68 +63,31 @@ def shipped_weights() -> Weights:
     return msgspec.convert(json.loads(raw), Weights)
 
 
-def fuse(lanes: Lanes, weights: Weights, *, reach_steps: int = AGREE_WITHIN_STEPS) -> Curve:
-    """The fused score of every step, 0-1.
-
-    Args:
-        reach_steps: groups that speak within so many steps of one another agree; 0: each step by itself, unsmoothed.
-    """
+def fuse(lanes: Lanes, weights: Weights) -> Curve:
+    """The fused score of every step by itself, 0-1."""
     if not lanes.lanes:
         return np.zeros(lanes.num_steps)
-    groups = [_reaching(group, reach_steps) for group in _grouped(lanes.lanes, weights)]
-    voted: Curve = _vote(groups, weights) * decoys.innocence(
-        widened(lanes.lanes, reach_steps), lanes.cues, lanes.num_steps
-    )
-    for lane in lanes.lanes:
-        if lane.name == "events":
-            voted = np.maximum(voted, EVENT_SHARE * lane.activation)
-    return voted
+    voted: Curve = _vote(_grouped(lanes.lanes, weights), weights)
+    return with_events(voted * decoys.innocence(lanes.lanes, lanes.cues, lanes.num_steps), lanes)
 
 
-def chance(lanes: Lanes, weights: Weights, *, reach_steps: int = AGREE_WITHIN_STEPS) -> Curve:
-    """How surely each step is part of a moment, 0-1: the geometric mean of fitted odds and the vote by hand.
+def agreed(sure: Curve, lanes: Lanes, weights: Weights) -> Curve:
+    """The score of every step, 0-1: the geometric mean of how sure the trees are and of how the lanes vote.
 
-    Arguments as of `fuse`.
+    Lanes that speak within 1.5 s of one another agree.
     """
-    voters = [reaching(lane, reach_steps) for lane in lanes.lanes]
-    odds = weights.odds
-    total = np.full(lanes.num_steps, odds.bias)
-    for name, said in evidence_columns(voters, odds.usual, lanes.num_steps).items():
-        total += (odds.with_sound if name.startswith("sound*") else odds.lanes)[
-            name.removeprefix("sound*")
-        ] * said
-    likely: Curve = 1.0 / (1.0 + np.exp(-total))
-    likely *= decoys.innocence(widened(lanes.lanes, reach_steps), lanes.cues, lanes.num_steps)
-    # The odds know which lane says most, but add up what one sound says in four ways; the vote does not.
-    counted = dataclasses.replace(lanes, lanes=tuple(lane for lane in lanes.lanes if lane.name != "turnout"))
-    voted = np.clip(fuse(counted, weights, reach_steps=reach_steps) / FULL_VOTE, 0.0, 1.0)
-    both: Curve = np.sqrt(likely * voted)
+    voters = widened(lanes.lanes)
+    voted = np.clip(fuse(dataclasses.replace(lanes, lanes=tuple(voters)), weights) / FULL_VOTE, 0.0, 1.0)
+    return with_events(np.sqrt(sure * voted), lanes)
+
+
+def with_events(curve: Curve, lanes: Lanes) -> Curve:
+    """What a game says of itself is as much of a moment as the game says, whoever else is silent; little is nothing."""
     for lane in lanes.lanes:
         if lane.name == "events":
-            both = np.maximum(both, EVENT_SHARE * lane.activation)
-    return both
-
-
-def evidence_columns(voters: Sequence[Lane], usual: Mapping[str, float], num_steps: int) -> dict[str, Curve]:
-    """What `chance` weighs, by name: each lane against its usual, and `sound*` how it agrees with the sound."""
-    said = {lane.name: lane.activation * lane.trust for lane in voters}
-    none = np.zeros(num_steps)
-    sound = np.maximum.reduce([said.get(name, none) for name in _SOUND])
-    columns = {
-        lane.name: np.where(lane.present, said[lane.name] - usual[lane.name], 0.0)
-        for lane in voters
-        if lane.name in usual
-    }
-    chat = np.maximum(said.get("chat", none), said.get("turnout", none))
-    return columns | {"sound*words": sound * said.get("words", none), "sound*chat": sound * chat}
-
-
-def reaching(lane: Lane, reach_steps: int) -> Lane:
-    """A lane of what lasts, reaching some steps to each side; 0: as it is."""
-    said = np.where(lane.present, lane.activation, 0.0)
-    if reach_steps:
-        said = np.where(lane.present, spread(smooth(said, lane.present, LAST_STEPS), reach_steps), 0.0)
-    return dataclasses.replace(lane, activation=said)
+            told = np.where(lane.activation > LEAST_EVENT, lane.activation, 0.0)
+            curve = np.maximum(curve, EVENT_SHARE * told)
+    return curve
 
 
 def shares(lanes: Sequence[Lane], weights: Weights, first: int, last: int) -> dict[str, float]:
@@ -204,13 +147,6 @@ def _grouped(lanes: Sequence[Lane], weights: Weights) -> list[_Group]:
             )
         )
     return groups
-
-
-def _reaching(group: _Group, reach_steps: int) -> _Group:
-    if reach_steps == 0:
-        return group
-    lasting = smooth(group.activation, group.present, LAST_STEPS)
-    return dataclasses.replace(group, activation=np.where(group.present, spread(lasting, reach_steps), 0.0))
 
 
 def _vote(groups: Sequence[_Group], weights: Weights) -> Curve:

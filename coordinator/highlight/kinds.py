@@ -1,6 +1,6 @@
 """What a moment is about: hype, funny, clutch, fail, score, rage or wholesome. A press alone makes a `marker`.
 
-Words, chat and games name a kind; sound and picture only say that something happened, which is hype.
+Words, laughter, chat and games name a kind; sound and picture only say that something happened, which is hype.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ def kind_of(lanes: Lanes, voters: Sequence[Lane], weights: Weights, first: int, 
     if said.get("words", 0.0) >= _LEAST_SHARE:
         for kind, share in _kinds_of_words(lanes.cues, first, last).items():
             _add(votes, kind, share * said["words"])
+    if said.get("laughter", 0.0) >= _LEAST_SHARE:
+        _add(votes, "funny", said["laughter"])
     if said.get("chat", 0.0) >= _LEAST_SHARE:
         _add(votes, _kind_of_chat(lanes, first, last), said["chat"])
     named = {kind: vote for kind, vote in votes.items() if kind != HYPE}

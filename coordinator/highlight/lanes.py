@@ -23,6 +23,7 @@ SOUND_LANES: Final = ("mic", "desktop", "mix")
 UNTIMED: Final = frozenset({"words", "rate", "chat", "turnout"})
 QUIET_DB: Final = -60.0  # below it all silence is alike
 USUAL_LOUD: Final = 0.75  # quantile
+_VOICED: Final = 0.3
 FULL_CUE_STRENGTH: Final = 1.5  # words of this strength within some seconds are two thirds of certainty
 
 
@@ -31,7 +32,8 @@ class Lane:
     """One voice in the vote.
 
     Attributes:
-        name: `words`, `rate`, `crowd`, `voice`, `loudness`, `flux`, `motion`, `chat`, `turnout` or `events`.
+        name: `words`, `rate`, `crowd`, `voice`, `laughter`, `loudness`, `flux`, `motion`, `chat`, `turnout` or
+            `events`.
         activation: 0-1 at each step.
         present: where it was measured.
         measure: the figure behind it in the unit of its note (dB, sigmas, ratio).
@@ -54,6 +56,7 @@ class Lanes:
     reaction: Reaction | None
     music: Curve
     num_steps: int
+    tracks: Mapping[str, tuple[Curve, Mask]]
     events: tuple[GameEvent, ...] = ()
     audience: Answers | None = None
 
@@ -71,6 +74,7 @@ def build_lanes(signals: SessionSignals) -> Lanes:
     lanes = [_crowd(tracks, music, num_steps), _voice(tracks, num_steps), _loudness(tracks, music, num_steps)]
     lanes.append(_motion(tracks, num_steps))
     lanes.append(_flux(tracks, music, num_steps))
+    lanes.append(_laughter(tracks, signals.utterances, num_steps))
     lanes.append(_rate(signals.utterances, num_steps))
     if signals.events:
         level = event_curve(signals.events, num_steps)
@@ -95,24 +99,7 @@ def build_lanes(signals: SessionSignals) -> Lanes:
             excitement=_excitement(lanes, num_steps),
             audiences=signals.audiences,
         )
-        lanes.append(
-            Lane(
-                name="chat",
-                activation=answered.reaction.activation,
-                present=answered.reaction.present,
-                measure=answered.reaction.rate_ratio,
-                trust=answered.trust,
-            )
-        )
-        lanes.append(
-            Lane(
-                name="turnout",
-                activation=ramp(answered.turnout, 1.0, 6.0),
-                present=answered.reaction.present,
-                measure=answered.turnout,
-                trust=answered.trust,
-            )
-        )
+        lanes += _chat_lanes(answered)
     heard = tuple(lane for lane in lanes if bool(lane.present.any()))
     return Lanes(
         lanes=heard,
@@ -121,8 +108,30 @@ def build_lanes(signals: SessionSignals) -> Lanes:
         audience=answered,
         music=music,
         num_steps=num_steps,
+        tracks=tracks,
         events=tuple(signals.events),
     )
+
+
+def _chat_lanes(answered: Answers) -> list[Lane]:
+    """What the chat answered, and how many wrote."""
+    answer = answered.reaction
+    return [
+        Lane(
+            name="chat",
+            activation=answer.activation,
+            present=answer.present,
+            measure=answer.rate_ratio,
+            trust=answered.trust,
+        ),
+        Lane(
+            name="turnout",
+            activation=ramp(answered.turnout, 1.0, 6.0),
+            present=answer.present,
+            measure=answered.turnout,
+            trust=answered.trust,
+        ),
+    ]
 
 
 def _excitement(lanes: Sequence[Lane], num_steps: int) -> Curve:
@@ -199,6 +208,31 @@ def _loudness(tracks: Mapping[str, tuple[Curve, Mask]], music: Curve, num_steps:
         best, db = np.maximum(best, activation), np.where(activation >= best, rise_db, db)
         present |= known
     return Lane(name="loudness", activation=best, present=present, measure=db)
+
+
+def _laughter(
+    tracks: Mapping[str, tuple[Curve, Mask]], utterances: Sequence[Utterance], num_steps: int
+) -> Lane:
+    """A voice without words whose pulses are alike, some five a second."""
+    none = np.zeros(num_steps)
+    lane = next((name for name in ("mic", "mix") if f"{name}_regularity" in tracks), None)
+    # Speech pulses, too: where nobody writes words down, one cannot be told from the other.
+    if lane is None or not utterances:
+        return Lane(name="laughter", activation=none, present=none > 0, measure=none)
+    regularity, measured = tracks[f"{lane}_regularity"]
+    voicing, _ = tracks[f"{lane}_voicing"]
+    alike = smooth(np.where(voicing > _VOICED, regularity, 0.0), measured, 1)
+    activation = ramp(alike, 0.25, 0.45) * (1.0 - spread(covered(utterances, num_steps), 2))
+    return Lane(name="laughter", activation=activation, present=measured, measure=alike)
+
+
+def covered(utterances: Sequence[Utterance], num_steps: int) -> Curve:
+    """1 where somebody says words, else 0."""
+    spoken = np.zeros(num_steps)
+    for one in utterances:
+        first = min(max(int(one.start_s * SIGNAL_RATE_HZ), 0), num_steps)
+        spoken[first : min(max(int(np.ceil(one.end_s * SIGNAL_RATE_HZ)), first), num_steps)] = 1.0
+    return spoken
 
 
 def _motion(tracks: Mapping[str, tuple[Curve, Mask]], num_steps: int) -> Lane:

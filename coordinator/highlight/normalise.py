@@ -24,9 +24,17 @@ _MAD_TO_SIGMA: Final = 1.4826
 
 
 def baseline(
-    values: Curve, present: Mask, *, window_s: float = WINDOW_S, quantile: float = 0.5
+    values: Curve,
+    present: Mask,
+    *,
+    window_s: float = WINDOW_S,
+    quantile: float = 0.5,
+    has_spread: bool = True,
 ) -> tuple[Curve, Curve, Mask]:
     """Level and spread of the trailing window at each step.
+
+    Args:
+        has_spread: without it, which is half the cost, sigma is 0.
 
     Returns:
         (level, sigma, known): the quantile, 1.4826 times the median distance from it, and where at least 8 s
@@ -42,15 +50,14 @@ def baseline(
         past = np.sort(windows[ends[block : block + _BLOCK_ROWS]], axis=1)  # NaN comes last
         count = np.count_nonzero(~np.isnan(past), axis=1)
         middle = _quantile(past, count, quantile)
-        distance = np.sort(np.abs(past - middle[:, None]), axis=1)
         held = slice(block * RENEW_STEPS, min((block + _BLOCK_ROWS) * RENEW_STEPS, num_steps))
         has_past = count >= MIN_PAST_STEPS
-        for row, found in (
-            (level, np.where(has_past, middle, 0.0)),
-            (sigma, np.where(has_past, _MAD_TO_SIGMA * _quantile(distance, count, 0.5), 0.0)),
-            (known, has_past),
-        ):
-            row[held] = np.repeat(found, RENEW_STEPS)[: held.stop - held.start]
+        found = [(level, np.where(has_past, middle, 0.0)), (known, has_past)]
+        if has_spread:
+            distance = np.sort(np.abs(past - middle[:, None]), axis=1)
+            found.append((sigma, np.where(has_past, _MAD_TO_SIGMA * _quantile(distance, count, 0.5), 0.0)))
+        for row, values_found in found:
+            row[held] = np.repeat(values_found, RENEW_STEPS)[: held.stop - held.start]
     return level, sigma, known
 
 
@@ -70,7 +77,7 @@ def rise(values: Curve, present: Mask, *, floor: float, quantile: float = 0.5) -
     Returns (rise, known); 0 where unknown.
     """
     raised = np.maximum(values, floor)
-    level, _, known = baseline(raised, present, quantile=quantile)
+    level, _, known = baseline(raised, present, quantile=quantile, has_spread=False)
     known = known & present
     return np.where(known, raised - level, 0.0), known
 

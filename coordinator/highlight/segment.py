@@ -46,7 +46,14 @@ class Span:
     score: float
 
 
-def spans_above(curve: Curve, *, start_at: float, keep_above: float, has_many: bool = True) -> list[Span]:
+def spans_above(
+    curve: Curve,
+    *,
+    start_at: float,
+    keep_above: float,
+    has_many: bool = True,
+    core_share: float = CORE_SHARE,
+) -> list[Span]:
     """Stretches that reach `start_at` and stay above `keep_above`; gaps under 3 s are bridged, 60 s is the most.
 
     A stretch may hold several moments (`has_many`), with 3 s of hardly anything between them; a chat's never does,
@@ -71,7 +78,7 @@ def spans_above(curve: Curve, *, start_at: float, keep_above: float, has_many: b
             peak = part_first + int(curve[part_first:part_last].argmax())
             if curve[peak] < start_at:
                 continue
-            core_first, core_last = _core(curve, part_first, part_last, peak)
+            core_first, core_last = _core(curve, part_first, part_last, peak, core_share)
             spans.append(Span(first=core_first, last=core_last, peak=peak, score=float(curve[peak])))
             if not has_many:
                 continue
@@ -82,16 +89,10 @@ def spans_above(curve: Curve, *, start_at: float, keep_above: float, has_many: b
     return sorted(spans, key=lambda span: span.first)
 
 
-def sharpened(span: Span, sharp: Curve) -> Span:
-    """The same moment with the edges of `sharp`, a curve of what each step said by itself.
-
-    Lanes that wait for one another blur where a moment begins and ends; each by itself does not.
-    """
-    if not float(sharp[span.first : span.last].max(initial=0.0)) > 0.0:
-        return span
-    peak = span.first + int(sharp[span.first : span.last].argmax())
-    core_first, core_last = _core(sharp, span.first, span.last, peak)
-    return dataclasses.replace(span, first=core_first, last=core_last, peak=peak)
+def rescored(span: Span, curve: Curve, factor: float) -> Span:
+    """The same span with so much of the highest score that `curve` has within, and its place."""
+    peak = span.first + int(curve[span.first : span.last].argmax())
+    return dataclasses.replace(span, peak=peak, score=factor * float(curve[peak]))
 
 
 def bursts(curve: Curve, *, start_at: float, least_gap_s: float = MAX_MOMENT_S) -> list[Span]:
@@ -108,15 +109,22 @@ def bursts(curve: Curve, *, start_at: float, least_gap_s: float = MAX_MOMENT_S) 
     return spans
 
 
-def bounds_s(span: Span, pauses: Pauses, duration_s: float) -> tuple[float, float]:
-    """Start and end in seconds: pre-roll by kind, snapped to pauses, 8 to 60 s, inside the session.
+def bounds_s(
+    span: Span,
+    pauses: Pauses,
+    duration_s: float,
+    *,
+    pre_roll_s: float = PRE_ROLL_S,
+    tail_s: float = TAIL_S,
+) -> tuple[float, float]:
+    """Start and end in seconds: snapped to pauses, 8 to 60 s, inside the session.
 
     Args:
         pauses: where speech begins and ends.
-        reach_s: by how much the curve was widened to each side, to be taken off again.
+        pre_roll_s, tail_s: what is added before and after the span.
     """
-    start_s = span.first / SIGNAL_RATE_HZ - PRE_ROLL_S
-    end_s = span.last / SIGNAL_RATE_HZ + TAIL_S
+    start_s = span.first / SIGNAL_RATE_HZ - pre_roll_s
+    end_s = span.last / SIGNAL_RATE_HZ + tail_s
     return fit_s(
         _snapped(start_s, pauses.starts_s),
         _snapped(end_s, pauses.ends_s),
@@ -179,9 +187,9 @@ def _runs(mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[tuple[int, i
     return [(int(first), int(last)) for first, last in edges.reshape(-1, 2)]
 
 
-def _core(curve: Curve, first: int, last: int, peak: int) -> tuple[int, int]:
+def _core(curve: Curve, first: int, last: int, peak: int, core_share: float) -> tuple[int, int]:
     """The part round the peak that stays above a share of it; what is 3 s apart from it is another matter."""
-    strong = np.flatnonzero(curve[first:last] >= CORE_SHARE * curve[peak]) + first
+    strong = np.flatnonzero(curve[first:last] >= core_share * curve[peak]) + first
     breaks = np.flatnonzero(np.diff(strong) > MERGE_GAP_S * SIGNAL_RATE_HZ)
     at = int(np.searchsorted(strong, peak))
     begin = max((int(strong[index + 1]) for index in breaks if index + 1 <= at), default=int(strong[0]))

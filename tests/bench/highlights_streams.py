@@ -32,6 +32,7 @@ from tests.synthetic.script import hear, write_script
 from tests.synthetic.stream import make_stream
 
 _CACHE = ROOT / ".clippy" / "highlights"
+_MIX = "mix"
 _NUM_PROCESSES = 2
 _SHARED: list[Sequence[Case]] = []  # what a process of `in_processes` was handed; filled once, when it starts
 _Outcome = TypeVar("_Outcome")
@@ -45,11 +46,12 @@ class Case:
     signals: SessionSignals
 
 
-def cases(seeds: Sequence[int], *, duration_s: float | None = None) -> list[Case]:
+def cases(seeds: Sequence[int], *, duration_s: float | None = None, is_mixed: bool = False) -> list[Case]:
     """The streams of these seeds, in that order; what is not measured yet is rendered now.
 
     Args:
         duration_s: of each; drawn where not given.
+        is_mixed: whether microphone and desktop come in one lane, as in a recording, or each by itself.
     """
     folder = _CACHE / _code_sum()
     folder.mkdir(parents=True, exist_ok=True)
@@ -64,7 +66,7 @@ def cases(seeds: Sequence[int], *, duration_s: float | None = None) -> list[Case
         with concurrent.futures.ProcessPoolExecutor(_NUM_PROCESSES, mp_context=context) as pool:
             for future in [pool.submit(_measure, seed, duration_s, paths[seed]) for seed in missing]:
                 future.result()
-    return [_case(make_plan(seed, duration_s=duration_s), paths[seed]) for seed in seeds]
+    return [_case(make_plan(seed, duration_s=duration_s), paths[seed], is_mixed=is_mixed) for seed in seeds]
 
 
 def in_processes(
@@ -129,7 +131,11 @@ def signals_of(plan: Plan, tracks: Sequence[Track]) -> SessionSignals:
 
 def _measure(seed: int, duration_s: float | None, path: Path) -> None:
     stream = make_stream(seed, duration_s=duration_s)
-    tracks = [*sound_tracks(stream), motion_track(stream.plan)]
+    tracks = [
+        *sound_tracks(stream),
+        motion_track(stream.plan),
+        *features.lane_tracks(stream.mixed, lane=_MIX),
+    ]
     arrays = {
         f"{track.name}.{part}": getattr(track, part) for track in tracks for part in ("values", "present")
     }
@@ -138,9 +144,10 @@ def _measure(seed: int, duration_s: float | None, path: Path) -> None:
     half.replace(path)
 
 
-def _case(plan: Plan, path: Path) -> Case:
+def _case(plan: Plan, path: Path, *, is_mixed: bool) -> Case:
     with np.load(path) as arrays:
         names = [name.removesuffix(".values") for name in arrays.files if name.endswith(".values")]
+        names = [name for name in names if name == "motion" or name.startswith(f"{_MIX}_") == is_mixed]
         tracks = [
             Track(name=name, values=arrays[f"{name}.values"], present=arrays[f"{name}.present"])
             for name in names

@@ -10,9 +10,12 @@ import pytest
 from coordinator.model.highlight import ChatLine, SessionSignals, Track, Utterance
 from tests.bench import highlights_score as score
 from tests.bench.highlights import FIGURES, variants
+from tests.bench.highlights_boost import Shape, grow, predict
+from tests.bench.highlights_fit import FITTED, JUDGED
 from tests.bench.highlights_naive import NAIVE
 from tests.bench.highlights_score import Guess, Judged
 from tests.bench.run import measure
+from tests.synthetic.family import HELD_SEEDS
 from tests.synthetic.model import Span
 
 
@@ -119,6 +122,24 @@ def test_the_usual_recipes_find_what_is_plain(name: str) -> None:
     best = NAIVE[name](some_signals())[0]
 
     assert best.start_s <= 205 and best.end_s >= 200
+
+
+def test_trees_learn_what_only_two_columns_together_say_and_what_is_missing_says() -> None:
+    rng = np.random.default_rng(2)
+    rows = rng.normal(0.0, 1.0, (6_000, 3)).astype(np.float32)
+    truth = ((rows[:, 0] > 0) & (rows[:, 1] > 0)).astype(np.float64)
+    gone = rng.random(6_000) < 0.2
+    rows[gone, 2], truth[gone] = np.nan, 1.0
+    shape = Shape(num_trees=30, depth=3, rate=0.3, row_share=0.7, column_share=1.0)
+
+    found = predict(grow(rows, truth, np.ones(6_000), shape), rows) > 0
+
+    assert np.mean(found == (truth > 0.5)) > 0.97
+
+
+def test_trees_are_fitted_and_set_right_on_nothing_that_is_held() -> None:
+    assert not {seed for seeds in (*FITTED, *JUDGED) for seed in seeds} & set(HELD_SEEDS)
+    assert not {seed for seeds in FITTED for seed in seeds} & {seed for seeds in JUDGED for seed in seeds}
 
 
 @pytest.mark.slow

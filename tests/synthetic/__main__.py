@@ -13,7 +13,7 @@ from tests.synthetic.stream import make_stream
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.synthetic", description=__doc__)
-    parser.add_argument("seed", type=int, help="0..99 (family dev) or 1000..1099 (family held)")
+    parser.add_argument("seed", type=int, help="0..99 (family dev), 1000..1099 (held) or 2000..2099 (third)")
     parser.add_argument("out", type=Path, help="the folder to write into")
     parser.add_argument("--duration", type=float, help="seconds, 600 to 1,800; drawn where not given")
     parser.add_argument("--no-chat", action="store_true", help="without a chat; drawn where not given")

@@ -19,6 +19,8 @@ _EFFECTS_PER_S = {
     "basketball": 0.1,
     "tennis": 0.15,
     "racing": 0.05,
+    "volleyball": 0.1,
+    "rugby": 0.05,
 }
 
 
@@ -83,6 +85,8 @@ def _add_decoy(rng: np.random.Generator, desktop: Pcm, span: Span, level_db: flo
         _add(desktop, span.start_s, _gained(sounds.music(rng, span.duration_s), loud_db))
     elif span.kind == "pause_screen" and rng.random() < 0.6:
         _add(desktop, span.start_s, _gained(sounds.music(rng, span.duration_s), level_db - 2.0))
+    elif span.kind == "alert":
+        _add(desktop, span.start_s, _gained(sounds.jingle(rng), level_db + float(rng.uniform(0.0, 6.0))))
     elif is_explosion(span):
         loud_db = level_db + float(rng.uniform(6.0, 14.0))
         _add(desktop, span.start_s, _gained(sounds.explosion(rng, span.duration_s), loud_db))

@@ -13,6 +13,7 @@ FRAMES_PER_S = 4
 FRAME_SHAPE = (90, 160)
 KINDS = ("hype", "funny", "clutch", "fail", "score", "rage", "wholesome")
 DECOY_KINDS = ("advert", "music", "raid", "loud_boring", "past_tense", "pause_screen", "chat_flood")
+MORE_DECOY_KINDS = ("alert", "humming")  # in the family `third` alone
 
 Pcm = npt.NDArray[np.float32]
 Picture = npt.NDArray[np.uint8]
@@ -78,6 +79,7 @@ class Spoken:
     delivery: Delivery
     lane: str = "mic"
     is_laughter: bool = False
+    is_heard: bool = True
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ TAIL_S: Final = 15.0
 GAP_S: Final = 8.0
 NO_CHAT_SHARE: Final = 0.25
 SIGNS: Final = ("voice", "words", "laughter", "desktop", "motion", "chat")
-SPORTS: Final = ("football", "basketball", "tennis", "racing", "hockey")
+SPORTS: Final = ("football", "basketball", "tennis", "racing", "hockey", "volleyball", "rugby")
 
 # Chances of the signs, in the order of SIGNS.
 _SIGNS: Final = {
@@ -55,6 +55,7 @@ _DECOYS: Final = {  # kind: (weight, shortest, longest seconds)
     "pause_screen": (0.8, 20.0, 60.0),
     "chat_flood": (1.0, 10.0, 25.0),
 }
+_MORE_DECOYS: Final = {"alert": (1.0, 4.0, 9.0), "humming": (1.0, 6.0, 20.0)}
 _NEEDS_CHAT: Final = ("raid", "chat_flood")
 
 
@@ -95,14 +96,15 @@ def _placed(
     kinds = {
         kind: weight * _GENRE_KINDS.get(genre, {}).get(kind, 1.0) for kind, weight in family.kinds.items()
     }
+    known = _DECOYS | _MORE_DECOYS if family.has_more_decoys else _DECOYS
     decoys = {
         kind: row[0]
-        for kind, row in _DECOYS.items()
+        for kind, row in known.items()
         if (has_chat or kind not in _NEEDS_CHAT) and not (kind == "music" and genre == "music")
     }
     items = [(_event_s(rng), _pick(rng, kinds), True) for _ in range(num_events)]
     for kind in (_pick(rng, decoys) for _ in range(num_decoys)):
-        items.append((float(rng.uniform(*_DECOYS[kind][1:])), kind, False))
+        items.append((float(rng.uniform(*known[kind][1:])), kind, False))
     free_s = duration_s - HEAD_S - TAIL_S - sum(item[0] + GAP_S for item in items)
     while free_s < 0:  # only where the longest of everything was drawn
         items.pop()

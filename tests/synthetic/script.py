@@ -40,7 +40,7 @@ def hear(plan: Plan, spoken: Sequence[Spoken]) -> list[Heard]:
     heard = []
     for line in spoken:
         is_kept = line.lane == "mic" or rng.random() < 0.7
-        words = [word for word in line.text.split() if rng.random() >= DROPPED_SHARE]
+        words = [word for word in line.text.split() if rng.random() >= DROPPED_SHARE and line.is_heard]
         start_s = max(0.0, line.start_s + float(rng.normal(0.0, 0.15)))
         end_s = max(start_s + 0.2, line.end_s + float(rng.normal(0.0, 0.15)))
         if words and is_kept and end_s < plan.duration_s:
@@ -118,6 +118,12 @@ class _Script:
             half = Span(start_s=span.start_s + 1.0, end_s=end_s, kind=span.kind)
             yield from self._row(half, phrases.raid_welcome, lambda: self._loud(2.0, 1.1, 1.05))
             yield from self.chatter(end_s + 2.0, span.end_s)
+        elif span.kind == "alert":  # a donation is read aloud by a machine
+            late = Span(start_s=span.start_s + 1.0, end_s=span.end_s, kind=span.kind)
+            for line in self._row(late, phrases.chat.idle, self._calm, self._announcer):
+                yield _in_desktop(line)
+        elif span.kind == "humming":
+            yield self._hum(span)
         elif span.kind == "past_tense":
             yield self._line(span.start_s + 0.3, self._pick(phrases.past), Delivery(gain_db=-1.5))
         elif span.kind == "pause_screen":
@@ -168,6 +174,18 @@ class _Script:
             voice=self._voices[int(self._rng.integers(len(self._voices)))],
             delivery=Delivery(gain_db=gain_db + float(self._rng.normal(0.0, 1.5)), pitch=1.15),
             is_laughter=True,
+        )
+
+    def _hum(self, span: Span) -> Spoken:
+        """Somebody sings to himself: words that a recogniser does not get, slowly, higher than he speaks."""
+        how = Delivery(gain_db=float(self._rng.uniform(-3.0, 5.0)), pitch=1.3, rate=0.45)
+        return Spoken(
+            start_s=span.start_s,
+            end_s=span.end_s,
+            text="la",
+            voice=self._voices[0],
+            delivery=how,
+            is_heard=False,
         )
 
     def _calm(self) -> Delivery:

@@ -1,0 +1,181 @@
+"""The trees, what they look at, and the lanes and features that came with them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from coordinator.highlight import decoys
+from coordinator.highlight.columns import FIGURES, columns
+from coordinator.highlight.features import FEATURES, measure
+from coordinator.highlight.lanes import Lane, build_lanes
+from coordinator.highlight.trees import TreesFile, likely, shipped_file, shipped_trees, trees_of
+from coordinator.model.highlight import SIGNAL_RATE_HZ, SessionSignals, Track, Utterance
+from coordinator.model.speech import SAMPLE_RATE_HZ
+
+DURATION_S = 300
+NUM_STEPS = DURATION_S * SIGNAL_RATE_HZ
+
+
+def stump(*, missing_right: int) -> TreesFile:
+    """One tree of one node: above 2 is likely."""
+    return TreesFile(
+        version=1, made_on="2026-11-26", origin="by hand", report={}, columns=("words.now",), bias=0.0,
+        column=[[0]], threshold=[[2.0]], missing_right=[[missing_right]], leaf=[[-3.0, 3.0]],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("missing_right", "is_likely"), [(1, True), (0, False)])
+def test_what_was_not_measured_goes_the_way_the_trees_learned_for_it(missing_right, is_likely):
+    said = np.array([1.0, 2.0, 2.5, np.nan])
+
+    sure = likely(trees_of(stump(missing_right=missing_right)), {"words.now": said})
+
+    assert (sure > 0.5).tolist() == [False, False, True, is_likely]
+
+
+def test_shipped_trees_say_what_they_were_fitted_to_and_look_at_what_there_is():
+    file = shipped_file()
+    names = {f"{name}.{window}" for name in FIGURES for window in ("now", "wide", "before")}
+
+    assert set(file.columns) == names
+    assert file.made_on and "held" not in file.origin
+    assert 0.8 < file.report["f1"] < 1.0
+    assert shipped_trees().leaf.shape[1] == shipped_trees().column.shape[1] + 1
+
+
+def tracks(lane: str, seed: int) -> list[Track]:
+    rng = np.random.default_rng(seed)
+    return [
+        Track(
+            name=f"{lane}_{name}",
+            values=np.abs(rng.normal(0.3, 0.1, NUM_STEPS)) - (30.0 if name.endswith("_db") else 0.0),
+            present=np.ones(NUM_STEPS, dtype=bool),
+        )
+        for name in FEATURES
+    ]
+
+
+def cut(signals: SessionSignals, end_s: float) -> SessionSignals:
+    last = int(end_s * SIGNAL_RATE_HZ)
+    return dataclasses.replace(
+        signals,
+        duration_s=end_s,
+        tracks=[
+            Track(name=one.name, values=one.values[:last], present=one.present[:last])
+            for one in signals.tracks
+        ],
+        utterances=[one for one in signals.utterances if one.end_s <= end_s],
+    )
+
+
+def test_columns_look_no_further_ahead_than_six_seconds():
+    said = [
+        Utterance(start_s=at_s, end_s=at_s + 2.0, text="oh wow look at that") for at_s in range(4, 290, 9)
+    ]
+    signals = SessionSignals(
+        duration_s=DURATION_S, tracks=[*tracks("mic", 1), *tracks("desktop", 2)], utterances=said
+    )
+    early = cut(signals, 200.0)
+    known = int(194.0 * SIGNAL_RATE_HZ)
+
+    whole, part = (columns(build_lanes(one), one.utterances) for one in (signals, early))
+
+    for name, curve in part.items():
+        np.testing.assert_allclose(curve[:known], whole[name][:known], rtol=1e-6, atol=1e-6, err_msg=name)
+
+
+def test_what_was_not_measured_is_not_zero_to_the_trees():
+    signals = SessionSignals(duration_s=DURATION_S, tracks=tracks("mix", 3))
+
+    found = columns(build_lanes(signals), signals.utterances)
+
+    assert np.isfinite(found["near_loud.now"]).any()  # a recording's one lane is heard as a microphone
+    assert not np.isfinite(found["far_loud.now"]).any()
+    assert not np.isfinite(found["chat.now"]).any()
+
+
+def sound(pulses_s: list[float], *, seed: int = 5) -> np.ndarray:
+    """Two seconds of a voice's tone, cut into pulses of 0.1 s."""
+    at_s = np.arange(2 * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
+    tone = sum(np.sin(2 * np.pi * 220.0 * harmonic * at_s) / harmonic for harmonic in range(1, 12))
+    open_ = np.zeros(at_s.size)
+    for pulse_s in pulses_s:
+        open_[(at_s >= pulse_s) & (at_s < pulse_s + 0.1)] = 1.0
+    noise = np.random.default_rng(seed).normal(0.0, 0.002, at_s.size)
+    return (0.2 * tone * open_ + noise).astype(np.float32)
+
+
+def row(samples: np.ndarray, name: str) -> float:
+    return float(np.nanmean(measure(samples).values[FEATURES.index(name)]))
+
+
+def test_pulses_five_a_second_are_regular_and_scattered_ones_are_less():
+    regular = sound(list(np.arange(0.0, 1.9, 0.2)))
+    scattered = sound([0.0, 0.13, 0.5, 0.62, 0.95, 1.21, 1.33, 1.7])
+
+    assert row(regular, "regularity") > 0.8 > row(scattered, "regularity") + 0.2
+
+
+def test_thunder_is_a_rumble_and_hiss_is_none():
+    rng = np.random.default_rng(6)
+    hiss = rng.normal(0.0, 0.1, SAMPLE_RATE_HZ).astype(np.float32)
+    thunder = np.convolve(hiss, np.ones(200) / 200, "same").astype(np.float32)
+
+    assert row(thunder, "rumble_db") > -3.0 > row(hiss, "rumble_db")
+
+
+def test_a_shot_stands_out_of_its_half_second_and_a_roar_does_not():
+    roar = np.random.default_rng(7).normal(0.0, 0.1, SAMPLE_RATE_HZ).astype(np.float32)
+    shot = roar * np.where(np.arange(SAMPLE_RATE_HZ) % 8_000 < 800, 1.0, 0.01).astype(np.float32)
+
+    assert row(shot, "burst_db") > 6.0 > 1.0 > row(roar, "burst_db")
+
+
+def laughing(*, words: bool) -> SessionSignals:
+    """Somebody talks for five minutes and laughs from 200 s to 206 s."""
+    regularity, voicing = np.full(NUM_STEPS, 0.1), np.full(NUM_STEPS, 0.5)
+    regularity[400:412] = 0.6
+    values = {"regularity": regularity, "voicing": voicing}
+    talk = [Utterance(start_s=at_s, end_s=at_s + 4.0, text="we go on here") for at_s in range(0, 190, 5)]
+    return SessionSignals(
+        duration_s=DURATION_S,
+        tracks=[
+            Track(name=f"mic_{name}", values=curve, present=np.ones(NUM_STEPS, dtype=bool))
+            for name, curve in values.items()
+        ],
+        utterances=talk if words else (),
+    )
+
+
+def test_laughter_is_a_voice_without_words_in_regular_pulses():
+    lanes = {lane.name: lane for lane in build_lanes(laughing(words=True)).lanes}
+
+    assert lanes["laughter"].activation[402:410].min() > 0.9
+    assert lanes["laughter"].activation[:380].max() < 0.1
+
+
+def test_where_nobody_writes_words_down_laughter_is_not_told_from_speech():
+    assert "laughter" not in {lane.name for lane in build_lanes(laughing(words=False)).lanes}
+
+
+def lane(name: str, level: float, *, is_there: bool = True) -> Lane:
+    curve = np.full(40, level)
+    return Lane(name=name, activation=curve, present=np.full(40, is_there), measure=curve)
+
+
+@pytest.mark.parametrize(
+    ("lanes", "is_believed"),
+    [
+        ([lane("voice", 1.0), lane("motion", 0.0)], False),  # the picture would have shown it
+        ([lane("voice", 1.0), lane("motion", 0.6)], True),
+        ([lane("voice", 1.0), lane("words", 0.3), lane("motion", 0.0)], True),
+        ([lane("voice", 1.0)], True),  # a microphone alone
+        ([lane("voice", 1.0), lane("chat", 0.0, is_there=False)], True),  # nobody was there to write
+        ([lane("voice", 0.1), lane("motion", 0.0)], True),  # nobody shouts
+    ],
+)
+def test_a_shout_that_nothing_seconds_counts_less(lanes, is_believed):
+    assert (decoys.lone_voice(lanes, 0, 40) == 1.0) is is_believed

@@ -8,10 +8,13 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from PIL import Image
 
 from coordinator.errors import DiskFull, MediaUnusable
 from coordinator.media import partial
+from coordinator.media.captions.cards import Card
+from coordinator.media.captions.soft_track import add_soft_track
 from coordinator.media.intake.probe import probe
 from coordinator.media.output import presets
 from coordinator.media.output.cut import cut
@@ -179,6 +182,35 @@ def test_every_file_that_was_asked_for_lies_beside_it(soft):
 
     assert names == ["post.ass", "post.mp4", "post.srt", "post.vtt"]
     assert all("s***" in dst.with_suffix(f".{kind}").read_text("utf-8") for kind in ("srt", "vtt", "ass"))
+
+
+def test_a_track_of_text_leaves_names_and_order_of_the_sounds_as_they_were(clip, tmp_path):
+    path = tmp_path / "two.mp4"
+    with av.open(str(clip)) as source, av.open(str(path), "w") as target:
+        sound = source.streams.audio[0]
+        tracks = [target.add_stream_from_template(sound) for _ in range(2)]
+        for track, name in zip(tracks, ("mix", "mic"), strict=True):
+            track.metadata["handler_name"] = name
+        tracks[0].disposition, tracks[1].disposition = Disposition(0), Disposition.default
+        for packet in source.demux(sound):
+            for track in tracks if packet.dts is not None else ():
+                packet.stream = track
+                target.mux_one(packet)
+    before = sounds(path)
+
+    add_soft_track(path, [Card(texts=("hi",), onsets_s=(0.5,), start_s=0.5, end_s=1.0)], language="ja")
+
+    assert sounds(path) == before
+    assert [name for name, *_ in before] == ["mix", "mic"]
+
+
+def sounds(path):
+    """Name, disposition and the bytes of each track of sound."""
+    with av.open(str(path)) as container:
+        found = {s.index: [s.metadata["handler_name"], s.disposition, b""] for s in container.streams.audio}
+        for packet in container.demux(audio=list(range(len(found)))):
+            found[packet.stream.index][2] += bytes(packet)
+        return list(found.values())
 
 
 def test_a_copied_clip_bears_soft_captions_too(clip, tmp_path):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from PIL import ImageFont
 
-_FOLDER = Path(__file__).with_name("fonts")
+FOLDER = Path(__file__).with_name("fonts")
 CAN_SHAPE = bool(ImageFont.core.HAVE_RAQM)
 _LAYOUT = ImageFont.Layout.RAQM if CAN_SHAPE else ImageFont.Layout.BASIC
 # The only size that the font of colour pictures has.
@@ -48,7 +48,7 @@ class _Table:
 
 @functools.cache
 def _table() -> _Table:
-    read = tomllib.loads((_FOLDER / "fonts.toml").read_text(encoding="utf-8"))
+    read = tomllib.loads((FOLDER / "fonts.toml").read_text(encoding="utf-8"))
     faces = {name: Face(**row) for name, row in read["faces"].items()}
     return _Table(faces=faces, order=tuple(read["order"]), emoji=read["emoji"])
 
@@ -63,7 +63,7 @@ def font_of(face: str, size_px: int) -> ImageFont.FreeTypeFont:
     """Return a face for letters of `size_px` (its own scale applied), shaped by raqm where Pillow has it."""
     row = _table().faces[face]
     px = EMOJI_EM_PX if is_emoji_face(face) else max(1, round(size_px * row.scale))
-    return ImageFont.truetype(str(_FOLDER / row.file), px, layout_engine=_LAYOUT)
+    return ImageFont.truetype(str(FOLDER / row.file), px, layout_engine=_LAYOUT)
 
 
 @functools.lru_cache(maxsize=16384)

@@ -66,6 +66,7 @@ def _copy_with(source: InputContainer, target: OutputContainer, cards: Sequence[
     copies = {stream.index: target.add_stream_from_template(stream) for stream in kept}
     for stream in kept:
         copies[stream.index].metadata.update(stream.metadata)
+        copies[stream.index].disposition = stream.disposition
     track = target.add_stream("mov_text")
     track.metadata["language"] = language
     track.time_base = track.codec_context.time_base = _MILLISECOND

@@ -19,6 +19,15 @@ PROMISED = {
     ("clip", "300live"): {"p95_ms_300s_live", "p95_ms_300s_live_with_wait"},
     ("clip", "exact"): {"frames_off_max"},
     ("clip", "obs"): {"obs_p95_ms"},
+    ("export", "speed"): {
+        *("cpu_ratio_ffmpeg_vertical", "cpu_ratio_ffmpeg_vertical_plain", "cpu_s_vertical_30s"),
+        *("cpu_s_start", "size_ratio_ffmpeg_vertical"),
+    },
+    ("export", "copy"): {"cpu_s_copy_30s"},
+    ("export", "presets"): {"four_presets_ratio", "four_shapes_ratio"},
+    ("export", "size"): {
+        *("size_fill_min", "size_over_limit", "size_tries_mean", "size_second_tries_share"),
+    },
     ("ring", "cost"): {
         "cpu_ms_per_s",
         "rss_mib_per_300s",

@@ -17,7 +17,7 @@ MIN_FILL = 0.9
 # What is aimed at: a first pass misses by some hundredths, one that knows each picture's cost by two or three.
 _FIRST_AIM, _NEXT_AIM = 0.955, 0.965
 # Of the bits that were allowed: where fewer were used, the picture has no need of more.
-_MIN_USED = 0.55
+_MIN_USED = 0.3
 # What the index of an MP4 takes: for itself, and a second of pictures and sound.
 _INDEX_BYTES, _INDEX_BYTES_PER_S = 2_000, 900
 

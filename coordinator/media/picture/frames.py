@@ -175,10 +175,9 @@ class Canvas:
         )
         small = even(width / _BACKGROUND_SCALE), even(height / _BACKGROUND_SCALE)
         self._back = Scaler(
-            lambda w, h: place(w, h, small, zoom=math.inf), sample_aspect=sample_aspect, blur_sigma=3.0
+            lambda w, h: place(w, h, small, zoom=math.inf), sample_aspect=None, blur_sigma=3.0
         )
         self._enlarge: Graph | None = None
-        self._background: list[Plane] = []
         self._backdrop: VideoFrame | None = None
         self._composed = blank(width, height)
         self._num_composed = 0
@@ -189,28 +188,27 @@ class Canvas:
         at = self._front.placement
         if at is None or (at.width, at.height) == (self.width, self.height):
             return front
-        if self._num_composed % self._background_every == 0 or not self._background:
-            self._refresh_background(frame, at)
+        age = self._num_composed % self._background_every
+        if age == 0 or self._backdrop is None:
+            self._backdrop = self._background_of(front, at)
         self._num_composed += 1
-        # One buffer for all: a fresh one of 3 MB costs more in page faults than what is written to it.
-        composed = self._composed
-        composed.make_writable()  # Whoever still holds the picture before keeps it as it was.
-        for index, (target, back, picture) in enumerate(
-            zip(planes_of(composed), self._background, planes_of(front), strict=True)
-        ):
+        if age + 1 == self._background_every:
+            # Nobody needs this background again: the picture is put right onto it.
+            composed, self._backdrop = self._backdrop, None
+        else:
+            # One buffer for all: a fresh one of 3 MB costs more in page faults than what is written to it.
+            composed = self._composed
+            composed.make_writable()  # Whoever still holds the picture before keeps it as it was.
+            _surround(composed, self._backdrop, at)
+        for index, (target, picture) in enumerate(zip(planes_of(composed), planes_of(front), strict=True)):
             half = 1 if index == 0 else 2
             top, left = at.y // half, at.x // half
-            bottom, right = top + picture.shape[0], left + picture.shape[1]
-            target[:top], target[bottom:] = back[:top], back[bottom:]
-            target[top:bottom, :left], target[top:bottom, right:] = (
-                back[top:bottom, :left],
-                back[top:bottom, right:],
-            )
-            target[top:bottom, left:right] = picture
+            target[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
         return composed
 
-    def _refresh_background(self, frame: VideoFrame, at: Placement) -> None:
-        small = self._back.scale(frame)
+    def _background_of(self, front: VideoFrame, at: Placement) -> VideoFrame:
+        """Make a background from the picture as it is shown: it holds all that is seen behind it."""
+        small = self._back.scale(front)
         luma = planes_of(small)[0]
         shade = _shade(luma.shape[0], luma.shape[1], at, self.height / luma.shape[0])
         luma[:] = (16 + (luma.astype(np.float32) - 16).clip(0) * shade).astype(np.uint8)
@@ -219,10 +217,21 @@ class Canvas:
         if self._enlarge is None:
             self._enlarge = _graph(small, [("scale", f"{self.width}:{self.height}:flags=bilinear")])
         # By a graph, which has the memory of its pictures back for the next one.
-        self._background, self._backdrop = [], None
         self._enlarge.vpush(small)
-        self._backdrop = self._enlarge.vpull()
-        self._background = planes_of(self._backdrop)
+        return self._enlarge.vpull()
+
+
+def _surround(target: VideoFrame, backdrop: VideoFrame, at: Placement) -> None:
+    """Copy what is seen of the background around the picture."""
+    for index, (plane, back) in enumerate(zip(planes_of(target), planes_of(backdrop), strict=True)):
+        half = 1 if index == 0 else 2
+        top, bottom = at.y // half, (at.y + at.height) // half
+        left, right = at.x // half, (at.x + at.width) // half
+        plane[:top], plane[bottom:] = back[:top], back[bottom:]
+        plane[top:bottom, :left], plane[top:bottom, right:] = (
+            back[top:bottom, :left],
+            back[top:bottom, right:],
+        )
 
 
 def _shade(rows: int, columns: int, at: Placement, scale: float) -> npt.NDArray[np.float32]:

@@ -69,7 +69,7 @@ def test_a_length_that_is_unknown_or_needs_no_limit_is_encoded_by_quality(length
         (attempt(1.02), 2_400_000, 2_500_000),  # too large: an exact pass is told what fits
         (attempt(1.02, knows_costs=True), 2_200_000, 2_300_000),  # it overshot, and will again
         (attempt(0.8), 2_400_000, 2_500_000),  # too small
-        (attempt(0.4), None, None),  # the picture has no need of more
+        (attempt(0.2), None, None),  # the picture has no need of more
         (attempt(3.0, bitrate_bps=None), 2_400_000, 2_500_000),  # by quality, and far too large
         (attempt(0.2, bitrate_bps=None), None, None),
     ],

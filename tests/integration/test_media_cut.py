@@ -105,6 +105,14 @@ def test_the_end_alone_is_encoded_where_the_start_is_a_key_frame(sources, tmp_pa
     assert 9 <= compare(src, dst, 2.0, 2.6) < 18
 
 
+def test_a_part_close_to_the_start_of_an_mpeg_ts_begins_with_its_own_picture(sources, tmp_path):
+    src, dst = sources["MPEG-TS, which knows no key frames"], tmp_path / "cut.mp4"
+
+    cut(src, dst, start_s=0.1, end_s=2.5)
+
+    compare(src, dst, 0.1, 2.5)
+
+
 def test_a_cut_of_a_cut_is_exact_as_well(sources, tmp_path):
     src, first, second = sources["B pictures"], tmp_path / "first.mp4", tmp_path / "second.mp4"
 

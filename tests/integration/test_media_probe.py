@@ -97,11 +97,11 @@ def test_what_cannot_be_decoded_is_refused_with_its_name_and_leaves_nothing(name
 
 
 @needs_data
-def test_a_picture_that_lies_on_its_side_is_turned(tmp_path):
-    cut(DATA / "issue-134-rotate.mp4", tmp_path / "out.mp4", start_s=0.1, end_s=0.4)
+def test_an_encoded_cut_keeps_its_turn_as_well(tmp_path):
+    done = cut(DATA / "issue-134-rotate.mp4", tmp_path / "out.mp4", start_s=0.1, end_s=0.4)
 
     video = probe(tmp_path / "out.mp4").tracks[0]
-    assert (video.width, video.height, video.rotation) == (544, 1280, 0)
+    assert (done.method, video.width, video.height, video.rotation) == ("encode", 1280, 544, 90)
 
 
 @needs_data

@@ -125,7 +125,7 @@ def _timed_from(
         if seek_s > 0:
             _seek(container, stream, seek_s + zero_s)
         elif back_s:
-            container.seek(container.start_time or 0)
+            rewind(container)
         frames = _timed(path, container, stream, zero_s)
         try:
             first = next(frames)
@@ -138,6 +138,11 @@ def _timed_from(
             yield first
             yield from frames
             return
+
+
+def rewind(container: av.container.InputContainer) -> None:
+    """Go back to the first packet. To the start's own time MPEG-TS finds a later one."""
+    container.seek((container.start_time or 0) - av.time_base)
 
 
 def _seek(container: av.container.InputContainer, stream: Stream, time_s: float) -> None:

@@ -11,6 +11,7 @@ import av
 import av.container
 from av.video.stream import VideoStream
 
+from coordinator.media.intake.decoding import rewind
 from coordinator.media.intake.opening import origin_s
 from coordinator.media.output.avc import SLICE_IDR, SPS, AvcHeader, kind_of, read_header, units_by_length
 
@@ -111,7 +112,7 @@ def _walk(
     if first_s > 0 and math.isfinite(seek_s):
         container.seek(int(seek_s / video.time_base), stream=video)
     else:
-        container.seek(min(0, container.start_time or 0))
+        rewind(container)
     for packet in container.demux(video):
         if packet.pts is None:
             continue

@@ -39,7 +39,10 @@ def packets(container: av.container.InputContainer, *streams: Stream) -> Iterato
             if packet.dts is not None and packet.time_base:
                 _mend(packet, ends_s, shifts_s, can_jump)
             yield packet
-    except av.FFmpegError as exc:
+    except (
+        av.FFmpegError,
+        IndexError,
+    ) as exc:  # PyAV's own, at the end, where damage made a track appear late.
         log.warning("media_broke_off", reason=type(exc).__name__)
 
 

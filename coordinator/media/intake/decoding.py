@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import av.container
@@ -103,7 +104,7 @@ def pictures(path: Path, *, start_s: float = 0.0) -> Iterator[tuple[float, Video
         shown: tuple[float, VideoFrame] | None = None
         # Half a millisecond: a time that was rounded on its way here still means its own frame.
         first_s = start_s + 0.0005
-        for time_s, frame in _timed(path, container, stream, zero_s):
+        for time_s, frame in _timed(path, container, stream, zero_s, is_sought=start_s > 0):
             if time_s <= first_s:
                 shown = time_s, frame
                 continue
@@ -125,12 +126,12 @@ def _seek(container: av.container.InputContainer, stream: Stream, time_s: float)
 
 
 def _timed(
-    path: Path, container: av.container.InputContainer, stream: VideoStream, zero_s: float
+    path: Path, container: av.container.InputContainer, stream: VideoStream, zero_s: float, *, is_sought: bool
 ) -> Iterator[tuple[float, VideoFrame]]:
     num_frames = num_damaged = 0
     previous_s = 0.0
     step_s = float(1 / (stream.average_rate or 30))
-    for packet in packets(container, stream):
+    for packet in packets(container, stream, is_sought=is_sought):
         try:
             frames = stream.decode(packet)
         except av.FFmpegError:
@@ -173,7 +174,8 @@ def sounds(
         # Codecs with memory (AAC, Opus) need a little before the span to sound right at its start.
         _seek(container, stream, zero_s - 0.2 if start_s > 0.2 else 0.0)
         num_yielded = 0
-        for block in _resampled(path, container, stream, layout, rate_hz):
+        found = packets(container, stream, is_sought=start_s > 0.2)
+        for block in _resampled(path, found, stream, layout, rate_hz):
             at = block.pts if block.pts is not None else num_yielded
             time_s = float(at * (block.time_base or Fraction(1, rate_hz))) - zero_s
             if time_s > MAX_MEDIA_S:
@@ -200,12 +202,12 @@ def _placed(samples: Samples, time_s: float, num_yielded: int, rate_hz: int) -> 
 
 
 def _resampled(
-    path: Path, container: av.container.InputContainer, stream: AudioStream, layout: str, rate_hz: int
+    path: Path, found: Iterator[av.Packet[Any]], stream: AudioStream, layout: str, rate_hz: int
 ) -> Iterator[AudioFrame]:
     resampler = AudioResampler(format="fltp", layout=layout, rate=rate_hz)
     shape: tuple[object, ...] | None = None
     num_blocks = num_damaged = 0
-    for packet in packets(container, stream):
+    for packet in found:
         try:
             frames = stream.decode(packet)
         except av.FFmpegError:

@@ -38,6 +38,7 @@ from coordinator.media.limits import (
     Bounds,
     Limits,
     normalize_cpu_s_of,
+    normalize_resident_bytes_of,
     resident_bytes,
 )
 from coordinator.media.partial import discard_partials
@@ -230,14 +231,14 @@ class LimitedMedia:
         """See `normalize.normalize`. Its packets are counted first; limits and deadline follow from them.
 
         Raises:
-            MediaTooCostly: It takes more than `normalize_cpu_s`, or more memory than `INTAKE_RESIDENT_BYTES`.
+            MediaTooCostly: It takes more than `normalize_cpu_s`, or more memory than such a picture may.
         """
         wall_s = LIGHT_WALL_S if timeout_s is None else timeout_s
         bounds = Bounds(cpu_s=PROBE_CPU_S, wall_s=wall_s, resident_bytes=INTAKE_RESIDENT_BYTES)
         found, _ = await self._do("heavy", "survey", {"path": str(src)}, b"", None, bounds)
         cpu_s = normalize_cpu_s_of(found)
         wall_s = cpu_s * WALL_PER_CPU if timeout_s is None else timeout_s
-        bounds = dataclasses.replace(bounds, cpu_s=cpu_s, wall_s=wall_s)
+        bounds = Bounds(cpu_s=cpu_s, wall_s=wall_s, resident_bytes=normalize_resident_bytes_of(found))
         arguments = {"src": str(src), "dst": str(dst), "found": found}
         result, _ = await self._do("heavy", "normalize", arguments, b"", dst, bounds)
         return _media_file(result)

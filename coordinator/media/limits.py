@@ -44,6 +44,9 @@ NORMALIZE_BASE_CPU_S = 17.0
 NORMALIZE_CPU_S_PER_FULL_HD_S = 0.5
 # Resident, of a probe or a normalisation: what stays of a machine's memory when many of them run.
 INTAKE_RESIDENT_BYTES = 400 * 1000**2
+# Of a normalisation of larger pictures: a decoder alone holds up to 17 of them, at 4K in 10 bit 25 MB each.
+LARGE_RESIDENT_BYTES = 800 * 1000**2
+_LARGE_FROM_PX = 2560 * 1440
 _FULL_HD_PX_PER_S = 1920 * 1080 * 30
 _WORTH_GIVING_BACK_BYTES = 150 * 1000**2
 # Holding a picture costs a fifth of showing a new one; no file may ask for more than half an hour of that.
@@ -92,6 +95,13 @@ def normalize_cpu_s_of(found: dict[str, Any]) -> float:
         picture_px=picture["width"] * picture["height"],
         duration_s=max((track["end_s"] for track in tracks), default=0.0),
     )
+
+
+def normalize_resident_bytes_of(found: dict[str, Any]) -> int:
+    """How much memory making a file normal may take, by what `survey.Survey` found."""
+    picture = found["picture"]
+    is_large = picture is not None and picture["width"] * picture["height"] >= _LARGE_FROM_PX
+    return LARGE_RESIDENT_BYTES if is_large else INTAKE_RESIDENT_BYTES
 
 
 def apply_limits(limits: Limits) -> None:

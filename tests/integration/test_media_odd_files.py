@@ -3,6 +3,7 @@
 import itertools
 import subprocess
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -179,3 +180,15 @@ async def test_more_cpu_than_a_file_may_take_is_an_error_that_says_what_to_do(pl
             await media.normalize(path, tmp_path / "out.mp4", timeout_s=60)
 
     assert list(tmp_path.iterdir()) == [path]
+
+
+LONG = Path(__file__).parents[3] / "shared" / "datasets" / "media" / "long_1080p_lowbitrate.mp4"
+
+
+@pytest.mark.skipif(not LONG.exists(), reason="no ../shared/datasets/media beside the repository")
+async def test_six_minutes_in_a_megabyte_take_no_worker_down(tmp_path):
+    async with LimitedMedia() as media:
+        found = await media.normalize(LONG, tmp_path / "out.mp4", timeout_s=60)
+
+    assert found.duration_s == pytest.approx(362.77, abs=0.1)
+    assert payloads(LONG, "video")[::500] == payloads(tmp_path / "out.mp4", "video")[::500]

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import av.container
@@ -126,7 +127,7 @@ def _timed_from(
             _seek(container, stream, seek_s + zero_s)
         elif back_s:
             rewind(container)
-        frames = _timed(path, container, stream, zero_s)
+        frames = _timed(path, container, stream, zero_s, is_sought=seek_s > 0)
         try:
             first = next(frames)
         except MediaUnusable:
@@ -155,12 +156,12 @@ def _seek(container: av.container.InputContainer, stream: Stream, time_s: float)
 
 
 def _timed(
-    path: Path, container: av.container.InputContainer, stream: VideoStream, zero_s: float
+    path: Path, container: av.container.InputContainer, stream: VideoStream, zero_s: float, *, is_sought: bool
 ) -> Iterator[tuple[float, VideoFrame]]:
     num_frames = num_damaged = 0
     previous_s = 0.0
     step_s = float(1 / (stream.average_rate or 30))
-    for packet in packets(container, stream):
+    for packet in packets(container, stream, is_sought=is_sought):
         try:
             frames = stream.decode(packet)
         except av.FFmpegError:
@@ -211,7 +212,8 @@ def sounds(
         # Codecs with memory (AAC, Opus) need a little before the span to sound right at its start.
         _seek(container, stream, zero_s - 0.2 if start_s > 0.2 else 0.0)
         num_yielded = 0
-        for block in _resampled(path, container, stream, layout, rate_hz):
+        found = packets(container, stream, is_sought=start_s > 0.2)
+        for block in _resampled(path, found, stream, layout, rate_hz):
             at = block.pts if block.pts is not None else num_yielded
             time_s = float(at * (block.time_base or Fraction(1, rate_hz))) - zero_s
             if time_s > MAX_MEDIA_S:
@@ -238,12 +240,12 @@ def _placed(samples: Samples, time_s: float, num_yielded: int, rate_hz: int) -> 
 
 
 def _resampled(
-    path: Path, container: av.container.InputContainer, stream: AudioStream, layout: str, rate_hz: int
+    path: Path, found: Iterator[av.Packet[Any]], stream: AudioStream, layout: str, rate_hz: int
 ) -> Iterator[AudioFrame]:
     resampler = AudioResampler(format="fltp", layout=layout, rate=rate_hz)
     shape: tuple[object, ...] | None = None
     num_blocks = num_damaged = 0
-    for packet in packets(container, stream):
+    for packet in found:
         try:
             frames = stream.decode(packet)
         except av.FFmpegError:

@@ -100,7 +100,7 @@ def _count(
             num_seen += 1
             if not num_seen % 4096 and time.process_time() - begun_s > MAX_COUNT_CPU_S:
                 return None, None
-    except av.FFmpegError:
+    except (av.FFmpegError, IndexError):  # PyAV's own, at the end, where damage made a track appear late.
         pass  # The file ends in the middle of something: what was read until here is what it holds.
     for stream in container.streams.audio:
         if hidden[stream.index] > MAX_PRIMING_PACKETS:

@@ -39,7 +39,7 @@ FULL_HD_PX = 1920 * 1080
 PEAK_BPS_FULL_HD = 20_000_000
 # How many CPU milliseconds there must be for a 1080p picture to let x264 be this slow; measured on grain.
 PRESETS = (("veryfast", 80.0), ("superfast", 45.0), ("ultrafast", 0.0))
-# Larger pictures are encoded by one thread: a second one holds 60 MB of them at 4K.
+# Larger pictures are encoded by one thread, and as fast as can be: every picture ahead is 12 MB at 4K.
 ONE_THREAD_FROM_PX = 2560 * 1440
 # Sound usually ends a few packets after its picture: that is no reason to freeze.
 MAX_LONE_SOUND_S = 0.25
@@ -228,6 +228,8 @@ def _rate(facts: PictureFacts, base: Fraction | None) -> Fraction:
 def _preset(found: Survey, rate: float, size: float) -> str:
     """The slowest preset that the CPU limit has room for; `size` of a picture in 1080p pictures."""
     assert found.picture is not None
+    if size * FULL_HD_PX >= ONE_THREAD_FROM_PX:
+        return PRESETS[-1][0]
     num_ticks = max(1.0, found.duration_s * rate)
     limit_s = normalize_cpu_s(
         num_pictures=found.picture.num_packets,

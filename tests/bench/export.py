@@ -17,7 +17,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from coordinator.media.captions.burning import FONT_PATH, write_srt
+from coordinator.media.captions.files import write_caption_files
+from coordinator.media.captions.fonts import FOLDER as FONTS
+from coordinator.media.captions.styles import style_named
 from coordinator.model.speech import Word
 from tests.bench import ffmpeg
 from tests.bench.export_size import measure_size
@@ -32,8 +34,8 @@ _FIGURES = {
     "copy": ("cpu_s_copy_30s",),
     "presets": ("four_presets_ratio", "four_shapes_ratio"),
     "size": ("size_fill_min", "size_over_limit", "size_tries_mean", "size_second_tries_share"),
-    "sound": ("lufs_error_max", "true_peak_dbtp_max"),
-    "captions": ("caption_error_ms_max",),
+    "sound": ("lufs_error_max", "true_peak_dbtp_max", "sounds_called_short"),
+    "captions": ("caption_error_ms_max", "caption_frames_outside"),
     "sync": ("av_offset_ms_max",),
 }
 _PAIRS = 3
@@ -126,10 +128,12 @@ def _theirs(folder: Path, source: Path, *, has_words: bool) -> tuple[float, int]
     gain_db = -14 - float(loudness[-1])
     shown = f"[0:v]split[a][b];[a]{_BACKGROUND}[bg];[b]scale=1080:608:flags=bicubic[fg];[bg][fg]overlay=0:656"
     if has_words:
-        words = folder / "words.srt"
-        write_srt(_WORDS, words, duration_s=_LENGTH_S)
+        style_of_cards = style_named("pop")
+        (words,) = write_caption_files(
+            ["srt"], _WORDS, folder / "words.mp4", style=style_of_cards, duration_s=_LENGTH_S
+        )
         style = "FontName=Inter Display Black,FontSize=13,Outline=1.5,Shadow=1,Alignment=2,MarginV=64"
-        shown += f",subtitles={words}:fontsdir={FONT_PATH.parent}:force_style='{style}'"
+        shown += f",subtitles={words}:fontsdir={FONTS}:force_style='{style}'"
     heard = f"[0:a]volume={gain_db:.3f}dB,alimiter=limit=0.785:level=0:attack=5:release=60,aresample=48000[s]"
     made = folder / "theirs.mp4"
     encoding_s, _ = _ffmpeg(

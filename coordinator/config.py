@@ -133,10 +133,21 @@ def _set_from_environment(values: dict[str, Any], name: str, text: str, known: s
 
 
 def caption_style_names() -> list[str]:
-    """Return the styles there are. Read as data: the code that draws them lies above this."""
-    path = Path(__file__).parent / "media" / "captions" / "styles.toml"
-    table = tomllib.loads(path.read_text(encoding="utf-8"))
-    return sorted(name for name, row in table.items() if isinstance(row, dict))
+    """Return the styles there are."""
+    return sorted(_rows_of("captions/styles.toml"))
+
+
+def post_preset_names() -> list[str]:
+    """Return the presets that a post may have: those that make an MP4."""
+    rows = _rows_of("output/presets.toml")
+    return sorted(name for name, row in rows.items() if row.get("container", "mp4") == "mp4")
+
+
+def _rows_of(table: str) -> dict[str, dict[str, Any]]:
+    """Read a table of the media's as data: the code that works by it lies above this."""
+    path = Path(__file__).parent / "media" / table
+    found = tomllib.loads(path.read_text(encoding="utf-8"))
+    return {name: row for name, row in found.items() if isinstance(row, dict)}
 
 
 # Whether a value may stay, its name, the value, and what is allowed.
@@ -183,6 +194,7 @@ def _rules(config: Config) -> list[_Rule]:
     max_connections, export = config.database.max_connections, config.auto_export
     limits = msgspec.structs.asdict(config.limits)
     wait_s, style, styles = config.asr.remote_timeout_s, config.export.caption_style, caption_style_names()
+    presets = post_preset_names()
     return [
         (0.1 <= wait_s <= 60, "asr.remote_timeout_s", wait_s, "0.1..60"),
         (is_node, "node", config.node, "letters, digits and -, at most 60, a letter or digit first"),
@@ -193,6 +205,7 @@ def _rules(config: Config) -> list[_Rule]:
         (has_bucket, "objects.bucket", config.objects.bucket, bucket),
         (0 <= export.min_score <= 1, "auto_export.min_score", export.min_score, "0..1"),
         (export.per_hour >= 0, "auto_export.per_hour", export.per_hour, "at least 0"),
+        (export.preset in presets, "auto_export.preset", export.preset, f"one of {', '.join(presets)}"),
         (style in styles, "export.caption_style", style, f"one of {', '.join(styles)}"),
         (1 <= identity.access_minutes <= 60, "identity.access_minutes", identity.access_minutes, "1..60"),
         (1 <= identity.code_minutes <= 60, "identity.code_minutes", identity.code_minutes, "1..60"),

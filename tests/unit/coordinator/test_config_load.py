@@ -99,6 +99,7 @@ def test_a_wrong_variable_is_told_by_its_name(tmp_path: Path, environment: dict[
         ("[[llm.providers]]\nname = 'groq'\nkey = 'x'\n", "key"),
         ("[[llm.providers]]\nname = 'groq'\n[[llm.providers]]\nname = 'groq'\n", "different names"),
         ("[llm]\nwindows_per_call = 0\n", "llm.windows_per_call = 0"),
+        ("[auto_export]\npreset = 'preview'\n", "auto_export.preset = 'preview' is not one of discord,"),
         ("[export]\ncaption_style = 'neon'\n", "'neon' is not one of calm, clean, karaoke, one-word, pop"),
         ("[export]\nprofanity = 'hide'\n", "export.profanity"),
     ],

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from coordinator import (
     __version__,
     cli_captions,
+    cli_export,
     cli_forget,
     cli_jobs,
     cli_layouts,
     cli_llm,
     cli_placement,
-    cli_presets,
     cli_search,
     cli_taste,
     cli_users,
@@ -95,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_llm.add_verb(verbs, common)
     cli_taste.add_verb(verbs, common)
     cli_placement.add_verb(verbs, common)
-    cli_presets.add_verb(verbs, common)
+    cli_export.add_verb(verbs, common)
     cli_layouts.add_verbs(verbs, common)
     _add_file_verbs(verbs, common)
     return parser
@@ -139,12 +139,12 @@ def _add_file_verbs(verbs: Any, common: _Parser) -> None:
     export = verbs.add_parser(
         "export", help="render a clip to a preset, captions burned in", parents=[common]
     )
-    cli_presets.add_export_options(export)
+    cli_export.add_export_options(export)
     export.add_argument("--captions", type=Path, help="what transcribe printed")
     cli_captions.add_options(export)
     export.add_argument("--title")
     cli_layouts.add_export_option(export)
-    cli_presets.add_sound_options(export)
+    cli_export.add_sound_options(export)
 
 
 def _installation(arguments: argparse.Namespace) -> Installation:
@@ -307,9 +307,9 @@ def _export(arguments: argparse.Namespace) -> int:
         title=arguments.title,
         framing=cli_layouts.framing_of(arguments),
         captions=cli_captions.wish_of(arguments),
-        sound=cli_presets.sound_of(arguments),
+        sound=cli_export.sound_of(arguments),
     )
-    return cli_presets.run_export(arguments, recipe)
+    return cli_export.run_export(arguments, recipe)
 
 
 _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
@@ -335,7 +335,7 @@ _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "transcribe": _transcribe,
     "highlights": _highlights,
     "export": _export,
-    "presets": cli_presets.run_presets,
+    "presets": cli_export.run_presets,
 }
 
 

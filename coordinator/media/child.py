@@ -8,16 +8,10 @@ deadline passes or its caller is cancelled. It is reused while it behaves (impor
 from __future__ import annotations
 
 import asyncio
-import collections
-import contextlib
 import dataclasses
-import json
-import os
-import signal
-import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -27,10 +21,10 @@ from coordinator.errors import (
     AudioUnusable,
     CoordinatorError,
     DiskFull,
-    MediaInterrupted,
     MediaTooCostly,
     MediaUnusable,
 )
+from coordinator.media.child_process import Child, Lane, OnProgress, death, unheard, watched
 from coordinator.media.limits import (
     INTAKE_RESIDENT_BYTES,
     PROBE_CPU_S,
@@ -39,158 +33,21 @@ from coordinator.media.limits import (
     Limits,
     normalize_cpu_s_of,
     normalize_resident_bytes_of,
-    resident_bytes,
 )
 from coordinator.media.partial import discard_partials
-from coordinator.media.worker import message
 from coordinator.model.exporting import Recipe
 from coordinator.model.framing import Framing
 from coordinator.model.media import ExportResult, MediaFile, MediaTrack
 
 log = structlog.get_logger()
 LightOrHeavy = Literal["light", "heavy"]
-# Told the share of a job that is done, from 0 to 1, about twice a second.
-OnProgress: TypeAlias = "Callable[[float], None]"
-# A child that served this many is replaced: what decoders leak must not add up.
-MAX_JOBS_PER_CHILD = 500
-# 4.6 hours of mono sound; a child that was taken over must not fill our memory.
-MAX_ANSWER_BYTES = 1024**3
 LIGHT_CPU_S, LIGHT_WALL_S = 60.0, 120.0
 # An export of the worst texture costs 2.5 CPU seconds a second on one core; encoding again for size, four times.
 HEAVY_CPU_S_PER_S, HEAVY_BASE_CPU_S = 15.0, 120.0
 WALL_PER_CPU = 3.0
-RESIDENT_CHECK_S = 0.05
 _ERRORS: dict[str, type[CoordinatorError]] = {
     e.code: e for e in (MediaUnusable, MediaTooCostly, AudioUnusable, DiskFull)
 }
-
-
-def _unheard(_share: float) -> None:
-    pass
-
-
-class _Child:
-    """One process, one request at a time."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-        self.num_jobs = 0
-        self.is_too_large = False
-
-    @classmethod
-    async def start(cls, limits: Limits) -> _Child:
-        environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "coordinator.media.worker",
-            json.dumps(dataclasses.asdict(limits)),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            env=environment,
-            limit=1024 * 1024,
-        )
-        return cls(process)
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
-    def is_alive(self) -> bool:
-        return self._process.returncode is None
-
-    async def ask(
-        self, header: dict[str, Any], payload: bytes, on_progress: OnProgress = _unheard
-    ) -> tuple[dict[str, Any], bytes] | None:
-        """Return the answer, or None where the child died over it."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self.num_jobs += 1
-        try:
-            self._process.stdin.write(message(header, payload))
-            await self._process.stdin.drain()
-            while "progress" in (answer := json.loads(await self._process.stdout.readuntil(b"\n"))):
-                on_progress(min(1.0, max(0.0, float(answer["progress"]))))
-            if not 0 <= answer["num_bytes"] <= MAX_ANSWER_BYTES:
-                return None
-            return answer, await self._process.stdout.readexactly(answer["num_bytes"])
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            return None
-        except (ValueError, KeyError, TypeError):  # What took a decoder over may say anything.
-            return None
-
-    async def watch_resident(self, limit_bytes: int) -> None:
-        """Kill it when it holds more memory than this. Ends with it, or cancelled."""
-        while self.is_alive:
-            if (resident_bytes(self.pid) or 0) > limit_bytes:
-                self.is_too_large = True
-                with contextlib.suppress(ProcessLookupError):
-                    self._process.kill()
-                return
-            await asyncio.sleep(RESIDENT_CHECK_S)
-
-    async def end(self) -> int:
-        """Kill it, wait for it, and return its exit status."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        status = await self._process.wait()
-        transport = getattr(self._process, "_transport", None)
-        if transport is not None:  # Its pipes must not wait for the garbage collector.
-            transport.close()
-        return status
-
-    async def died(self) -> int:
-        """Return the status of a child that closed its pipe, killing it only if it lingers."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._process.wait(), 2.0)
-        return await self.end()
-
-
-@contextlib.asynccontextmanager
-async def _watched(child: _Child, limit_bytes: int | None) -> AsyncIterator[None]:
-    if limit_bytes is None:
-        yield
-        return
-    watch = asyncio.create_task(child.watch_resident(limit_bytes))
-    try:
-        yield
-    finally:
-        watch.cancel()
-        await asyncio.gather(watch, return_exceptions=True)
-
-
-class _Lane:
-    """At most `max_children` children at work; those that are idle are kept for the next job."""
-
-    def __init__(self, max_children: int, limits: Limits) -> None:
-        self._limits = limits
-        self._places = asyncio.Semaphore(max_children)
-        self._idle: collections.deque[_Child] = collections.deque()
-
-    @contextlib.asynccontextmanager
-    async def child(self) -> AsyncIterator[_Child]:
-        """Lend a child; it is killed unless the block ends well with the child alive."""
-        async with self._places:
-            child = None
-            while self._idle and child is None:
-                child = self._idle.pop()
-                if not child.is_alive:
-                    await child.end()
-                    child = None
-            child = child or await _Child.start(self._limits)
-            is_well = False
-            try:
-                yield child
-                is_well = child.is_alive and child.num_jobs < MAX_JOBS_PER_CHILD
-            finally:
-                if is_well:
-                    self._idle.append(child)
-                else:
-                    await asyncio.shield(child.end())
-
-    async def close(self) -> None:
-        while self._idle:
-            await self._idle.pop().end()
 
 
 class LimitedMedia:
@@ -204,7 +61,7 @@ class LimitedMedia:
     def __init__(self, limits: Limits | None = None, *, num_light: int = 1, num_heavy: int = 1) -> None:
         """`num_light`, `num_heavy`: children at work at once for short jobs, and for those that encode."""
         limits = limits or Limits()
-        self._lanes = {"light": _Lane(num_light, limits), "heavy": _Lane(num_heavy, limits)}
+        self._lanes = {"light": Lane(num_light, limits), "heavy": Lane(num_heavy, limits)}
 
     async def __aenter__(self) -> LimitedMedia:
         return self
@@ -251,7 +108,7 @@ class LimitedMedia:
         start_s: float,
         end_s: float | None,
         timeout_s: float | None = None,
-        on_progress: OnProgress = _unheard,
+        on_progress: OnProgress = unheard,
     ) -> float:
         """See `cut.cut`; returns the length in seconds."""
         bounds = {"start_s": start_s, "end_s": end_s}
@@ -266,7 +123,7 @@ class LimitedMedia:
         recipe: Recipe,
         *,
         timeout_s: float | None = None,
-        on_progress: OnProgress = _unheard,
+        on_progress: OnProgress = unheard,
     ) -> ExportResult:
         """See `export.export`."""
         arguments = {"recipe": dataclasses.asdict(recipe)}
@@ -281,7 +138,7 @@ class LimitedMedia:
         recipe: Recipe,
         *,
         timeout_s: float | None = None,
-        on_progress: OnProgress = _unheard,
+        on_progress: OnProgress = unheard,
     ) -> list[ExportResult]:
         """See `export.export_all`; `orders`: where, and by which preset."""
         arguments = {
@@ -379,7 +236,7 @@ class LimitedMedia:
         arguments: dict[str, Any],
         length_s: float | None,
         timeout_s: float | None,
-        on_progress: OnProgress = _unheard,
+        on_progress: OnProgress = unheard,
     ) -> Any:
         if length_s is None:
             header, _ = await self._light("outline", {"path": str(src)}, timeout_s=LIGHT_WALL_S)
@@ -400,17 +257,17 @@ class LimitedMedia:
         payload: bytes,
         dst: Path | None,
         bounds: Bounds,
-        on_progress: OnProgress = _unheard,
+        on_progress: OnProgress = unheard,
     ) -> tuple[Any, bytes]:
         header = {"operation": operation, "arguments": arguments, "cpu_s": bounds.cpu_s}
         name = Path(str(arguments.get("path") or arguments.get("src") or "a chunk")).name
-        child: _Child | None = None
+        child: Child | None = None
         try:
             async with self._lanes[lane].child() as child:
-                async with asyncio.timeout(bounds.wall_s), _watched(child, bounds.resident_bytes):
+                async with asyncio.timeout(bounds.wall_s), watched(child, bounds.resident_bytes):
                     answer = await child.ask(header, payload, on_progress)
                 if answer is None:
-                    raise _death(f"cannot {operation} {name}", child, await child.died(), bounds)
+                    raise death(f"cannot {operation} {name}", child, await child.died(), bounds)
         except TimeoutError as exc:
             raise MediaTooCostly(
                 f"cannot {operation} {name}: it took longer than {bounds.wall_s:g} s; {SMALLER}"
@@ -423,22 +280,6 @@ class LimitedMedia:
         if error is not None:
             raise _ERRORS.get(error["code"], MediaUnusable)(error["message"])
         return answer[0]["result"], answer[1]
-
-
-def _death(doing: str, child: _Child, status: int, bounds: Bounds) -> CoordinatorError:
-    """What ended a child, as an error; its own limits say what they are by another signal, or by an answer."""
-    if child.is_too_large and bounds.resident_bytes is not None:
-        megabytes = bounds.resident_bytes // 1000**2
-        return MediaTooCostly(f"{doing}: it took more than {megabytes} MB of memory; {SMALLER}")
-    if sys.platform != "win32" and status == -signal.SIGXCPU:
-        return MediaTooCostly(f"{doing}: it took more than {bounds.cpu_s:g} s of CPU; {SMALLER}")
-    if sys.platform != "win32" and status in (-signal.SIGKILL, -signal.SIGTERM):
-        return MediaInterrupted(
-            f"{doing}: its process was killed from outside; is the machine short of memory?"
-        )
-    if sys.platform != "win32" and status == -signal.SIGABRT:
-        return MediaTooCostly(f"{doing}: it ran out of its memory limit; {SMALLER}")
-    return MediaUnusable(f"{doing}: it crashed its decoder (exit status {status})")
 
 
 def _length_s(start_s: float, end_s: float | None) -> float | None:

@@ -15,7 +15,8 @@ import msgspec
 
 from coordinator.errors import InputUnusable, MediaUnusable
 from coordinator.media.captions.styles import style_named
-from coordinator.media.child import LimitedMedia, OnProgress
+from coordinator.media.child import LimitedMedia
+from coordinator.media.child_process import OnProgress
 from coordinator.media.output.cache import ExportCache
 from coordinator.media.output.presets import preset_named
 from coordinator.model.exporting import Recipe

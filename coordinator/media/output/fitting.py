@@ -24,11 +24,16 @@ _INDEX_BYTES, _INDEX_BYTES_PER_S = 2_000, 900
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """What came out of a bit rate; `knows_costs`: the encoder knew what each picture costs."""
+    """What came out of a bit rate.
+
+    `picture_bytes`: of the picture alone, where it was counted: sound may take far less than it was allowed.
+    `knows_costs`: the encoder knew what each picture costs.
+    """
 
     bitrate_bps: int | None
     size_bytes: int
     duration_s: float
+    picture_bytes: int | None = None
     knows_costs: bool = False
 
 
@@ -52,6 +57,8 @@ def next_bitrate_bps(wanted: Preset, last: Attempt) -> int | None:
     if limit_bytes is None:
         return None
     beside_bytes = _beside_bytes(wanted, last.duration_s)
+    if last.picture_bytes is not None:
+        beside_bytes = last.size_bytes - last.picture_bytes
     used_bps = max(1.0, last.size_bytes - beside_bytes) * 8 / last.duration_s
     aimed_bps = max(1.0, limit_bytes * _NEXT_AIM - beside_bytes) * 8 / last.duration_s
     # A pass that knows the costs does what it is told; how far it was off the last time, it is off again.

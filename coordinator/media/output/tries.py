@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 
 from coordinator.errors import MediaUnusable
+from coordinator.media.intake.opening import open_media
 from coordinator.media.intake.pacing import constant_rate
 from coordinator.media.output.encoders import X264
-from coordinator.media.output.fitting import MAX_ATTEMPTS, Attempt, first_bitrate_bps, next_bitrate_bps
+from coordinator.media.output.fitting import (
+    MAX_ATTEMPTS,
+    MIN_FILL,
+    Attempt,
+    first_bitrate_bps,
+    next_bitrate_bps,
+)
 from coordinator.media.output.making import Encoding, Making, render_encodings, size_of
 from coordinator.media.output.mp4 import VideoSettings
 from coordinator.media.output.render import OnProgress
@@ -59,11 +67,12 @@ def _fitted(
                 bitrate_bps=settings.bitrate_bps,
                 size_bytes=result.size_bytes,
                 duration_s=result.duration_s,
+                picture_bytes=_picture_bytes(kept if kept.exists() and not partial.exists() else partial),
                 knows_costs=not settings.writes_statistics and settings.statistics is not None,
             )
             bitrate_bps = next_bitrate_bps(wanted, attempt)
-            # A second try that fits is enough: a third would gain a few hundredths.
-            is_enough = number > 0 and result.size_bytes <= limit_bytes
+            # A second try that fits and nearly fills it is enough: a third would gain a few hundredths.
+            is_enough = number > 0 and MIN_FILL * limit_bytes <= result.size_bytes <= limit_bytes
             if bitrate_bps is None or is_enough or number + 1 == MAX_ATTEMPTS:
                 break
             # What the first try cost picture by picture is known, if it was made for a size.
@@ -81,6 +90,11 @@ def _fitted(
         return best
     finally:
         kept.unlink(missing_ok=True)
+
+
+def _picture_bytes(path: Path) -> int:
+    with open_media(path) as container:
+        return sum(packet.size for packet in container.demux(*container.streams.video))
 
 
 def _first_settings(making: Making, encoding: Encoding, encoder: str) -> VideoSettings:

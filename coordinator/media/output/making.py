@@ -26,6 +26,7 @@ from coordinator.media.output.sizing import output_size
 from coordinator.media.picture.composing import composer, follow_window
 from coordinator.media.picture.shown import shown_parts, shown_share
 from coordinator.media.sound.choosing import choose_sound
+from coordinator.media.sound.keeping import kept
 from coordinator.media.sound.levelling import LevelledSound, level_sound
 from coordinator.model.exporting import Recipe
 from coordinator.model.media import ExportResult
@@ -258,6 +259,9 @@ def _levelled(making: Making, wanted: Preset) -> LevelledSound | None:
     key = wanted.audio_bitrate_bps
     if key not in making.sounds:
         heard = choose_sound(making.span, making.recipe.sound)
+        if heard is not None:
+            # Levelling asks for it some five times.
+            heard = kept(heard, length_s=making.span.length_s)
         making.sounds[key] = level_sound(heard, bitrate_bps=key) if heard is not None else None
     return making.sounds[key]
 

@@ -264,7 +264,10 @@ def test_presets_are_listed(capsys):
 def test_ctrl_c_ends_an_export_at_once_and_leaves_nothing(tmp_path):
     src = write_clip(tmp_path / "clip.mp4", duration_s=8.0, is_restless=True)
     folder = tmp_path / "posts"
-    command = [sys.executable, "-m", "coordinator", "export", str(src), "-o", str(folder)]
+    # Whoever was started in the background ignores the signal, and hands that on.
+    heeding = "signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"import signal, sys; from coordinator.cli import main; {heeding}; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "export", str(src), "-o", str(folder)]
     command += ["--preset", "vertical", "--preset", "discord"]
     with subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, text=True) as child:
         try:

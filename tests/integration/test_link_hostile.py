@@ -164,12 +164,17 @@ async def test_a_message_over_the_limit_ends_the_stream_alone(site: Site, server
 
 
 async def test_compressed_messages_are_not_unpacked(site: Site, server: LinkServer):
-    async with Peer(site, compression=grpc.Compression.Gzip) as peer:
-        # A refusal that comes before the message is written fails the writing, in words of the library's own.
-        with pytest.raises(grpc.aio.AioRpcError):
-            await peer.send(hello())
-            await peer.hear()
-        assert await peer.call.code() is grpc.StatusCode.UNIMPLEMENTED
+    codes: list[grpc.StatusCode] = []
+    # A refusal that comes while the message is written fails the writing: the library then says INTERNAL of that.
+    while not codes or (codes[-1] is grpc.StatusCode.INTERNAL and len(codes) < 20):
+        async with Peer(site, compression=grpc.Compression.Gzip) as peer:
+            with pytest.raises(grpc.aio.AioRpcError):
+                await peer.send(hello())
+                await peer.hear()
+            codes.append(await peer.call.code())
+
+    assert codes[-1] is grpc.StatusCode.UNIMPLEMENTED
+    assert await site.pool.fetchval("select count(*) from sessions") == 0
 
 
 @pytest.mark.logs("message_refused")

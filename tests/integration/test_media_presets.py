@@ -207,6 +207,17 @@ async def test_what_the_cache_holds_is_not_made_again(clip, tmp_path, monkeypatc
         await export_all_command(clip, [(second, "square")], changed, cache=cache)
 
 
+async def test_what_cannot_be_read_in_the_cache_is_made_anew_and_kept(clip, tmp_path):
+    cache, post = tmp_path / "cache", tmp_path / "a.mp4"
+    recipe = Recipe(preset="square")
+    made = await export_all_command(clip, [(post, "square")], recipe, cache=cache)
+    (kept,) = cache.iterdir()
+    (kept / "result.json").write_text("{", encoding="utf-8")
+
+    assert await export_all_command(clip, [(post, "square")], recipe, cache=cache) == made
+    assert json.loads((kept / "result.json").read_text("utf-8"))["preset"] == "square"
+
+
 def test_the_command_writes_a_file_for_each_preset_into_a_folder(clip, tmp_path, capsys):
     kit = tmp_path / "kit.toml"
     Image.new("RGB", (10, 10), "red").save(tmp_path / "mark.png")
@@ -258,6 +269,23 @@ def test_presets_are_listed(capsys):
     }
     assert main(["presets"]) == 0
     assert "140 s" in capsys.readouterr().out
+
+
+def test_a_presets_file_is_the_same_whatever_is_made_beside_it(clip, tmp_path):
+    # Each app covers another part of the picture, and words keep clear of all of them.
+    recipe = Recipe(preset="", words=HI, title="Now")
+    alone, together = tmp_path / "alone.mp4", tmp_path / "together.mp4"
+
+    export_all(clip, [Order(dst=alone, preset="tiktok")], recipe)
+    beside = [Order(dst=tmp_path / f"{name}.mp4", preset=name) for name in ("shorts", "reels")]
+    export_all(clip, [*beside, Order(dst=together, preset="tiktok")], recipe)
+
+    assert _pictures(alone) == _pictures(together)
+
+
+def _pictures(path):
+    with av.open(str(path)) as container:
+        return [bytes(packet) for packet in container.demux(container.streams.video[0])]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a terminal's Ctrl+C is a signal to a group of processes")

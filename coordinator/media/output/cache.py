@@ -1,12 +1,14 @@
 """Exports that were made before, in a folder, under what they were made from.
 
-The key is the sha256 of the source's bytes, the recipe, the preset's row and the versions of what renders: equal
-keys mean equal files. Nothing is ever thrown away here; the folder may be emptied at any time.
+The key is the sha256 of the source's bytes, the recipe, the preset's name, the tables that say how exports look
+(presets, styles, safe areas, swear words) and the versions of what renders: equal keys mean equal files. What
+cannot be read is made anew; else nothing is ever thrown away here. The folder may be emptied at any time.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -18,7 +20,6 @@ import msgspec
 
 from coordinator.errors import InputUnusable
 from coordinator.media.intake.opening import translating
-from coordinator.media.output.presets import preset_named
 from coordinator.media.partial import replacing
 from coordinator.model.exporting import Recipe
 from coordinator.model.media import ExportResult
@@ -26,6 +27,7 @@ from coordinator.model.media import ExportResult
 # Counts up when the same recipe gives another file than before.
 RENDERER = 1
 _RESULT = "result.json"
+_MEDIA = Path(__file__).parent.parent
 _WORDS = (".srt", ".vtt", ".ass")
 
 
@@ -65,7 +67,11 @@ class ExportCache:
         entry = self._folder / self._key(preset)
         try:
             result = msgspec.json.decode((entry / _RESULT).read_bytes(), type=ExportResult)
+        except FileNotFoundError:
+            return None
         except (OSError, msgspec.MsgspecError):
+            # Made anew, and kept in its place.
+            shutil.rmtree(entry, ignore_errors=True)
             return None
         for kept in sorted(entry.iterdir(), key=lambda path: path.name == f"post{dst.suffix}"):
             if kept.name != _RESULT:
@@ -99,11 +105,18 @@ class ExportCache:
         made_from = {
             "content": self._content,
             "recipe": dataclasses.asdict(self._recipe),
-            "preset": dataclasses.asdict(preset_named(preset)),
+            "preset": preset,
+            "tables": _tables(),
             "renderer": RENDERER,
             "av": importlib.metadata.version("av"),
         }
         return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
+
+
+@functools.cache
+def _tables() -> str:
+    tables = sorted(path for path in _MEDIA.rglob("*") if path.suffix in (".toml", ".txt"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in tables)).hexdigest()
 
 
 def _digest(path: Path) -> str:

@@ -24,13 +24,15 @@ from coordinator.media.output.brand import film_of
 from coordinator.media.output.cut import cut
 from coordinator.media.output.encoders import X264, encoder_for
 from coordinator.media.output.making import Encoding, Making, Order
-from coordinator.media.output.presets import Preset, preset_named
+from coordinator.media.output.presets import Preset, preset_named, preset_names
 from coordinator.media.output.render import OnProgress
 from coordinator.media.output.tries import render_within_sizes
 from coordinator.media.partial import replacing
 from coordinator.media.picture.composing import check_framing
 from coordinator.media.picture.frames import upright_size
-from coordinator.model.exporting import Recipe
+from coordinator.media.sound.choosing import choose_sound
+from coordinator.media.sound.keeping import kept
+from coordinator.model.exporting import Brand, Recipe
 from coordinator.model.media import ExportResult
 
 log = structlog.get_logger()
@@ -96,9 +98,12 @@ def _making(src: Path, recipe: Recipe) -> Making:
     span = fitted(src, found, start_s=recipe.start_s, end_s=recipe.end_s, rate=rate)
     _, frame = next(span.pictures())
     brand = recipe.brand
+    heard = choose_sound(span, recipe.sound)
     return Making(
         recipe=recipe,
         span=span,
+        # Levelling asks for it some five times for each bit rate.
+        heard=kept(heard, length_s=span.length_s) if heard is not None else None,
         upright_px=upright_size(frame, found.sample_aspect),
         intro=film_of(brand.intro, "intro") if brand.intro else None,
         outro=film_of(brand.outro, "outro") if brand.outro else None,
@@ -135,17 +140,27 @@ def _render_all(making: Making, orders: Sequence[Order], on_progress: OnProgress
 
 
 def _encodings(recipe: Recipe, orders: Sequence[Order], partials: Sequence[Path]) -> list[Encoding]:
-    """Group the orders whose files are equal."""
+    """Group the orders whose files are equal.
+
+    Words keep clear of the buttons of all presets of such a group, ordered or not: a preset's file is then the same
+    whatever is made beside it.
+    """
     found: dict[Preset, Encoding] = {}
     for order, partial in zip(orders, partials, strict=True):
         wanted = preset_named(order.preset)
-        used = tuple(part for part in wanted.brand if getattr(recipe.brand, part))
-        alike = dataclasses.replace(wanted, name="", about="", max_duration_s=None, brand=used)
-        before = found.get(alike) or Encoding(wanted=wanted, orders=(), partials=())
+        alike = _as_encoded(wanted, recipe.brand)
+        clear_of = [name for name in preset_names() if _as_encoded(preset_named(name), recipe.brand) == alike]
+        before = found.get(alike) or Encoding(wanted=wanted, clear_of=tuple(clear_of), orders=(), partials=())
         found[alike] = dataclasses.replace(
             before, orders=(*before.orders, order), partials=(*before.partials, partial)
         )
     return list(found.values())
+
+
+def _as_encoded(wanted: Preset, brand: Brand) -> Preset:
+    """What of a preset makes a difference to its file."""
+    used = tuple(part for part in wanted.brand if getattr(brand, part))
+    return dataclasses.replace(wanted, name="", about="", max_duration_s=None, brand=used)
 
 
 def _render_by_card(

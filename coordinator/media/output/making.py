@@ -25,9 +25,7 @@ from coordinator.media.output.render import Compose, Drawing, Look, OnProgress, 
 from coordinator.media.output.sizing import output_size
 from coordinator.media.picture.composing import composer, follow_window
 from coordinator.media.picture.shown import shown_parts, shown_share
-from coordinator.media.sound.choosing import choose_sound
-from coordinator.media.sound.keeping import kept
-from coordinator.media.sound.levelling import LevelledSound, level_sound
+from coordinator.media.sound.levelling import LevelledSound, OpenSound, level_sound
 from coordinator.model.exporting import Recipe
 from coordinator.model.media import ExportResult
 from coordinator.model.speech import Word
@@ -45,19 +43,27 @@ class Order:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Encoding:
-    """One encoded file, however many orders it serves; written to the first of their partial files."""
+    """One encoded file, however many orders it serves; written to the first of their partial files.
+
+    `clear_of`: the presets whose buttons its words keep clear of.
+    """
 
     wanted: Preset
+    clear_of: Sequence[str]
     orders: Sequence[Order]
     partials: Sequence[Path]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Making:
-    """What all files of one call are made from. The dictionaries keep what several of them share."""
+    """What all files of one call are made from. The dictionaries keep what several of them share.
+
+    `heard`: the clip's sound as it was chosen, not levelled; None: it has none.
+    """
 
     recipe: Recipe
     span: Span
+    heard: OpenSound | None
     upright_px: tuple[int, int]
     intro: Film | None = None
     outro: Film | None = None
@@ -258,10 +264,7 @@ def _levelled(making: Making, wanted: Preset) -> LevelledSound | None:
     """The clip's sound for this preset, planned once for all presets of the same bit rate."""
     key = wanted.audio_bitrate_bps
     if key not in making.sounds:
-        heard = choose_sound(making.span, making.recipe.sound)
-        if heard is not None:
-            # Levelling asks for it some five times.
-            heard = kept(heard, length_s=making.span.length_s)
+        heard = making.heard
         making.sounds[key] = level_sound(heard, bitrate_bps=key) if heard is not None else None
     return making.sounds[key]
 
@@ -300,11 +303,10 @@ def _drawings(making: Making, encoding: Encoding, settings: VideoSettings) -> tu
     recipe, length_s = making.recipe, making.span.length_s
     if recipe.brand.watermark and "watermark" in wanted.brand:
         drawings.append(Watermark(recipe.brand, width=width, height=height))
-    presets = [order.preset for order in encoding.orders]
     captioner = captioner_of(
         recipe.captions,
         making.words(),
-        presets=presets,
+        presets=encoding.clear_of,
         size=(width, height),
         centre_y=wanted.caption_centre_y,
         duration_s=length_s if length_s is not None else math.inf,
@@ -320,7 +322,7 @@ def _drawings(making: Making, encoding: Encoding, settings: VideoSettings) -> tu
                 height=height,
                 centre_y=wanted.title_centre_y,
                 until_s=wanted.title_s,
-                area=free_area(presets, width, height),
+                area=free_area(encoding.clear_of, width, height),
             )
         )
     return drawings, len(captioner.words) if captioner is not None else 0

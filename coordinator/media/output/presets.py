@@ -80,6 +80,11 @@ def _read(name: str, table: dict[str, Any]) -> Preset:
     return Preset(name=name, **fields)
 
 
+def preset_names() -> list[str]:
+    """Return the names of all, as the table has them."""
+    return list(presets())
+
+
 def preset_named(name: str) -> Preset:
     """Return one preset.
 

@@ -60,6 +60,7 @@ def _fitted(
     kept = partial.with_name(partial.name + ".kept")
     try:
         for number in range(MAX_ATTEMPTS):
+            picture_bytes = _picture_bytes(partial)
             if result.size_bytes <= limit_bytes and (best is None or result.size_bytes > best.size_bytes):
                 best = result
                 partial.replace(kept)
@@ -67,7 +68,7 @@ def _fitted(
                 bitrate_bps=settings.bitrate_bps,
                 size_bytes=result.size_bytes,
                 duration_s=result.duration_s,
-                picture_bytes=_picture_bytes(kept if kept.exists() and not partial.exists() else partial),
+                picture_bytes=picture_bytes,
                 knows_costs=not settings.writes_statistics and settings.statistics is not None,
             )
             bitrate_bps = next_bitrate_bps(wanted, attempt)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from av.video.frame import VideoFrame
 
 from coordinator.media.picture.frames import Scaler, planes_of
-from coordinator.media.picture.geometry import Placement
+from coordinator.media.picture.geometry import squeezed
 from coordinator.model.framing import Rectangle
 
 Floats = npt.NDArray[np.float64]
@@ -43,7 +43,7 @@ class Proposal:
 
 def small_pictures(frames: Iterable[VideoFrame], *, sample_aspect: Fraction | None) -> Smalls:
     """Return frames of one source as small grey pictures, upright; shape (num_frames, 180, 320)."""
-    scaler = Scaler(_small, sample_aspect=sample_aspect)
+    scaler = Scaler(lambda w, h: squeezed(w, h, (WIDTH_PX, HEIGHT_PX)), sample_aspect=sample_aspect)
     smalls = [planes_of(scaler.scale(frame))[0].astype(np.float32) for frame in frames]
     return np.array(smalls, np.float32).reshape(-1, HEIGHT_PX, WIDTH_PX)
 
@@ -61,19 +61,6 @@ def find_cameras(smalls: Smalls, *, max_count: int = 3) -> list[Proposal]:
     motion = np.abs(np.diff(smalls, axis=0)).mean(axis=0)
     found = _rectangles(upright, level, motion)
     return _apart(found, max_count)
-
-
-def _small(width: int, height: int) -> Placement:
-    return Placement(
-        crop_x=0,
-        crop_y=0,
-        crop_width=width,
-        crop_height=height,
-        x=0,
-        y=0,
-        width=WIDTH_PX,
-        height=HEIGHT_PX,
-    )
 
 
 def _borders(steps: Smalls) -> Floats:

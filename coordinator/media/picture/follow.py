@@ -17,7 +17,7 @@ import numpy.typing as npt
 from av.video.frame import VideoFrame
 
 from coordinator.media.picture.frames import Scaler, planes_of, upright_size
-from coordinator.media.picture.geometry import Placement, fill
+from coordinator.media.picture.geometry import fill, squeezed
 from coordinator.media.picture.steering import Gentleness, Path, best_places, resting, steered
 
 Small = npt.NDArray[np.int16]
@@ -143,23 +143,12 @@ class _Shrinker:
 
     def __init__(self, sample_aspect: Fraction | None) -> None:
         # Its shape may be wrong: only places count, as shares.
-        self._scaler = Scaler(_whole, sample_aspect=sample_aspect)
+        self._scaler = Scaler(
+            lambda w, h: squeezed(w, h, (SMALL_WIDTH_PX, SMALL_HEIGHT_PX)), sample_aspect=sample_aspect
+        )
 
     def __call__(self, frame: VideoFrame) -> Small:
         return planes_of(self._scaler.scale(frame))[0].astype(np.int16)
-
-
-def _whole(width: int, height: int) -> Placement:
-    return Placement(
-        crop_x=0,
-        crop_y=0,
-        crop_width=width,
-        crop_height=height,
-        x=0,
-        y=0,
-        width=SMALL_WIDTH_PX,
-        height=SMALL_HEIGHT_PX,
-    )
 
 
 def _windows(

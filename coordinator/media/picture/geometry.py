@@ -69,6 +69,20 @@ def place(width: int, height: int, canvas: tuple[int, int], *, zoom: float) -> P
     )
 
 
+def squeezed(width: int, height: int, canvas: tuple[int, int]) -> Placement:
+    """Bring the whole picture to a canvas whatever its shape: for looking at places, never for being seen."""
+    return Placement(
+        crop_x=0,
+        crop_y=0,
+        crop_width=width,
+        crop_height=height,
+        x=0,
+        y=0,
+        width=canvas[0],
+        height=canvas[1],
+    )
+
+
 Region = tuple[float, float, float, float]
 
 

@@ -15,7 +15,6 @@ from coordinator.model.jobs import Queue
 from coordinator.ops import lifeline
 from coordinator.ops.scratch import own_folder
 from coordinator.settings import Config, place_named
-from protos.timebase import SECOND_NS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from coordinator.jobs.work import FailureEffect, Work
     from coordinator.jobs.worker import Presence
     from coordinator.model.highlight import SessionSignals
-    from coordinator.model.sessions import SpokenWord
     from coordinator.pipeline.detect import Found, RequestPolicy
     from coordinator.ports import ChunkBytes
 
@@ -217,6 +215,7 @@ async def _transcribe_work(
 ) -> dict[Queue, Work]:
     from coordinator.errors import ModelUnavailable
     from coordinator.highlight.features import lane_tracks
+    from coordinator.highlight.promise import is_promising
     from coordinator.jobs.work import one_by_one
     from coordinator.media.child import LimitedMedia
     from coordinator.pipeline.hear import Hearing
@@ -243,7 +242,7 @@ async def _transcribe_work(
         media=await stack.enter_async_context(LimitedMedia()),
         speech=speech,
         extract=lambda samples, lane: lane_tracks(samples, lane=lane),
-        is_telling=is_telling,
+        is_promising=is_promising,
     )
     # Each chunk keeps its own result and retry; those that run at once share a batch in the speech process.
     slots = max(
@@ -335,23 +334,6 @@ def give_up_effects(pool: asyncpg.Pool) -> Mapping[Queue, FailureEffect]:
     from coordinator.store.tombstones import PostgresTombstones
 
     return give_up_by_queue(PostgresRows(pool), PostgresLooks(pool), PostgresTombstones(pool))
-
-
-def is_telling(words: Sequence[SpokenWord]) -> bool:
-    """Do these words sound like a moment? Cheap: only the lexicon is asked."""
-    from coordinator.highlight.text import read_cues
-    from coordinator.model.highlight import Utterance
-    from coordinator.pipeline.look_signals import group_words
-
-    said = [
-        Utterance(
-            start_s=group[0].start_ns / SECOND_NS,
-            end_s=group[-1].end_ns / SECOND_NS,
-            text=" ".join(word.text for word in group),
-        )
-        for group in group_words(words)
-    ]
-    return any(cue.strength > 0 for cue in read_cues(said))
 
 
 def look_for_moments(signals: SessionSignals, is_final: bool) -> Found:

@@ -219,11 +219,20 @@ def _laughter(
     # Speech pulses, too: where nobody writes words down, one cannot be told from the other.
     if lane is None or not utterances:
         return Lane(name="laughter", activation=none, present=none > 0, measure=none)
+    activation, alike = laughing(tracks, utterances, num_steps, lane=lane)
+    return Lane(
+        name="laughter", activation=activation, present=tracks[f"{lane}_regularity"][1], measure=alike
+    )
+
+
+def laughing(
+    tracks: Mapping[str, tuple[Curve, Mask]], utterances: Sequence[Utterance], num_steps: int, *, lane: str
+) -> tuple[Curve, Curve]:
+    """How much a lane, all of whose words are known, laughs at each step, 0-1; and how alike its pulses are."""
     regularity, measured = tracks[f"{lane}_regularity"]
     voicing, _ = tracks[f"{lane}_voicing"]
     alike = smooth(np.where(voicing > _VOICED, regularity, 0.0), measured, 1)
-    activation = ramp(alike, 0.25, 0.45) * (1.0 - spread(covered(utterances, num_steps), 2))
-    return Lane(name="laughter", activation=activation, present=measured, measure=alike)
+    return ramp(alike, 0.25, 0.45) * (1.0 - spread(covered(utterances, num_steps), 2)), alike
 
 
 def covered(utterances: Sequence[Utterance], num_steps: int) -> Curve:

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from coordinator.errors import AudioUnusable, BytesAway, NotFound
 from coordinator.model.chat import Chatter
 from coordinator.model.chunks import ChunkRow
-from coordinator.model.highlight import SIGNAL_RATE_HZ, Track
+from coordinator.model.highlight import SIGNAL_RATE_HZ, Track, Utterance
 from coordinator.model.jobs import Job, NewJob
 from coordinator.model.sessions import FeatureRow, Said, SpokenWord, TranscriptRow
 from coordinator.model.speech import Pcm16k, Transcript
-from coordinator.pipeline.chatting import WRITTEN_LANES, is_telling, read_written
+from coordinator.pipeline.chatting import BEFORE_NS, WRITTEN_LANES, is_telling, read_written
 from coordinator.pipeline.languages import Languages
 from coordinator.pipeline.look_signals import group_words
-from coordinator.pipeline.windows import is_rising, next_look
+from coordinator.pipeline.windows import next_look
 from coordinator.policy.priorities import priority_of
 from coordinator.ports import ChunkBytes, Effect, Media, Speech
 from coordinator.row_ports import Chats, Looks, Rows, UtteranceIndex
@@ -39,8 +39,8 @@ _MOVES = 4
 _STEP_NS = SECOND_NS // SIGNAL_RATE_HZ
 # Computes a lane's tracks from its sound; pure, some milliseconds for 10 s.
 FeatureExtractor: TypeAlias = "Callable[[Pcm, Literal['mic', 'desktop']], Sequence[Track]]"
-# Do these words sound like a moment? Pure.
-Telling: TypeAlias = "Callable[[Sequence[SpokenWord]], bool]"
+# Is a chunk worth a look at once, by its tracks, those of the minute before, and its words? Pure.
+Promise: TypeAlias = "Callable[[FeatureRow, Sequence[FeatureRow], Sequence[Utterance] | None], bool]"
 
 
 class Hearing:
@@ -57,13 +57,13 @@ class Hearing:
         media: Media,
         speech: Speech,
         extract: FeatureExtractor,
-        is_telling: Telling,
+        is_promising: Promise,
     ) -> None:
         self._rows = rows
         self._looks = looks
         self._utterances = utterances
         self._chats = chats
-        self._is_telling = is_telling
+        self._is_promising = is_promising
         self._chunk_bytes = chunk_bytes
         self._media = media
         self._speech = speech
@@ -82,7 +82,7 @@ class Hearing:
         )
         chunk, data = await self._read(chunk)
         if chunk.lane in WRITTEN_LANES:
-            return self._written(chunk, read_written(chunk, data))
+            return await self._written(chunk, read_written(chunk, data))
         if chunk.lane == media_pb2.LANE_SIGNALS:
             return await self._heard(chunk, features=_read_signals(chunk, data), transcript=None)
         pcm = await self._media.decode_pcm16k(data)
@@ -119,11 +119,9 @@ class Hearing:
 
     async def _heard(self, chunk: ChunkRow, *, features: FeatureRow, transcript: Transcript | None) -> Effect:
         said = None if transcript is None else _on_session_line(chunk, transcript)
-        is_promising = said is not None and self._is_telling(said.words)
-        if not is_promising:
-            before = await self._looks.features_before(chunk.session_id, chunk.lane, chunk.seq)
-            is_promising = is_rising(features, before)
-        promised_ns = chunk.end_ns if is_promising else None
+        before = await self._looks.features_before(chunk.session_id, chunk.lane, chunk.seq)
+        spoken = None if said is None else _on_chunk_line(chunk, utterances_of(said))
+        promised_ns = chunk.end_ns if self._is_promising(features, before, spoken) else None
 
         async def write(connection: asyncpg.Connection) -> list[NewJob]:
             # Before any row: an order to forget takes it first, too.
@@ -139,12 +137,15 @@ class Hearing:
 
         return write
 
-    def _written(self, chunk: ChunkRow, chatter: Chatter) -> Effect:
+    async def _written(self, chunk: ChunkRow, chatter: Chatter) -> Effect:
         """What viewers wrote or games said; its signals are none, and say that it was read."""
         nothing = FeatureRow(
             lane=chunk.lane, seq=chunk.seq, start_ns=chunk.start_ns, step_ns=_STEP_NS, tracks={}
         )
-        promised_ns = chunk.end_ns if is_telling(chatter) else None
+        before = await self._chats.chatter(
+            chunk.session_id, start_ns=chunk.start_ns - BEFORE_NS, end_ns=chunk.start_ns
+        )
+        promised_ns = chunk.end_ns if is_telling(chatter, before) else None
 
         async def write(connection: asyncpg.Connection) -> list[NewJob]:
             await self._rows.lock_session(connection, chunk.session_id)
@@ -215,6 +216,17 @@ def utterances_of(row: TranscriptRow) -> list[Said]:
             text=" ".join(word.text.strip() for word in words),
         )
         for words in group_words(row.words)
+    ]
+
+
+def _on_chunk_line(chunk: ChunkRow, utterances: Sequence[Said]) -> list[Utterance]:
+    return [
+        Utterance(
+            start_s=(one.start_ns - chunk.start_ns) / SECOND_NS,
+            end_s=(one.end_ns - chunk.start_ns) / SECOND_NS,
+            text=one.text,
+        )
+        for one in utterances
     ]
 
 

@@ -8,11 +8,10 @@ Of a session at most one look is queued or running; it sees what is heard by the
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from coordinator.model.jobs import NewJob
-from coordinator.model.sessions import FeatureRow, LookState
+from coordinator.model.sessions import LookState
 from coordinator.pipeline import steps
 from coordinator.row_ports import Looks
 from protos.timebase import SECOND_NS
@@ -25,41 +24,6 @@ WINDOW_NS = 5 * SECOND_NS
 CALM_WINDOWS = 12
 # As long as a moment may last from what first told of it, and until it is settled.
 PROMISE_NS = 70 * SECOND_NS
-# A second and a half must pass nearly all (a tenth is left out) of the minute before by so much. Measured on speech of
-# ten minutes, looped: with 3 dB over half a second most of its windows were promising, so none of it (ADR 0026).
-_LEAST_RISE_DB = 5.0
-_LEAST_STEPS = 3
-_MOTION_FACTOR, _LEAST_MOTION = 1.5, 0.02
-_USUAL_SHARE = 0.9
-_FEWEST_BEFORE = 20
-_IN_DB = ("loudness_db", "floor_db")
-
-
-def is_rising(now: FeatureRow, before: Sequence[FeatureRow]) -> bool:
-    """Does a chunk stand out from the minute before it, in loudness, noise or motion? Pure, and cheap.
-
-    What has no minute before it yet stands out. A rise that is missed is seen at the next look, a minute later at most.
-    """
-    for name, measured in now.tracks.items():
-        if not name.endswith((*_IN_DB, "motion")):
-            continue
-        earlier = [value for row in before for value in row.tracks.get(name, ()) if value is not None]
-        # What began in the chunk before goes on here.
-        values = earlier[1 - _LEAST_STEPS :] + [value for value in measured if value is not None]
-        if len(values) < _LEAST_STEPS:
-            continue
-        if len(earlier) < _FEWEST_BEFORE:
-            return True
-        usual = sorted(earlier)[int(_USUAL_SHARE * (len(earlier) - 1))]
-        least = usual + _LEAST_RISE_DB
-        if name.endswith("motion"):
-            least = max(_MOTION_FACTOR * usual, usual + _LEAST_MOTION)
-        if any(
-            min(values[first : first + _LEAST_STEPS]) >= least
-            for first in range(len(values) - _LEAST_STEPS + 1)
-        ):
-            return True
-    return False
 
 
 def window_of(until_ns: int, *, is_final: bool = False) -> int:

@@ -11,11 +11,13 @@ import random
 from collections.abc import Sequence
 
 from coordinator.app.working import look_for_moments
-from coordinator.highlight.text import read_cues
-from coordinator.model.highlight import SIGNAL_RATE_HZ, Moment, SessionSignals, Track
+from coordinator.highlight.promise import is_promising
+from coordinator.model.chat import ChatRow, Chatter
+from coordinator.model.highlight import SIGNAL_RATE_HZ, Moment, SessionSignals, Track, Utterance
 from coordinator.model.sessions import FeatureRow, LookState
+from coordinator.pipeline.chatting import is_telling
 from coordinator.pipeline.detect import WINDOW_NS
-from coordinator.pipeline.windows import PROMISE_NS, due_look, is_rising, window_of
+from coordinator.pipeline.windows import PROMISE_NS, due_look, window_of
 from protos.timebase import SECOND_NS
 from tests.bench.highlights_streams import Case
 from tests.bench.measure import Result, percentile
@@ -111,10 +113,33 @@ def cut(signals: SessionSignals, start_s: float, end_s: float) -> SessionSignals
 
 
 def _is_promising(signals: SessionSignals, start_s: float, end_s: float) -> bool:
-    said = [one for one in signals.utterances if start_s <= one.start_s < end_s]
-    if any(cue.strength > 0 for cue in read_cues(said)):
+    # An utterance that began in the chunk before is words here, and was read there.
+    said = [
+        Utterance(
+            start_s=max(one.start_s, start_s) - start_s,
+            end_s=min(one.end_s, end_s) - start_s,
+            text=one.text if one.start_s >= start_s else "",
+        )
+        for one in signals.utterances
+        if one.end_s > start_s and one.start_s < end_s
+    ]
+    before_s = max(0.0, start_s - _MINUTE_S)
+    if is_promising(_row(signals, start_s, end_s), [_row(signals, before_s, start_s)], said):
         return True
-    return is_rising(_row(signals, start_s, end_s), [_row(signals, max(0.0, start_s - _MINUTE_S), start_s)])
+    return is_telling(_written(signals, start_s, end_s), _written(signals, before_s, start_s))
+
+
+def _written(signals: SessionSignals, start_s: float, end_s: float) -> Chatter:
+    return Chatter(
+        lines=tuple(
+            ChatRow(
+                at_ns=round(one.at_s * SECOND_NS), text=one.text, chat=one.chat, author=one.author,
+                kind=one.kind, count=one.count,
+            )
+            for one in signals.chat
+            if start_s <= one.at_s < end_s
+        )
+    )  # fmt: skip
 
 
 def _row(signals: SessionSignals, start_s: float, end_s: float) -> FeatureRow:

@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 
+from coordinator.highlight.promise import is_promising
 from coordinator.jobs.engine import PgQueuerQueue
 from coordinator.jobs.reconciler import Want, reconcile_once
 from coordinator.model.highlight import Moment, SessionSignals
@@ -159,7 +160,7 @@ def flow_on(
         pool=pool,
         hearing=Hearing(
             rows=rows, looks=looks, utterances=PostgresUtterances(), chunk_bytes=kept, media=never,  # type: ignore[arg-type]
-            chats=PostgresChats(pool), speech=never, extract=never, is_telling=lambda _words: False,
+            chats=PostgresChats(pool), speech=never, extract=never, is_promising=is_promising,
         ),
         detection=Detection(
             rows=rows,

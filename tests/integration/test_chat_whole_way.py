@@ -21,6 +21,7 @@ from coordinator.model.highlight import SessionSignals
 from coordinator.model.jobs import Job, Queue
 from coordinator.pipeline.detect import Detection, Found, RequestPolicy
 from coordinator.pipeline.hear import Hearing
+from coordinator.pipeline.windows import PROMISE_NS
 from coordinator.search.index import PostgresUtterances
 from coordinator.store.chats import PostgresChats
 from coordinator.store.chunk_bytes import PlacedBytes, SpoolFolders
@@ -118,10 +119,12 @@ async def test_a_burst_of_chat_becomes_a_moment_whose_evidence_says_so(tmp_path:
     hearing = Hearing(
         rows=rows, looks=looks, utterances=PostgresUtterances(), chats=chats,
         chunk_bytes=PlacedBytes(spools=SpoolFolders(tmp_path / "spool"), objects=site.objects),
-        media=never, speech=never, extract=never, is_telling=lambda _words: False,  # type: ignore[arg-type]
+        media=never, speech=never, extract=never, is_promising=lambda *_chunk: False,  # type: ignore[arg-type]
     )  # fmt: skip
     await hear_all(pool, hearing)
     await hear_all(pool, hearing)
+    # The chat's own: what the game said ended ten seconds before.
+    assert (await looks.state(session_id)).promising_until_ns >= (BURST_S + 6) * SECOND_NS + PROMISE_NS
     seen: list[SessionSignals] = []
 
     def detect(signals: SessionSignals, is_final: bool) -> Found:

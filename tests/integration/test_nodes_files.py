@@ -234,7 +234,7 @@ async def test_a_chunk_that_moves_while_it_is_read_is_read_where_it_went(tmp_pat
         media=None,  # type: ignore[arg-type]
         speech=None,  # type: ignore[arg-type]
         extract=lambda _samples, _lane: (),
-        is_telling=lambda _words: False,
+        is_promising=lambda *_chunk: False,
     )
     job = Job(
         job_id=1,

@@ -118,13 +118,43 @@ def test_whatever_bytes_come_they_are_rows_or_unusable(data, chunk):
     assert all(chunk.start_ns <= row.at_ns <= chunk.end_ns for row in (*chatter.lines, *chatter.events))
 
 
+def lines_at(*at_s: float, kind: str = "message") -> Chatter:
+    return Chatter(
+        lines=tuple(
+            ChatRow(at_ns=round(second * SECOND_NS), text="lol", chat="", author="", kind=kind, count=0)
+            for second in at_s
+        )
+    )
+
+
 def test_a_raid_or_a_heavy_event_is_worth_a_look():
-    line = ChatRow(at_ns=0, text="", chat="", author="", kind="raid", count=1)
     event = EventRow(at_ns=0, kind="clutch", weight=0.5, text="", source="")
 
-    assert is_telling(Chatter(lines=(line,)))
-    assert is_telling(Chatter(events=(event,)))
-    assert not is_telling(Chatter())
+    assert is_telling(lines_at(0.0, kind="raid"), Chatter())
+    assert is_telling(Chatter(events=(event,)), Chatter())
+    assert not is_telling(Chatter(), Chatter())
+
+
+@pytest.mark.parametrize(
+    ("usual", "now_s", "bursts"),
+    [
+        ([], [61, 62, 63], False),  # three who answer at once may be chance
+        ([], [61, 62, 63, 64], True),
+        ([], [61, 64, 67, 70], False),
+        (range(0, 60, 2), [60, 62, 64, 66, 68, 70], False),
+        (range(0, 60, 2), [61 + n / 4 for n in range(16)], True),
+        # Ten a second, as ever; then seventeen.
+        ([n / 10 for n in range(600)], [60 + n / 10 for n in range(100)], False),
+        ([n / 10 for n in range(600)], [60 + n / 17 for n in range(100)], True),
+        ([56.0, 57.0, 58.0, 59.0], [60.5], True),  # it began in the chunk before
+    ],
+)
+def test_a_chat_that_answers_is_worth_a_look(usual, now_s, bursts):
+    assert is_telling(lines_at(*now_s), lines_at(*usual)) is bursts
+
+
+def test_what_bots_and_commands_write_is_no_answer():
+    assert not is_telling(lines_at(*range(60, 70), kind="bot"), Chatter())
 
 
 def test_rows_are_laid_on_the_line_of_a_look():

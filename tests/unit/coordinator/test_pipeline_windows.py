@@ -1,4 +1,4 @@
-"""Which chunk promises something, and which look is due."""
+"""Which look is due."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import dataclasses
 
 import pytest
 
-from coordinator.model.sessions import FeatureRow, LookState
-from coordinator.pipeline.windows import CALM_WINDOWS, WINDOW_NS, due_look, is_rising, window_of
+from coordinator.model.sessions import LookState
+from coordinator.pipeline.windows import CALM_WINDOWS, WINDOW_NS, due_look, window_of
 from protos.timebase import SECOND_NS
 
 _STATE = LookState(
@@ -16,41 +16,8 @@ _STATE = LookState(
 )  # fmt: skip
 
 
-def chunk(values: list[float | None], name: str = "mic_loudness_db") -> FeatureRow:
-    return FeatureRow(lane=1, seq=0, start_ns=0, step_ns=SECOND_NS // 2, tracks={name: values})
-
-
 def state(*, until_s: float, **more: int | bool) -> LookState:
     return dataclasses.replace(_STATE, until_ns=round(until_s * SECOND_NS), **more)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("name", "usual", "values", "rises"),
-    [
-        ("mic_loudness_db", -40.0, [-40.0] * 20, False),
-        ("mic_loudness_db", -40.0, [-40.0] * 10 + [-34.0] * 3 + [-40.0] * 7, True),
-        ("mic_loudness_db", -40.0, [-40.0] * 10 + [-20.0] * 2 + [-40.0] * 8, False),  # a knock on the table
-        ("desktop_floor_db", -60.0, [-54.0] * 20, True),
-        ("mic_pitch_st", 10.0, [30.0] * 20, False),  # says nothing by itself
-        ("motion", 0.1, [0.2] * 20, True),
-        ("motion", 0.001, [0.01] * 20, False),  # a still picture's noise
-        ("mic_loudness_db", -40.0, [None] * 20, False),
-    ],
-)
-def test_a_chunk_rises_that_stays_above_the_minute_before(
-    name: str, usual: float, values: list[float | None], rises: bool
-):
-    assert is_rising(chunk(values, name), [chunk([usual] * 20, name)] * 6) is rises
-
-
-def test_a_rise_that_began_in_the_chunk_before_counts_on():
-    before = [chunk([-40.0] * 20)] * 5 + [chunk([-40.0] * 18 + [-30.0] * 2)]
-
-    assert is_rising(chunk([-30.0] + [-40.0] * 19), before)
-
-
-def test_what_has_nothing_before_it_rises():
-    assert is_rising(chunk([-40.0] * 20), [])
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ select (top - greatest(floor(extract(epoch from now())), 1767225600))::integer, 
 from unnest($1::bigint[], $2::text[], $3::bytea[], $4::double precision[], $5::text[])
     with ordinality as wanted(top, entrypoint, payload, delay_s, key, place)
 where $6::boolean or not exists (
-    select from job_runs where job_runs.key = wanted.key and job_runs.state in ('done', 'failed', 'expired', 'cancelled'))
+    select from job_runs where job_runs.key = wanted.key and job_runs.state in ('done', 'failed', 'cancelled'))
 order by place
 on conflict (dedupe_key) where status in ('queued', 'picked') and dedupe_key is not null do nothing
 returning id

@@ -21,7 +21,7 @@ where not s.is_over
       and not exists (select from job_keys k where k.key = format('stt:%s:%s:%s', c.session_id, c.lane, c.seq))
       and not exists (
           select from job_runs j
-          where j.key = format('stt:%s:%s:%s', c.session_id, c.lane, c.seq) and j.state in ('done', 'failed', 'expired', 'cancelled'))
+          where j.key = format('stt:%s:%s:%s', c.session_id, c.lane, c.seq) and j.state in ('done', 'failed', 'cancelled'))
 
 -- name: unlooked_windows
 -- Windows (of 5 s: windows.py) that were heard and not looked at, of whose session no look is queued. One more than there
@@ -61,7 +61,7 @@ from source_requests r join sessions s using (session_id) join accounts a using 
 where r.state = 'uploaded'
   and not exists (
       select from job_runs j
-      where j.key = concat('prep:', r.request_id, ':' || nullif(r.num_attempts, 0)) and j.state in ('done', 'failed', 'expired', 'cancelled'))
+      where j.key = concat('prep:', r.request_id, ':' || nullif(r.num_attempts, 0)) and j.state in ('done', 'failed', 'cancelled'))
 
 -- name: uncut_uploads
 -- Uploads that were looked at and not cut.
@@ -74,7 +74,7 @@ where r.state = 'uploaded'
       select from job_runs j
       where j.key = concat('prep:', r.request_id, ':' || nullif(r.num_attempts, 0)) and j.state = 'done')
   and not exists (
-      select from job_runs j where j.key = format('clip:%s', r.request_id) and j.state in ('done', 'failed', 'expired', 'cancelled'))
+      select from job_runs j where j.key = format('clip:%s', r.request_id) and j.state in ('done', 'failed', 'cancelled'))
 
 -- name: unrendered_exports
 -- Exports that are wanted.
@@ -85,7 +85,7 @@ from exports e join clips c using (clip_id) join sessions s using (session_id) j
 where e.state = 'pending'
   and not exists (
       select from job_runs j
-      where j.key = format('exp:%s:%s', e.clip_id, e.preset) and j.state in ('done', 'failed', 'expired', 'cancelled'))
+      where j.key = format('exp:%s:%s', e.clip_id, e.preset) and j.state in ('done', 'failed', 'cancelled'))
 
 -- name: open_tombstones
 -- Orders to forget that are not worked off: once a minute, because the disk of a node may be waited for.

@@ -11,12 +11,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from coordinator.errors import JobExpired
 from coordinator.jobs.claims import Claim
-from coordinator.jobs.dispositions import Disposition, problem_of
 from coordinator.jobs.engine import PgQueuerQueue
 from coordinator.jobs.ledger import Ledger, Started
-from coordinator.jobs.work import nothing
 from coordinator.model.exporting import CaptionWish, Recipe
 from coordinator.model.jobs import Job, Queue
 from coordinator.model.media import ExportResult, MediaFile, MediaTrack
@@ -24,7 +21,6 @@ from coordinator.model.object_keys import clip_id_of, export_id_of
 from coordinator.model.sessions import SpokenWord, TranscriptRow
 from coordinator.pipeline.export import Export
 from coordinator.pipeline.export import give_up as give_up_export
-from coordinator.pipeline.quiet import in_time
 from coordinator.pipeline.source import Cutting, Preparation, give_up
 from coordinator.ports import Effect
 from coordinator.store.objects import LocalObjects
@@ -235,24 +231,6 @@ async def test_an_agent_that_is_there_and_does_not_send_is_named_so(flow: Flow):
     await ask(flow.pool, "wanted", moment_id="m1", age="2 hours")
 
     assert "did not send it in time" in (await expired(flow))[1]
-
-
-async def test_a_job_past_its_deadline_is_not_run_and_has_failed_with_that_reason():
-    ran: list[str] = []
-
-    async def handle(of: Job) -> Effect:
-        ran.append(of.key)
-        return nothing
-
-    guarded = in_time(handle, now_s=lambda: 130.0)
-    await guarded(job(Queue.EXPORT, "early", deadline_unix_s=131))
-    await guarded(job(Queue.EXPORT, "whenever"))
-    with pytest.raises(JobExpired, match="30 s after its deadline") as caught:
-        await guarded(job(Queue.EXPORT, "late", deadline_unix_s=100))
-
-    assert ran == ["early", "whenever"]
-    problem = problem_of(caught.value, "export")
-    assert (problem.disposition, problem.code) == (Disposition.FAIL, "job_expired")
 
 
 async def test_a_completion_that_comes_second_writes_nothing(flow: Flow, parts: dict[str, Any]):

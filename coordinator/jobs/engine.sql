@@ -86,6 +86,17 @@ where id in (
     order by priority desc, id limit $4 for update skip locked)
 returning id
 
+-- name: hasten
+-- A press waits for these jobs: they go before all that no press asked for ($2: the top of such numbers, $3: how many
+-- there are), with the second in which they came, and are put off no longer; one that is tried again keeps its wait. What
+-- a worker is claiming just now is left out.
+update pgqueuer set priority = ($2::bigint - mod(mod(-priority::bigint, $3::bigint) + $3, $3))::integer,
+    execute_after = case when attempts = 0 then least(execute_after, now()) else execute_after end
+where id in (
+    select id from pgqueuer
+    where dedupe_key = any($1::text[]) and status = 'queued' and priority <= $2::bigint - $3::bigint for update skip locked)
+returning id
+
 -- name: leave_places
 -- Jobs that wait for a kind of worker of which none lives go to any worker of their queue, if one of those does.
 update pgqueuer set entrypoint = split_part(entrypoint, '@', 1)

@@ -172,6 +172,7 @@ def _started(claim: Claim, row: asyncpg.Record | None) -> Started | None:
         account=claim.account,
         version=claim.version,
         runs=row["runs"],
+        is_press=claim.is_press,
     )
     return Started(job=job, attempts=row["attempts"], claim=claim)
 

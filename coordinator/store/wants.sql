@@ -6,11 +6,15 @@
 -- limit keeps the planner at the index, whatever it believes of the numbers.
 select format('stt:%s:%s:%s', c.session_id, c.lane, c.seq) as key,
        jsonb_build_object('session_id', c.session_id, 'lane', c.lane, 'seq', c.seq) as payload,
-       'transcription' as queue, 100 as priority, a.user_id as account, a.tier
+       'transcription' as queue,
+       case when c.lane = 1 and exists (
+           select from markers m
+           where m.session_id = c.session_id and m.start_ns < c.end_ns and m.end_ns > c.start_ns)
+       then 1 else 100 end as priority, a.user_id as account, a.tier
 from sessions s join accounts a using (user_id)
      cross join unnest('{1,2,4,5,6}'::smallint[]) as n (lane)
      cross join lateral (
-         select c.session_id, c.lane, c.seq from chunks c
+         select c.session_id, c.lane, c.seq, c.start_ns, c.end_ns from chunks c
          where c.session_id = s.session_id and c.lane = n.lane and c.received_at < now() - interval '5 seconds'
                and c.seq >= coalesce((select h.next_seq from heard_lanes h
                                       where h.session_id = s.session_id and h.lane = n.lane), 0)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -14,9 +12,8 @@ import pytest
 from coordinator.jobs.claims import Claim
 from coordinator.jobs.engine import PgQueuerQueue
 from coordinator.jobs.ledger import Ledger, Started
-from coordinator.model.exporting import CaptionWish, Recipe
+from coordinator.model.exporting import CaptionWish
 from coordinator.model.jobs import Job, Queue
-from coordinator.model.media import ExportResult, MediaFile, MediaTrack
 from coordinator.model.object_keys import clip_id_of, export_id_of
 from coordinator.model.sessions import SpokenWord, TranscriptRow
 from coordinator.pipeline.export import Export
@@ -27,39 +24,11 @@ from coordinator.store.objects import LocalObjects
 from coordinator.store.rows import PostgresRows
 from protos.timebase import SECOND_NS
 from tests.fakes.flow_parts import MIC, SESSION, Flow, flow_on
+from tests.fakes.plain_media import PlainMedia
 
 pytestmark = pytest.mark.filterwarnings("error")
 
 CLIP, POST = clip_id_of("r1"), export_id_of(clip_id_of("r1"), "vertical")
-
-
-class PlainMedia:
-    """Copies for cuts; what it says of a file is always the same. `recipes`: what posts were asked for."""
-
-    def __init__(self) -> None:
-        self.recipes: list[Recipe] = []
-
-    async def probe(self, path: Path) -> MediaFile:
-        video = MediaTrack(kind="video", codec="h264", num_packets=1, width=1920, height=1080)
-        return MediaFile(duration_s=10.0, format="mp4", tracks=(video,))
-
-    async def cut(
-        self, src: Path, dst: Path, *, start_s: float, end_s: float, on_progress: Callable[[float], None]
-    ) -> float:
-        on_progress(0.5)
-        await asyncio.to_thread(shutil.copyfile, src, dst)
-        return end_s - start_s
-
-    async def export(
-        self, src: Path, dst: Path, recipe: Recipe, *, on_progress: Callable[[float], None]
-    ) -> ExportResult:
-        on_progress(0.5)
-        self.recipes.append(recipe)
-        await asyncio.to_thread(shutil.copyfile, src, dst)
-        return ExportResult(
-            path=str(dst), preset=recipe.preset, width=1080, height=1920,
-            duration_s=10.0, lufs=-14.0, captions=1, size_bytes=3,
-        )  # fmt: skip
 
 
 @pytest.fixture

@@ -80,6 +80,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     Attributes:
         free_streams, pro_streams, business_streams: agents connected at once.
         free_bytes_per_s, ...: taken from one account over the link, averaged over a minute.
+        free_proxy_bps, ...: of the small picture (360p), taken from each agent; under 40,000 it sends none.
         chunks_per_s: taken from one account at its fastest, so that a burst leaves room for others.
         pending_bytes, total_pending_bytes: received and not yet durable, of one account and of all in a process.
     """
@@ -90,6 +91,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     free_bytes_per_s: int = 100_000
     pro_bytes_per_s: int = 500_000
     business_bytes_per_s: int = 2_000_000
+    free_proxy_bps: int = 0
+    pro_proxy_bps: int = 0
+    business_proxy_bps: int = 0
     chunks_per_s: int = 32
     pending_bytes: int = 32 * 1024**2
     total_pending_bytes: int = 256 * 1024**2

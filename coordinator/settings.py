@@ -162,6 +162,7 @@ class Asr(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Speech recognition. `model_dir` empty: `models` in the data directory.
 
     Attributes:
+        allow_download: may `models fetch` fetch one; nothing else does.
         remote_url: for the engine `remote`: an OpenAI-compatible address, e.g. https://api.openai.com/v1.
         remote_key: else `CLIPPY_ASR_KEY`, else the first line of `remote_key_file`.
         remote_timeout_s: an answer about one window has to begin within it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +34,6 @@ from tests.fakes.llm_server import LlmServer, running_llm_server
 from tests.fakes.worker_here import put, until_ended, working
 
 LOUD, QUIET = Said(start_s=10, text="what a shot", score=0.69), Said(start_s=40, text="and a miss", score=0.3)
-
-
-@pytest.fixture
-def first() -> Iterator[LlmServer]:
-    with running_llm_server() as server:
-        yield server
-
-
-@pytest.fixture
-def second() -> Iterator[LlmServer]:
-    with running_llm_server() as server:
-        yield server
 
 
 async def attempts(pool: asyncpg.Pool) -> set[tuple[str, int, int]]:

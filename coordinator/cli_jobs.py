@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # As coordinator.model.jobs and coordinator.jobs.desk; repeated here so that --help imports nothing.
 _QUEUES = ("video-processing", "transcription", "ai-analysis", "clip-generation", "export", "cleanup")
-_STATES = ("waiting", "running", "done", "failed", "expired", "cancelled")
+_STATES = ("waiting", "running", "done", "failed", "cancelled")
 _WATCH_EVERY_S = 2.0
 _UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 _TEXT = """\
@@ -248,7 +248,7 @@ def _job_value(told: Told) -> dict[str, Any]:
     return {
         "key": facts.pop("key"),
         "words": told.words,
-        "remedy": remedy_of(told.facts.code) if told.facts.state in ("failed", "expired") else None,
+        "remedy": remedy_of(told.facts.code) if told.facts.state == "failed" else None,
         "session_id": told.session_id,
         "priority": told.priority,
         "payload": told.payload,

@@ -21,7 +21,6 @@ CoordinatorError
 │   └── AgentTaken                an agent that belongs to another account
 ├── MediaInterrupted              the process that worked on a file was killed from outside
 ├── JobFailed                     a stage gave up, with its stage and reason
-│   └── JobExpired                what it was for is past; it was not run
 ├── BytesAway                     a chunk's bytes cannot be read now; its node comes back, or its agent sends them again
 │   └── ObjectsAway               objects cannot be deleted now: the store is down; what waits for that waits alone
 ├── NotFound                      the row or object that was asked for is not there
@@ -191,12 +190,6 @@ class JobFailed(CoordinatorError):
         self.stage = stage
         self.reason = reason
         self.retryable = retryable
-
-
-class JobExpired(JobFailed):
-    """A job's deadline has passed: its result would be of no use any more."""
-
-    code = "job_expired"
 
 
 class BytesAway(CoordinatorError):

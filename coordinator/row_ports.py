@@ -57,6 +57,12 @@ class Rows(Protocol):
         """Presses, in order."""
         ...
 
+    async def unheard_in_span(
+        self, connection: asyncpg.Connection, session_id: str, lane: int, *, start_ns: int, end_ns: int
+    ) -> list[int]:
+        """Numbers of a lane's chunks that touch a span and whose words are not known yet."""
+        ...
+
     async def request(self, request_id: str) -> RequestRow:
         """One source request. Raises NotFound."""
         ...

@@ -80,6 +80,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     Attributes:
         free_streams, pro_streams, business_streams: agents connected at once.
         free_bytes_per_s, ...: taken from one account over the link, averaged over a minute.
+        free_proxy_bps, ...: of the small picture (360p), taken from each agent; under 40,000 it sends none.
         chunks_per_s: taken from one account at its fastest, so that a burst leaves room for others.
         pending_bytes, total_pending_bytes: received and not yet durable, of one account and of all in a process.
     """
@@ -90,6 +91,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     free_bytes_per_s: int = 100_000
     pro_bytes_per_s: int = 500_000
     business_bytes_per_s: int = 2_000_000
+    free_proxy_bps: int = 0
+    pro_proxy_bps: int = 0
+    business_proxy_bps: int = 0
     chunks_per_s: int = 32
     pending_bytes: int = 32 * 1024**2
     total_pending_bytes: int = 256 * 1024**2
@@ -158,6 +162,7 @@ class Asr(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Speech recognition. `model_dir` empty: `models` in the data directory.
 
     Attributes:
+        allow_download: may `models fetch` fetch one; nothing else does.
         remote_url: for the engine `remote`: an OpenAI-compatible address, e.g. https://api.openai.com/v1.
         remote_key: else `CLIPPY_ASR_KEY`, else the first line of `remote_key_file`.
         remote_timeout_s: an answer about one window has to begin within it.

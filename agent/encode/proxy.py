@@ -36,9 +36,27 @@ _FRAME_NS = SECOND_NS // PROXY_FRAME_RATE
 _TIME_BASE = fractions.Fraction(1, MP4_TICKS_PER_S)
 
 
-def proxy_rate_bps(track_rate_bps: int) -> int:
-    """The proxy's bit rate beside a track of that rate."""
-    return max(_MIN_RATE_BPS, min(_MAX_RATE_BPS, track_rate_bps // _RATE_SHARE))
+# Of a bound, a tenth is for the file's boxes: 2 to 3 KB, of 50 KB at 40 kbit/s.
+_BOUND_SHARE = 0.9
+# The encoder's buffer: each file begins with it full, and may use it up on top of its rate.
+_BUFFER_S = 1.0
+
+
+def is_proxy_possible(bound_bps: int | None) -> bool:
+    """Is there room for a picture that shows anything? None: no bound."""
+    return bound_bps is None or bound_bps >= _MIN_RATE_BPS
+
+
+def proxy_rate_bps(track_rate_bps: int, bound_bps: int | None = None, *, chunk_s: float = 10.0) -> int:
+    """The proxy's bit rate beside a track of that rate.
+
+    Args:
+        bound_bps: what its chunks, each of `chunk_s`, may take of the line; None: no bound.
+    """
+    rate_bps = max(_MIN_RATE_BPS, min(_MAX_RATE_BPS, track_rate_bps // _RATE_SHARE))
+    if bound_bps is None:
+        return rate_bps
+    return min(rate_bps, round(bound_bps * _BOUND_SHARE * chunk_s / (chunk_s + _BUFFER_S)))
 
 
 def proxy_chunk_ns(chunk_s: float) -> int:
@@ -64,11 +82,14 @@ class ProxyChunker:
         self._end_ns = 0
         self._last: tuple[int, av.VideoFrame] | None = None
 
-    def feed(self, picture: av.VideoFrame, time_ns: int, *, track_rate_bps: int) -> None:
+    def feed(
+        self, picture: av.VideoFrame, time_ns: int, *, track_rate_bps: int, bound_bps: int | None = None
+    ) -> None:
         """Take a picture shown from `time_ns` on; times grow.
 
         Args:
             track_rate_bps: of the full picture.
+            bound_bps: see `proxy_rate_bps`; another one counts from the next chunk on.
 
         Raises:
             EncoderUnavailable: x264 cannot be opened.
@@ -81,7 +102,7 @@ class ProxyChunker:
             self._finish(time_ns)
             self._last = None
         small = self._shrink(picture, size)
-        rate_bps = proxy_rate_bps(track_rate_bps)
+        rate_bps = proxy_rate_bps(track_rate_bps, bound_bps, chunk_s=self._chunk_ns / SECOND_NS)
         while self._file is not None and time_ns >= self._end_ns:
             self._go_on(time_ns, rate_bps)
         if self._file is None:
@@ -154,7 +175,7 @@ class _ProxyFile:
             "tune": "zerolatency",
             "threads": "1",
             "maxrate": str(rate_bps),
-            "bufsize": str(rate_bps),
+            "bufsize": str(round(rate_bps * _BUFFER_S)),
             "g": "1000",
             "sc_threshold": "0",
             "colorspace": "bt709",

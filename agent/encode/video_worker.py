@@ -11,7 +11,7 @@ import numpy.typing as npt
 import structlog
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from agent.encode.proxy import PROXY_FRAME_RATE, ProxyChunker
+from agent.encode.proxy import PROXY_FRAME_RATE, ProxyChunker, is_proxy_possible
 from agent.encode.stepping import Stepper
 from agent.encode.stream import PictureStream
 from agent.errors import EncoderUnavailable
@@ -42,6 +42,7 @@ class EncodeWorker(Worker):
     Attributes:
         is_on_battery: no proxy meanwhile; set by any thread.
         is_leaving: False: nothing leaves this PC, and no proxy is made; set by any thread.
+        proxy_bound_bps: what the proxy may take of the line; None: what it needs; set by any thread.
     """
 
     def __init__(
@@ -68,13 +69,15 @@ class EncodeWorker(Worker):
         self._small = VideoReformatter()
         self.is_on_battery = False
         self.is_leaving = True
+        self.proxy_bound_bps: int | None = None
         self.num_encoded = 0
 
     @property
     def is_proxy_on(self) -> bool:
         """Is the proxy being made? Any thread."""
         is_possible = self._proxy is not None and self._stream.plan.has_proxy
-        return is_possible and self.is_leaving and not self.is_on_battery
+        is_wanted = self.is_leaving and not self.is_on_battery
+        return is_possible and is_wanted and is_proxy_possible(self.proxy_bound_bps)
 
     def step(self) -> None:
         """Encode one frame. # 30 fps: 33 ms a turn; measured 8-10 ms at 1080p on one old core."""
@@ -109,7 +112,12 @@ class EncodeWorker(Worker):
         was_on, self._was_proxy_on = self._was_proxy_on, self.is_proxy_on
         try:
             if self._was_proxy_on:
-                proxy.feed(picture, time_ns, track_rate_bps=self._stream.track.bit_rate_bps)
+                proxy.feed(
+                    picture,
+                    time_ns,
+                    track_rate_bps=self._stream.track.bit_rate_bps,
+                    bound_bps=self.proxy_bound_bps,
+                )
             elif was_on:
                 proxy.flush()
         except EncoderUnavailable as exc:

@@ -150,6 +150,7 @@ class Sending:
                 on_export=lambda export: self._keep(lambda library: library.upsert_export(export)),
                 on_bytes=lambda num_bytes, lane: self.meter.add("chunk", num_bytes, lane=lane),
                 on_tier=way.kept.take_tier if way.kept is not None else lambda _tier: None,
+                on_picture_bound=self._bound_picture,
                 on_forget=self._hand_on,
                 on_forgotten=OutboxForgetting(self._outbox).take_receipt,
                 on_heard=lambda heard: self._keep(
@@ -174,6 +175,7 @@ class Sending:
     def _end(self) -> None:
         if self._recording is not None:
             self._recording.set_leaving(False)
+            self._recording.video.set_proxy_bound(None)
         if self._fulfiller is not None:
             self._fulfiller.stop()
         if self._link is not None:
@@ -361,6 +363,10 @@ class Sending:
         if self._recording is not None:
             self._recording.tasting.take(news)
             self._on_change()
+
+    def _bound_picture(self, bound_bps: int | None) -> None:
+        if self._recording is not None:
+            self._recording.video.set_proxy_bound(bound_bps)
 
     def _hand_on(self, order: link_pb2.Forget) -> None:
         self._on_order(order)

@@ -174,6 +174,10 @@ class VideoLane:
         """Make no proxy while nothing leaves this PC. Any thread."""
         self._encode.is_leaving = is_leaving
 
+    def set_proxy_bound(self, bound_bps: int | None) -> None:
+        """What the proxy may take of the line; None: what it needs. Any thread."""
+        self._encode.proxy_bound_bps = bound_bps
+
     def start(self) -> None:
         """Start both threads."""
         self._encode.start()

@@ -60,6 +60,7 @@ class LinkHooks:
 
     Attributes:
         on_bytes: so many bytes leave now, of this lane; empty: of none.
+        on_picture_bound: so many bits a second of the small picture may leave; None: as many as it needs.
     """
 
     on_source_request: Callable[[SourceWish], None] = lambda _wish: None
@@ -70,6 +71,7 @@ class LinkHooks:
     on_forgotten: Callable[[link_pb2.Forgotten], None] = lambda _receipt: None
     on_bytes: Callable[[int, str], None] = lambda _num_bytes, _lane: None
     on_tier: Callable[[str], None] = lambda _tier: None
+    on_picture_bound: Callable[[int | None], None] = lambda _bps: None
     on_heard: Callable[[link_pb2.Heard], None] = lambda _heard: None
 
 
@@ -222,6 +224,7 @@ class LinkStream:
         elif kind == "config":
             self._sluice.take_config(message.config)
             _guarded(self._hooks.on_tier, message.config.tier)
+            _guarded(self._hooks.on_picture_bound, self._sluice.picture_bps)
         elif kind == "moment":
             _guarded(self._hooks.on_moment, message.moment)
         elif kind == "export":
@@ -281,10 +284,14 @@ class LinkStream:
             chunk = waiting.chunk
             if chunk.session_id not in self._announced or not self._sluice.has_room():
                 return
+            if chunk.lane in self._sluice.held:
+                # Its lane has used up what it may take. Others pass it; it is looked at again once there is room.
+                self._held |= {chunk.lane}
+                continue
             self._chunk_cursor = waiting.chunk_id
             key = (chunk.session_id, chunk.lane, chunk.seq)
             self._in_flight[key] = _Sent(chunk_id=waiting.chunk_id, at_s=time.monotonic())
-            self._sluice.spend(len(chunk.payload))
+            self._sluice.spend(chunk.lane, len(chunk.payload))
             self._say(link_pb2.AgentMessage(chunk=chunk))
 
     def _say(self, message: link_pb2.AgentMessage) -> None:

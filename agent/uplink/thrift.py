@@ -18,9 +18,12 @@ MeteredSources = Literal["press", "all", "none"]
 _BIG_LANES = frozenset({media_pb2.LANE_DESKTOP, media_pb2.LANE_PROXY})
 _LOW_CHARGE_PCT = 30
 _BUDGET_S = 60.0
+# Of what is taken in all, sound and signals come first: two lanes of 24 kbit/s, and as much again for all the rest.
+_SOUND_BPS = 100_000
 
 METERED = "on a metered line"
 UNWANTED = "the coordinator does not want it"
+NO_ROOM_FOR_PICTURE = "the coordinator takes less than the sound needs"
 LOW_BATTERY = f"on battery under {_LOW_CHARGE_PCT} %"
 
 
@@ -72,32 +75,43 @@ def held_words(held: Mapping[int, str], num_waiting: Mapping[int, int]) -> list[
     return words
 
 
-class ByteBudget:
-    """At most so many bytes a second on average over a minute: a bucket that holds a minute's worth.
+def picture_bound_bps(max_proxy_bps: int, max_bytes_per_s: int) -> int | None:
+    """What the small picture may take of the line, of a `StreamConfig`; None: as much as it needs, 0: nothing."""
+    bounds = [max_proxy_bps] if max_proxy_bps else []
+    if max_bytes_per_s:
+        bounds.append(max(0, 8 * max_bytes_per_s - _SOUND_BPS))
+    return min(bounds, default=None)
 
-    What is sent may leave it in debt, so that a chunk bigger than the bucket still leaves.
+
+class ByteBudget:
+    """At most so many bytes a second on average: a bucket that holds what may leave at once.
+
+    What is sent may leave it in debt, so that a chunk bigger than the bucket still leaves. `has_room` changes nothing:
+    any thread may ask.
     """
 
-    def __init__(self, now_s: float) -> None:
-        self._rate = 0
+    def __init__(self, now_s: float, *, burst_s: float = _BUDGET_S) -> None:
+        """Args: burst_s: so many seconds' worth may leave at once."""
+        self._burst_s = burst_s
+        self._rate = 0.0
         self._left = 0.0
         self._at_s = now_s
 
-    def limit(self, bytes_per_s: int, now_s: float) -> None:
+    def limit(self, bytes_per_s: float, now_s: float) -> None:
         """From now on at most so many; 0: no limit. The same limit again changes nothing."""
         if bytes_per_s != self._rate:
             self._rate = bytes_per_s
-            self._left = bytes_per_s * _BUDGET_S
+            self._left = bytes_per_s * self._burst_s
             self._at_s = now_s
 
     def has_room(self, now_s: float) -> bool:
         """May something leave now?"""
-        if not self._rate:
-            return True
-        self._left = min(self._rate * _BUDGET_S, self._left + self._rate * max(0.0, now_s - self._at_s))
-        self._at_s = now_s
-        return self._left > 0
+        return not self._rate or self._left_at(now_s) > 0
 
-    def spend(self, num_bytes: int) -> None:
+    def spend(self, num_bytes: int, now_s: float) -> None:
         """So many left."""
-        self._left -= num_bytes
+        self._left = self._left_at(now_s) - num_bytes
+        self._at_s = max(self._at_s, now_s)
+
+    def _left_at(self, now_s: float) -> float:
+        return min(self._rate * self._burst_s, self._left + self._rate * max(0.0, now_s - self._at_s))

@@ -34,6 +34,11 @@ def fetch_model(installation: Installation, name: str, *, is_only_if_missing: bo
             pass
         else:
             return {"model": name, "folder": str(found.path), "was_fetched": False}
+    if not installation.config.asr.allow_download:
+        raise ModelUnavailable(
+            f"no speech model {name!r} is fetched: asr.allow_download is false; set it to true, or put a model into "
+            f"{installation.models}"
+        )
     hub_url = os.environ.get("CLIPPY_HUB_URL", DEFAULT_HUB_URL)
     folder = fetch.fetch_model(name, installation.models, hub_url=hub_url, progress=_tell_progress())
     return {"model": name, "folder": str(folder), "was_fetched": True}

@@ -19,6 +19,7 @@ from coordinator.model.sessions import MarkerRow
 from coordinator.ops import lifeline
 from coordinator.pipeline import steps
 from coordinator.settings import STAGES
+from protos.clippy.v1 import media_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,7 +138,7 @@ def _link(
             after_upload=lambda request_id, is_press, num_attempts: [
                 steps.preparation(request_id, is_press=is_press, num_attempts=num_attempts)
             ],
-            after_press=_after_press(pool, is_exported=config.auto_export.are_presses_exported),
+            after_press=press_effect(pool, is_exported=config.auto_export.are_presses_exported),
             after_end=lambda session_id: [steps.analysis_at_end(session_id)],
             after_forget=lambda forget_id: [steps.forgetting(forget_id)],
             after_sweep=steps.after_sweep,
@@ -197,8 +198,9 @@ def _identity(
     return service.register
 
 
-def _after_press(pool: asyncpg.Pool, *, is_exported: bool) -> Any:
-    """A press's clip is asked for at once: it needs no analysis."""
+def press_effect(pool: asyncpg.Pool, *, is_exported: bool) -> Any:
+    """A press's clip is asked for at once, as it needs no analysis, and what was said in it is heard next."""
+    from coordinator.jobs.upkeep import hasten
     from coordinator.pipeline.detect import REQUEST_EXPIRES_S
     from coordinator.pipeline.offered import request_for_press
     from coordinator.store.rows import PostgresRows
@@ -206,6 +208,9 @@ def _after_press(pool: asyncpg.Pool, *, is_exported: bool) -> Any:
     rows = PostgresRows(pool)
 
     async def after_press(connection: asyncpg.Connection, session_id: str, marker: MarkerRow) -> list[NewJob]:
+        span = {"start_ns": marker.start_ns, "end_ns": marker.end_ns}
+        unheard = await rows.unheard_in_span(connection, session_id, media_pb2.LANE_MIC, **span)
+        await hasten(connection, [steps.hearing(session_id, media_pb2.LANE_MIC, seq).key for seq in unheard])
         if is_exported:
             wish = request_for_press(session_id, marker)
             await rows.add_request(connection, wish, expires_in_s=REQUEST_EXPIRES_S)

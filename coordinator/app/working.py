@@ -101,7 +101,7 @@ async def _work_of(
     from coordinator.model.exporting import CaptionWish
     from coordinator.model.framing import Framing
     from coordinator.pipeline.export import Export
-    from coordinator.pipeline.quiet import clip_of, in_time, request_of, unless_forgotten
+    from coordinator.pipeline.quiet import clip_of, request_of, unless_forgotten
     from coordinator.pipeline.source import Cutting, Preparation
 
     media = await stack.enter_async_context(LimitedMedia())
@@ -112,13 +112,13 @@ async def _work_of(
         "scratch": stack.enter_context(own_folder(installation.scratch_of(stage))),
     }
     if stage == "media":
-        handle = in_time(unless_forgotten(Preparation(**parts).handle, rows, request_of))
+        handle = unless_forgotten(Preparation(**parts).handle, rows, request_of)
         work = one_by_one(handle, concurrency=concurrency, on_failed=give_up[Queue.VIDEO_PROCESSING])
         return {Queue.VIDEO_PROCESSING: work}
     if stage == "clip":
         cutting = Cutting(**parts, presets=[installation.config.auto_export.preset])
         work = one_by_one(
-            in_time(unless_forgotten(cutting.handle, rows, request_of)),
+            unless_forgotten(cutting.handle, rows, request_of),
             concurrency=concurrency,
             on_failed=give_up[Queue.CLIP_GENERATION],
         )
@@ -130,7 +130,7 @@ async def _work_of(
         captions=CaptionWish(style=wishes.caption_style, profanity=wishes.profanity, files=()),
     )
     work = one_by_one(
-        in_time(unless_forgotten(export.handle, rows, clip_of)),
+        unless_forgotten(export.handle, rows, clip_of),
         concurrency=concurrency,
         on_failed=give_up[Queue.EXPORT],
     )
@@ -151,7 +151,7 @@ async def ai_work(
     from coordinator.model.llm import Unjudged
     from coordinator.pipeline.detect import Detection
     from coordinator.pipeline.judging import JudgedLooks
-    from coordinator.pipeline.quiet import in_time, session_of, unless_forgotten
+    from coordinator.pipeline.quiet import session_of, unless_forgotten
     from coordinator.store.chats import PostgresChats
     from coordinator.store.looks import PostgresLooks
     from coordinator.store.rows import PostgresRows
@@ -184,7 +184,7 @@ async def ai_work(
         tastes=PostgresTastes(pool),
     )
     if judge is None:
-        handle = in_time(unless_forgotten(detection.handle, rows, session_of))
+        handle = unless_forgotten(detection.handle, rows, session_of)
         return {Queue.AI_ANALYSIS: one_by_one(handle, concurrency=concurrency, on_failed=detection.give_up)}
     looks = JudgedLooks(detection=detection, rows=rows, judge=judge)
     work = in_batches(
@@ -219,7 +219,7 @@ async def _transcribe_work(
     from coordinator.jobs.work import one_by_one
     from coordinator.media.child import LimitedMedia
     from coordinator.pipeline.hear import Hearing
-    from coordinator.pipeline.quiet import chunk_of, in_time, unless_forgotten
+    from coordinator.pipeline.quiet import chunk_of, unless_forgotten
     from coordinator.search.index import PostgresUtterances
     from coordinator.speech.child import SpeechProcess
     from coordinator.store.chats import PostgresChats
@@ -248,7 +248,7 @@ async def _transcribe_work(
     slots = max(
         installation.config.workers.concurrency("transcribe"), installation.config.workers.transcription_batch
     )
-    handle = in_time(unless_forgotten(hearing.handle, rows, chunk_of))
+    handle = unless_forgotten(hearing.handle, rows, chunk_of)
     return {Queue.TRANSCRIPTION: one_by_one(handle, concurrency=slots, on_failed=hearing.give_up)}
 
 

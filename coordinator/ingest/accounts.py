@@ -16,8 +16,16 @@ from coordinator.ingest.buckets import TokenBucket
 from coordinator.ingest.gate import ChunkGate, ParkedBytes
 from coordinator.ingest.slices import one_by_one
 from coordinator.model.accounts import Principal, WaitingWork
-from coordinator.policy.admission import bytes_per_s, is_behind, max_streams, messages_per_s, sessions_a_day
+from coordinator.policy.admission import (
+    bytes_per_s,
+    is_behind,
+    max_streams,
+    messages_per_s,
+    proxy_bps,
+    sessions_a_day,
+)
 from coordinator.settings import Limits
+from protos.clippy.v1 import link_pb2
 from protos.segment import is_session_id
 
 MAX_TARRY_S = 5.0
@@ -30,6 +38,7 @@ _MAX_KNOWN_SESSIONS = 20_000
 _LOG_BURST, _LOGS_PER_S = 10, 0.1
 _MANY_AGENTS_DELAY_S = 30.0
 _LONG_DELAY_S = 600.0
+_MAX_UINT32 = 2**32 - 1
 
 
 class Connected(Protocol):
@@ -59,6 +68,12 @@ class Account:
         self.tier = principal.tier
         self.max_streams = max_streams(limits, principal.tier)
         rate_bytes_per_s = bytes_per_s(limits, principal.tier)
+        # What each of its agents is told to keep to by itself, so that it is seldom put off.
+        self.config = link_pb2.StreamConfig(
+            tier=principal.tier,
+            max_bytes_per_s=min(rate_bytes_per_s, _MAX_UINT32),
+            max_proxy_bps=min(proxy_bps(limits, principal.tier), _MAX_UINT32),
+        )
         self.gate = ChunkGate(
             rate_bytes_per_s=rate_bytes_per_s,
             # Whoever may send any number of bytes may do so at any pace.

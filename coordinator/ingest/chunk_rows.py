@@ -116,7 +116,7 @@ class ChunkRows:
             *([row.size_bytes for row in ordered], [row.place for row in ordered]),
         )
         written = {
-            (row["session_id"], row["lane"], row["seq"]): bool(row["is_new"])
+            (row["session_id"], row["lane"], row["seq"]): row
             for row in await connection.fetch(
                 SQL["add_chunks"], *columns, spool_prefixes(living), timeout=STATEMENT_S
             )
@@ -124,12 +124,12 @@ class ChunkRows:
         if owners is None:
             owners = await owners_of(connection, {row.session_id for row in ordered})
         for are_new in (True, False):
-            keys = {key for key, is_new in written.items() if is_new == are_new}
+            these = {key: each for key, each in written.items() if each["is_new"] == are_new}
             jobs = [
                 job
                 for row in ordered
-                if key_of(row) in keys
-                for job in owned(self._follow_up(row), owners.get(row.session_id))
+                if (each := these.get(key_of(row))) is not None
+                for job in owned(self._follow_up(_pressed(row, each)), owners.get(row.session_id))
             ]
             if jobs:
                 await self._jobs.enqueue(connection, jobs, are_new=are_new)
@@ -146,6 +146,10 @@ class ChunkRows:
                     # Neither written nor held: another copy took its place in between. The next try will tell.
                     outcomes[key_of(row)] = judge(found, row.sha256, living) or LATER
         return outcomes
+
+
+def _pressed(row: ChunkRow, written: asyncpg.Record) -> ChunkRow:
+    return dataclasses.replace(row, is_pressed=True) if written["is_pressed"] else row
 
 
 async def _forgotten(connection: asyncpg.Connection, rows: Sequence[ChunkRow]) -> set[ChunkKey]:

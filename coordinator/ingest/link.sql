@@ -7,8 +7,8 @@ from chunks c join unnest($1::text[], $2::smallint[], $3::bigint[]) as k (sessio
      using (session_id, lane, seq)
 
 -- name: add_chunks
--- New chunks of known sessions; one whose spool is gone gets its new place. Returns what was written, and whether the
--- key was there before. The lock on the session waits for an order to forget that is under way, and its row is then read
+-- New chunks of known sessions; one whose spool is gone gets its new place. Returns what was written, whether the key was
+-- there before, and whether a press has saved part of it. The lock on the session waits for an order to forget that is under way, and its row is then read
 -- anew: nothing of the span gets in.
 insert into chunks (session_id, lane, seq, start_ns, end_ns, content_type, sha256, size_bytes, place)
 select n.session_id, n.lane, n.seq, n.start_ns, n.end_ns, n.content_type, n.sha256, n.size_bytes, n.place
@@ -21,7 +21,10 @@ for key share of s
 on conflict (session_id, lane, seq) do update set place = excluded.place, received_at = now()
     where chunks.sha256 = excluded.sha256 and chunks.place not like 'object:%'
           and not (split_part(chunks.place, '/', 1) = any ($10::text[]))
-returning session_id, lane, seq, (xmax = 0) as is_new
+returning session_id, lane, seq, (xmax = 0) as is_new,
+          exists (select from markers m
+                  where m.session_id = chunks.session_id and m.start_ns < chunks.end_ns and m.end_ns > chunks.start_ns)
+              as is_pressed
 
 -- name: forgotten_keys
 -- Which of these chunks lie, wholly or in part, in what is to be forgotten of their session.

@@ -78,6 +78,8 @@ class NodeRegistry:
         self._living: frozenset[str] = frozenset()
         self._read_s = -self._settings.stale_s
         self._untold: set[str] = set()
+        # A name that is being given up must not be said to be there by a beat that is under way.
+        self._saying = asyncio.Lock()
         self.on_gone: Callable[[frozenset[str]], Awaitable[None]] | None = None
 
     def living(self) -> frozenset[str]:
@@ -112,8 +114,9 @@ class NodeRegistry:
 
     async def forget(self, node: str) -> None:
         """A spool was drained and its folder deleted: its name is free."""
-        held = self._held.pop(node)
-        await fetch(self._pool, "node_is_gone", node, held.spool_id)
+        async with self._saying:
+            held = self._held.pop(node)
+            await fetch(self._pool, "node_is_gone", node, held.spool_id)
 
     async def leave(self) -> None:
         """Say that this process is stopping. Its spool counts as alive for 15 s more: a restart is not a loss."""
@@ -145,10 +148,15 @@ class NodeRegistry:
     async def _beat(self) -> None:
         for node, held in list(self._held.items()):
             size_bytes = await asyncio.to_thread(_folder_bytes, held.folder)
-            if await fetch(self._pool, "beat_node", node, held.spool_id, held.state, size_bytes):
-                continue
-            if not await self._claim(node, held):
-                log.error("node_name_taken", node=node, advice="give each machine its own `node`")
+            async with self._saying:
+                if self._held.get(node) is held:
+                    await self._say(node, held, size_bytes)
+
+    async def _say(self, node: str, held: _Held, size_bytes: int) -> None:
+        if await fetch(self._pool, "beat_node", node, held.spool_id, held.state, size_bytes):
+            return
+        if not await self._claim(node, held):
+            log.error("node_name_taken", node=node, advice="give each machine its own `node`")
 
     async def _look(self) -> None:
         await fetch(self._pool, "bury_nodes", self._settings.dead_s)

@@ -229,6 +229,7 @@ class AgentStream:
             server_unix_ms=time.time_ns() // 1_000_000,
         )
         self._said.append(link_pb2.CoordinatorMessage(welcome=welcome))
+        self._said.append(link_pb2.CoordinatorMessage(config=self._account.config))
         self._said += await self._parts.tastes.news(self.user_id, self.agent_id)
         self._wake.set()
 

@@ -31,7 +31,10 @@ class Verdict:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A job that this process holds, before anything was written of it. `holder` is this process in the engine."""
+    """A job that this process holds, before anything was written of it. `holder` is this process in the engine.
+
+    `is_press`: see `Job`.
+    """
 
     job_id: int
     queue: Queue
@@ -41,6 +44,7 @@ class Claim:
     account: str = ""
     version: int = 1
     holder: uuid.UUID | None = None
+    is_press: bool = False
 
 
 Callback: TypeAlias = Callable[[Claim], Awaitable[Verdict]]

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 SQL = load_statements("coordinator.jobs", "desk.sql")
-STATES = ("waiting", "running", "done", "failed", "expired", "cancelled")
-_ENDED = ("done", "failed", "expired", "cancelled")
+STATES = ("waiting", "running", "done", "failed", "cancelled")
+_ENDED = ("done", "failed", "cancelled")
 _RETRY_AT_ONCE = 500
 
 
@@ -261,7 +261,7 @@ async def _keys(
         rows = await connection.fetch(SQL["lost_keys"], queue, session_id, limit)
         keys += [row["key"] for row in rows]
     # What needs somebody comes before what does not.
-    for ended in (("failed",), ("expired", "cancelled", "done")):
+    for ended in (("failed",), ("cancelled", "done")):
         wanted = [state for state in ended if state in states]
         if wanted and len(keys) < limit:
             keys += await _ended(connection, queue, wanted, session_id, code, limit)

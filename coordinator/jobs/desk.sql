@@ -120,7 +120,7 @@ from pgqueuer where dedupe_key = any($1::text[]) and status in ('queued', 'picke
 order by dedupe_key
 on conflict (key) do update
     set state = 'cancelled', cancelled_by = $2, stage = '', code = '', reason = $3, finished_at = now()
-    where present.state not in ('done', 'failed', 'expired', 'cancelled')
+    where present.state not in ('done', 'failed', 'cancelled')
 returning key, queue
 
 -- name: cancel_lost

@@ -9,7 +9,6 @@ from coordinator.errors import (
     BytesAway,
     CoordinatorError,
     EnvironmentProblem,
-    JobExpired,
     JobFailed,
     SpeechBusy,
 )
@@ -35,11 +34,6 @@ class Problem:
     reason: str
     code: str
     rest_s: float = 0.0
-
-    @property
-    def end(self) -> str:
-        """The state of a job that ends with this: `expired` when it came too late, which is no failure."""
-        return "expired" if self.code == JobExpired.code else "failed"
 
 
 def problem_of(error: BaseException, stage: str) -> Problem:

@@ -34,7 +34,7 @@ from coordinator.jobs.claims import Callback, Claim, Fate
 from coordinator.jobs.connections import translated
 from coordinator.jobs.engine_log import Held, quieten_engine_log
 from coordinator.jobs.envelope import decode, encode
-from coordinator.jobs.numbers import EPOCH_S, HALF, top_of
+from coordinator.jobs.numbers import EPOCH_S, HALF, is_press, top_of
 from coordinator.jobs.slots import Slots
 from coordinator.jobs.upkeep import CHANNEL, SQL
 from coordinator.model.jobs import NewJob, Queue, Route
@@ -368,4 +368,5 @@ def _decode(job: pgq_models.Job) -> Claim:
         account=envelope.account,
         version=route.version,
         holder=job.queue_manager_id,
+        is_press=is_press(job.priority),
     )

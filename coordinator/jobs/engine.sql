@@ -10,7 +10,7 @@ select (top - greatest(floor(extract(epoch from now())), 1767225600))::integer, 
 from unnest($1::bigint[], $2::text[], $3::bytea[], $4::double precision[], $5::text[])
     with ordinality as wanted(top, entrypoint, payload, delay_s, key, place)
 where $6::boolean or not exists (
-    select from job_runs where job_runs.key = wanted.key and job_runs.state in ('done', 'failed', 'expired', 'cancelled'))
+    select from job_runs where job_runs.key = wanted.key and job_runs.state in ('done', 'failed', 'cancelled'))
 order by place
 on conflict (dedupe_key) where status in ('queued', 'picked') and dedupe_key is not null do nothing
 returning id
@@ -84,6 +84,17 @@ where id in (
     select id from pgqueuer
     where status = 'queued' and priority <= $1 and execute_after < now() - make_interval(secs => $3)
     order by priority desc, id limit $4 for update skip locked)
+returning id
+
+-- name: hasten
+-- A press waits for these jobs: they go before all that no press asked for ($2: the top of such numbers, $3: how many
+-- there are), with the second in which they came, and are put off no longer; one that is tried again keeps its wait. What
+-- a worker is claiming just now is left out.
+update pgqueuer set priority = ($2::bigint - mod(mod(-priority::bigint, $3::bigint) + $3, $3))::integer,
+    execute_after = case when attempts = 0 then least(execute_after, now()) else execute_after end
+where id in (
+    select id from pgqueuer
+    where dedupe_key = any($1::text[]) and status = 'queued' and priority <= $2::bigint - $3::bigint for update skip locked)
 returning id
 
 -- name: leave_places

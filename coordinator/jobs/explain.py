@@ -106,8 +106,6 @@ def explain(job: JobFacts, line: LineFacts, now: datetime.datetime) -> str:
         return _running(job)
     if job.state == "failed":
         return _failed(job)
-    if job.state == "expired":
-        return f"not run, {span(job.age_s)} ago: {job.reason}; {remedy_of(job.code)}"
     if job.state == "done":
         return f"done {span(job.age_s)} ago"
     if job.state == "cancelled":

@@ -289,10 +289,6 @@ class Lane:
         except Exception:  # the failure itself is kept all the same
             log.exception("failure_effect_crashed", **_names(job))
             is_ours = await self._ledger.fail(job, problem, None)
-        if problem.end == "expired":
-            # Nothing to mend and nothing to try again: the engine keeps no copy.
-            log.info("job_expired", **_names(job), stage=problem.stage, pii_reason=problem.reason)
-            return _ENDED
         is_surprise = problem.code == "bug"
         log.error(
             "job_failed",

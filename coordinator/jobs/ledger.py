@@ -147,7 +147,7 @@ class Ledger:
     async def fail(self, job: Job, problem: Problem, effect: Effect | None) -> bool:
         """Mark it failed for good, or expired, with `effect` in the same commit. False: it is not this worker's now."""
         async with transaction(self._pool, f"failing {job.queue}") as own:
-            values = (job.key, job.runs, problem.stage, problem.reason, problem.code, problem.end)
+            values = (job.key, job.runs, problem.stage, problem.reason, problem.code)
             if await own.fetchval(SQL["fail"], *values) is None:
                 return False
             if effect is not None:
@@ -172,6 +172,7 @@ def _started(claim: Claim, row: asyncpg.Record | None) -> Started | None:
         account=claim.account,
         version=claim.version,
         runs=row["runs"],
+        is_press=claim.is_press,
     )
     return Started(job=job, attempts=row["attempts"], claim=claim)
 

@@ -9,7 +9,7 @@ from unnest($1::text[], $2::text[], $3::text[]) as wanted(key, queue, session_id
 on conflict (key) do update
     set runs = present.runs + 1, state = 'running', started_at = now(), finished_at = null,
         progress = null, progress_words = ''
-    where present.state not in ('done', 'failed', 'expired', 'cancelled')
+    where present.state not in ('done', 'failed', 'cancelled')
 returning key, runs, attempts
 
 -- name: complete
@@ -17,7 +17,7 @@ returning key, runs, attempts
 -- written for it. In one order everywhere, so that two workers cannot wait for one another. $2: how long each effect
 -- after it may wait for a lock, 0 for ever.
 with open as (
-    select key from job_runs where key = any($1::text[]) and state not in ('done', 'failed', 'expired', 'cancelled')
+    select key from job_runs where key = any($1::text[]) and state not in ('done', 'failed', 'cancelled')
     order by key for update),
 ended as (
     update job_runs as present set state = 'done', stage = '', reason = '', code = '', finished_at = now()
@@ -38,8 +38,8 @@ update job_runs set state = 'waiting', runs = runs - 1, stage = $3, reason = $4,
 where key = $1 and runs = $2 and state = 'running' returning runs
 
 -- name: fail
--- Ended without a result ($6: failed or expired), with its stage and reason.
-update job_runs set state = $6, stage = $3, reason = $4, code = $5, finished_at = now(),
+-- Ended without a result, with its stage and reason.
+update job_runs set state = 'failed', stage = $3, reason = $4, code = $5, finished_at = now(),
     tried = with_try(tried, $3, $5, $4)
 where key = $1 and runs = $2 and state = 'running' returning key
 

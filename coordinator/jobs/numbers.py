@@ -34,6 +34,11 @@ def priority_of(number: int) -> Priority:
     return next((ours for ours in Priority if number > TOP[ours] - WIDTH), Priority.LOW)
 
 
+def is_press(number: int) -> bool:
+    """Did a press ask for a job of this number, or does one wait for it?"""
+    return number > TOP[Priority.CRITICAL] - HALF
+
+
 def behind_s(number: int, created: datetime.datetime) -> float:
     """How many seconds behind others of its priority a job of this number was put when it was created."""
     come_s = -number % HALF + EPOCH_S

@@ -21,12 +21,12 @@ RESULT_TIMEOUT_S = 30.0
 _FIRST_LOOK_S = 0.05
 _SLOWEST_LOOK_S = 1.0
 _SLOWER = 1.5
-_ENDED = ("done", "failed", "expired", "cancelled")
+_ENDED = ("done", "failed", "cancelled")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class JobResult:
-    """How a job ended: done, failed, expired or cancelled; where, why and by which code, if it did not end well."""
+    """How a job ended: done, failed or cancelled; where, why and by which code, if it did not end well."""
 
     key: str
     state: str

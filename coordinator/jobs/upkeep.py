@@ -1,4 +1,5 @@
-"""What is done to the engine's tables now and then, beside putting and claiming: nobody starves, nothing piles up.
+"""What is done to the engine's tables now and then, beside putting and claiming: nobody starves, nothing piles up, and
+what a press waits for goes first.
 
 Each in the caller's transaction. The statements are in engine.sql.
 """
@@ -7,11 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from coordinator.jobs.numbers import TOP
+from coordinator.jobs.numbers import HALF, TOP
 from coordinator.model.jobs import Priority
 from coordinator.statements import load_statements
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import asyncpg
 
 SQL = load_statements("coordinator.jobs", "engine.sql")
@@ -28,6 +31,14 @@ async def raise_old(connection: asyncpg.Connection, *, after_s: float, limit: in
     """
     low, normal = TOP[Priority.LOW], TOP[Priority.NORMAL]
     return len(await connection.fetch(SQL["raise_old"], low, normal - low, after_s, limit))
+
+
+async def hasten(connection: asyncpg.Connection, keys: Sequence[str]) -> int:
+    """Let jobs that wait go before all that no press asked for; how many. The places that they wait in stay."""
+    hastened = await connection.fetch(SQL["hasten"], keys, TOP[Priority.CRITICAL], HALF)
+    if hastened:
+        await wake(connection)
+    return len(hastened)
 
 
 async def leave_places(connection: asyncpg.Connection, *, after_s: float, limit: int = MAX_RISING) -> int:

@@ -13,6 +13,7 @@ class ChunkRow:
         lane: number of `protos.clippy.v1.media_pb2.Lane`.
         place: where the bytes are: `spool:{node}/{segment}/{offset}/{length}` or
             `object:{key}/{offset}/{length}` (the key may hold slashes; the last two fields are numbers).
+        is_pressed: a press has saved part of its span, as far as was known when it was written.
     """
 
     session_id: str
@@ -24,3 +25,4 @@ class ChunkRow:
     sha256: bytes
     size_bytes: int
     place: str
+    is_pressed: bool = False

@@ -88,6 +88,7 @@ class Job:
     Attributes:
         runs: how often one started, crashes included.
         progress: for work that takes more than a few seconds.
+        is_press: a press asked for it, or waits for it.
     """
 
     job_id: int
@@ -99,3 +100,4 @@ class Job:
     account: str = ""
     version: int = 1
     progress: Progress = untold
+    is_press: bool = False

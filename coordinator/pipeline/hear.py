@@ -90,7 +90,9 @@ class Hearing:
         transcript = None
         if is_mic:
             window = Pcm16k(samples=pcm, language=self._languages.of(chunk.session_id))
-            [transcript] = await self._speech.transcribe([window], priority=priority_of(job.tier))
+            [transcript] = await self._speech.transcribe(
+                [window], priority=priority_of(job.tier, is_press=job.is_press)
+            )
             self._languages.learn(chunk.session_id, transcript)
         tracks = await asyncio.to_thread(self._extract, pcm, "mic" if is_mic else "desktop")
         features = FeatureRow(

@@ -17,7 +17,7 @@ from coordinator.model.llm import JudgedWindow, Judgement, Unjudged
 from coordinator.pipeline.detect import Detection, Look
 from coordinator.pipeline.offered import same_moment
 from coordinator.pipeline.opinions import window_of_moments
-from coordinator.pipeline.quiet import in_time, session_of, unless_forgotten
+from coordinator.pipeline.quiet import session_of, unless_forgotten
 from coordinator.ports import Effect, Judge
 from coordinator.row_ports import Rows
 
@@ -47,7 +47,7 @@ class JudgedLooks:
         self._rows = rows
         self._judge = judge
         self._judging_s = judging_s
-        self._prepare = in_time(unless_forgotten(self.prepare, rows, session_of))
+        self._prepare = unless_forgotten(self.prepare, rows, session_of)
 
     async def handle_many(self, jobs: Sequence[Job]) -> Sequence[Effect | Exception]:
         """For each job, in the same order: its effect, or what failed for it alone."""

@@ -1,14 +1,13 @@
-"""Jobs that are not run: about what has been forgotten they end quietly, past their deadline they say so."""
+"""Jobs about what has been forgotten: they end quietly."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import structlog
 
-from coordinator.errors import InputUnusable, JobExpired, NotFound
+from coordinator.errors import InputUnusable, NotFound
 from coordinator.model.jobs import Job, NewJob
 from coordinator.ports import Effect
 from coordinator.row_ports import Rows
@@ -43,26 +42,6 @@ def unless_forgotten(
             return _nothing
 
     return handle_unless_forgotten
-
-
-def in_time(
-    handle: Callable[[Job], Awaitable[Made]], *, now_s: Callable[[], float] = time.time
-) -> Callable[[Job], Awaitable[Made]]:
-    """As `handle`, but a job whose payload has a `deadline_unix_s` that has passed is not run.
-
-    Raises:
-        JobExpired: Instead; it says by how much.
-    """
-
-    async def handle_in_time(job: Job) -> Made:
-        deadline_s = job.payload.get("deadline_unix_s")
-        if deadline_s is not None and (late_s := now_s() - float(deadline_s)) > 0:
-            raise JobExpired(
-                job.queue.value, f"expired: it would have come {late_s:.0f} s after its deadline"
-            )
-        return await handle(job)
-
-    return handle_in_time
 
 
 async def _is_there(rows: Rows, job: Job, subject: Subject) -> bool:

@@ -32,15 +32,16 @@ def jobs_after_chunk(chunk: ChunkRow) -> list[NewJob]:
     """A durable chunk is heard; lanes that only wait to be fetched need nothing."""
     if chunk.lane not in HEARD_LANES:
         return []
-    return [hearing(chunk.session_id, chunk.lane, chunk.seq)]
+    return [hearing(chunk.session_id, chunk.lane, chunk.seq, is_press=chunk.is_pressed)]
 
 
-def hearing(session_id: str, lane: int, seq: int) -> NewJob:
-    """Hear one chunk."""
+def hearing(session_id: str, lane: int, seq: int, *, is_press: bool = False) -> NewJob:
+    """Hear one chunk. `is_press`: words of a clip that a press made are in it, so its post waits for them."""
     return NewJob(
         queue=Queue.TRANSCRIPTION,
         key=f"stt:{session_id}:{lane}:{seq}",
         payload={"session_id": session_id, "lane": lane, "seq": seq},
+        priority=_priority(is_press=is_press and lane == media_pb2.LANE_MIC),
     )
 
 

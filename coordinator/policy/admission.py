@@ -54,6 +54,12 @@ def bytes_per_s(limits: Limits, tier: str) -> int:
     return rates.get(tier, limits.free_bytes_per_s)
 
 
+def proxy_bps(limits: Limits, tier: str) -> int:
+    """Bits a second of the small picture that each agent may send; 0: no limit."""
+    rates = {"pro": limits.pro_proxy_bps, "business": limits.business_proxy_bps}
+    return rates.get(tier, limits.free_proxy_bps)
+
+
 def burst_bytes(rate_bytes_per_s: int) -> float:
     """What an account that was quiet may send at full speed."""
     return max(_MIN_BURST_BYTES, rate_bytes_per_s * _BURST_S)

@@ -28,7 +28,6 @@ REMEDIES: Mapping[str, str] = {
     "device_refused": "pair that device again with `clippy-coordinator pair`",
     "agent_taken": "pair that agent again, for the account that shall have it",
     "job_failed": f"the reason says what is wrong; when it is mended, {_RETRY}",
-    "job_expired": "nothing to do: it was not worth doing any more; press sooner, or keep the agent connected",
     "bytes_away": f"see that the node that holds the bytes runs, or that the agent is connected; then {_RETRY}",
     "objects_away": f"see that the object store answers and takes our credentials; it is tried every 15 s, or {_RETRY}",
     "source_expired": "nothing to do: the agent was told; keep it connected, or press sooner",

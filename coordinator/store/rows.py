@@ -109,6 +109,12 @@ class PostgresRows:
     async def markers(self, session_id: str) -> list[MarkerRow]:
         return [MarkerRow(**dict(row)) for row in await self._fetch("markers_of", session_id)]
 
+    async def unheard_in_span(
+        self, connection: asyncpg.Connection, session_id: str, lane: int, *, start_ns: int, end_ns: int
+    ) -> list[int]:
+        rows = await connection.fetch(SQL["unheard_in_span"], session_id, lane, start_ns, end_ns)
+        return [row["seq"] for row in rows]
+
     async def request(self, request_id: str) -> RequestRow:
         return RequestRow(**dict(await self._one("request", request_id)))
 

@@ -43,6 +43,13 @@ where session_id = $1 and start_ns >= $2 order by lane, seq
 select seq, start_ns, end_ns, language, engine, model, words from transcripts
 where session_id = $1 and end_ns > $2 and start_ns < $3 order by start_ns
 
+-- name: unheard_in_span
+-- Chunks of a lane with part of a span whose words are not known yet.
+select c.seq from chunks c
+where c.session_id = $1 and c.lane = $2 and c.end_ns > $3 and c.start_ns < $4
+      and not exists (select from transcripts t where (t.session_id, t.lane, t.seq) = (c.session_id, c.lane, c.seq))
+order by c.seq
+
 -- name: markers_of
 -- Presses.
 select clip_id, at_ns, start_ns, end_ns from markers where session_id = $1 order by at_ns

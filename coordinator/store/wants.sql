@@ -6,11 +6,15 @@
 -- limit keeps the planner at the index, whatever it believes of the numbers.
 select format('stt:%s:%s:%s', c.session_id, c.lane, c.seq) as key,
        jsonb_build_object('session_id', c.session_id, 'lane', c.lane, 'seq', c.seq) as payload,
-       'transcription' as queue, 100 as priority, a.user_id as account, a.tier
+       'transcription' as queue,
+       case when c.lane = 1 and exists (
+           select from markers m
+           where m.session_id = c.session_id and m.start_ns < c.end_ns and m.end_ns > c.start_ns)
+       then 1 else 100 end as priority, a.user_id as account, a.tier
 from sessions s join accounts a using (user_id)
      cross join unnest('{1,2,4,5,6}'::smallint[]) as n (lane)
      cross join lateral (
-         select c.session_id, c.lane, c.seq from chunks c
+         select c.session_id, c.lane, c.seq, c.start_ns, c.end_ns from chunks c
          where c.session_id = s.session_id and c.lane = n.lane and c.received_at < now() - interval '5 seconds'
                and c.seq >= coalesce((select h.next_seq from heard_lanes h
                                       where h.session_id = s.session_id and h.lane = n.lane), 0)
@@ -21,7 +25,7 @@ where not s.is_over
       and not exists (select from job_keys k where k.key = format('stt:%s:%s:%s', c.session_id, c.lane, c.seq))
       and not exists (
           select from job_runs j
-          where j.key = format('stt:%s:%s:%s', c.session_id, c.lane, c.seq) and j.state in ('done', 'failed', 'expired', 'cancelled'))
+          where j.key = format('stt:%s:%s:%s', c.session_id, c.lane, c.seq) and j.state in ('done', 'failed', 'cancelled'))
 
 -- name: unlooked_windows
 -- Windows (of 5 s: windows.py) that were heard and not looked at, of whose session no look is queued. One more than there
@@ -61,7 +65,7 @@ from source_requests r join sessions s using (session_id) join accounts a using 
 where r.state = 'uploaded'
   and not exists (
       select from job_runs j
-      where j.key = concat('prep:', r.request_id, ':' || nullif(r.num_attempts, 0)) and j.state in ('done', 'failed', 'expired', 'cancelled'))
+      where j.key = concat('prep:', r.request_id, ':' || nullif(r.num_attempts, 0)) and j.state in ('done', 'failed', 'cancelled'))
 
 -- name: uncut_uploads
 -- Uploads that were looked at and not cut.
@@ -74,7 +78,7 @@ where r.state = 'uploaded'
       select from job_runs j
       where j.key = concat('prep:', r.request_id, ':' || nullif(r.num_attempts, 0)) and j.state = 'done')
   and not exists (
-      select from job_runs j where j.key = format('clip:%s', r.request_id) and j.state in ('done', 'failed', 'expired', 'cancelled'))
+      select from job_runs j where j.key = format('clip:%s', r.request_id) and j.state in ('done', 'failed', 'cancelled'))
 
 -- name: unrendered_exports
 -- Exports that are wanted.
@@ -85,7 +89,7 @@ from exports e join clips c using (clip_id) join sessions s using (session_id) j
 where e.state = 'pending'
   and not exists (
       select from job_runs j
-      where j.key = format('exp:%s:%s', e.clip_id, e.preset) and j.state in ('done', 'failed', 'expired', 'cancelled'))
+      where j.key = format('exp:%s:%s', e.clip_id, e.preset) and j.state in ('done', 'failed', 'cancelled'))
 
 -- name: open_tombstones
 -- Orders to forget that are not worked off: once a minute, because the disk of a node may be waited for.

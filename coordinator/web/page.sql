@@ -94,7 +94,7 @@ where c.session_id = $1 and c.lane in (1, 2, 4, 5, 6)
   and not exists (select from features f where (f.session_id, f.lane, f.seq) = (c.session_id, c.lane, c.seq))
   and not exists (
       select from job_runs j
-      where j.key = format('stt:%s:%s:%s', c.session_id, c.lane, c.seq) and j.state in ('failed', 'expired', 'cancelled'))
+      where j.key = format('stt:%s:%s:%s', c.session_id, c.lane, c.seq) and j.state in ('failed', 'cancelled'))
 
 -- name: heard_until
 -- Up to where every lane of sound and signals was heard; null before the first chunk was. A chat may be silent.

@@ -207,7 +207,6 @@ async def _jobs(connection: asyncpg.Connection, session_id: str) -> dict[str, An
     return {
         "done": counts.get("done", 0),
         "failed": counts.get("failed", 0),
-        "expired": counts.get("expired", 0),
         "running": counts.get("running", 0),
         "waiting": await connection.fetchval(SQL["num_unheard"], session_id),
         "failures": [

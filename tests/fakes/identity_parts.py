@@ -130,10 +130,13 @@ class OpenStream:
         self.call = stub.Connect(metadata=(("authorization", f"Bearer {token}"),), timeout=20)
 
     async def hello(self) -> str:
-        """Say it; returns the kind of the answer. Raises grpc.aio.AioRpcError."""
+        """Say it; returns the kind of the answer, a Welcome with its StreamConfig. Raises grpc.aio.AioRpcError."""
         hello = link_pb2.Hello(agent_id=self._agent_id, agent_version="1", protocol_version=PROTOCOL_VERSION)
         await self.call.write(link_pb2.AgentMessage(hello=hello))
-        return await self.next_kind()
+        kind = await self.next_kind()
+        if kind == "welcome":
+            assert await self.next_kind() == "config"
+        return kind
 
     async def next_kind(self) -> str:
         """The kind of the next message down; empty at the end. Raises grpc.aio.AioRpcError."""

@@ -31,10 +31,10 @@ from coordinator.ingest.listener import LinkTls
 from coordinator.ingest.roll_up import RollUpSettings
 from coordinator.ingest.server import LinkServer
 from coordinator.ingest.stream_settings import StreamSettings
-from coordinator.model.accounts import Principal
+from coordinator.model.accounts import Principal, Tier
 from coordinator.model.chunks import ChunkRow
 from coordinator.model.jobs import NewJob, Queue
-from coordinator.ports import ObjectStore
+from coordinator.ports import JobQueue, ObjectStore
 from coordinator.store.objects import LocalObjects
 from coordinator.taste.verdicts import PostgresTastes
 
@@ -124,8 +124,11 @@ def prepare(request_id: str, is_press: bool, num_attempts: int) -> Sequence[NewJ
 class OneToken:
     """Port `Authenticator`: one account, one token, until it is revoked."""
 
-    def __init__(self, token: str = TOKEN, *, expires_at_s: float | None = None) -> None:
+    def __init__(
+        self, token: str = TOKEN, *, expires_at_s: float | None = None, tier: Tier = "business"
+    ) -> None:
         self.is_revoked = False
+        self._tier = tier
         self._token = token
         self._expires_at_s = expires_at_s
 
@@ -133,7 +136,7 @@ class OneToken:
         """As the port says."""
         if self.is_revoked or token != self._token:
             return None
-        return Principal(user_id="owner", tier="business", expires_at_s=self._expires_at_s)
+        return Principal(user_id="owner", tier=self._tier, expires_at_s=self._expires_at_s)
 
     async def revoked(self, principals: Sequence[Principal]) -> set[Principal]:
         """As the port says."""
@@ -169,13 +172,14 @@ class Site:
         follow_ups: FollowUps | None = None,
         living_nodes: Callable[[], Collection[str]] | None = None,
         waiting: Waiting = nothing_waits,
+        jobs: JobQueue | None = None,
         **changes: Any,
     ) -> LinkServer:
         """A server that has not started."""
         return LinkServer(
             pool=self.pool,
             store=self.objects,
-            jobs=JobTable(),
+            jobs=jobs or JobTable(),
             identity=self.identity,
             settings=self.settings(**changes),
             follow_ups=follow_ups or FollowUps(after_chunk=hear, after_upload=prepare),

@@ -54,6 +54,12 @@ class Peer:
         await asyncio.wait_for(self.call.write(data), 5)
 
     async def hear(self, deadline_s: float = 5.0) -> link_pb2.CoordinatorMessage:
+        """The next message; StreamConfig is passed over, as an agent does that does not know it."""
+        while (message := await self._read(deadline_s)).HasField("config"):
+            continue
+        return message
+
+    async def _read(self, deadline_s: float = 5.0) -> link_pb2.CoordinatorMessage:
         data = await asyncio.wait_for(self.call.read(), deadline_s)
         assert isinstance(data, bytes), (
             f"the stream ended: {await self.call.code()} {await self.call.details()}"
@@ -64,8 +70,12 @@ class Peer:
         return await asyncio.wait_for(self.call.code(), 5), str(await self.call.details())
 
     async def greet(self, *session_ids: str, agent_id: str = "agent-1") -> link_pb2.CoordinatorMessage:
+        """Say Hello; returns the Welcome, and has heard its StreamConfig, or what came instead."""
         await self.send(hello(*session_ids, agent_id=agent_id))
-        return await self.hear()
+        answer = await self._read()
+        if answer.HasField("welcome"):
+            assert (await self._read()).HasField("config")
+        return answer
 
     async def echo(self, unix_ms: int) -> list[link_pb2.CoordinatorMessage]:
         """Everything that comes down until a heartbeat's echo: what was sent before it has been taken."""

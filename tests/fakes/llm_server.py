@@ -1,6 +1,6 @@
 """A provider of a language model on the loopback: OpenAI's HTTP, a true sliding window, and misbehaviour to order.
 
-As a process: `python tests/fakes/llm_server.py --rpm 100` prints its address and serves until its input ends. In a
+As a process: `python -m tests.fakes.llm_server --rpm 100` prints its address and serves until its input ends. In a
 test: `with running_llm_server(rpm=100) as server`. Either way it is told over HTTP what to do: `POST /script` with
 `{"next": ["500", "hang"], "always": "ok"}`, and `GET /seen` tells what came. Left alone it answers sensibly.
 """
@@ -19,12 +19,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.fakes.http_here import Handler, HttpHere, serving_here
+
 MODEL = "fake-model"
-# Longer than a test may take: whoever waits for it fails.
-_HANG_S = 300.0
 # What an obedient model takes for an order, anywhere in what people said: `!all TITLE`.
 _ORDER = "!all "
 
@@ -83,29 +82,13 @@ class LlmServer:
 def running_llm_server(**settings: Any) -> Iterator[LlmServer]:
     """Serve in threads until the block ends. `settings` are `LlmServer`'s."""
     server = LlmServer(**settings)
-    http = _serving(server, 0)
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with serving_here(_serving(server, 0), server.release):
         yield server
-    finally:
-        server.release.set()
-        http.shutdown()
-        http.server_close()
-        thread.join(timeout=5)
 
 
-class _HttpServer(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hung up is part of the play."""
-
-
-def _serving(server: LlmServer, port: int) -> ThreadingHTTPServer:
-    http = _HttpServer(("127.0.0.1", port), type("Handler", (_Handler,), {"server_state": server}))
-    server.url = f"http://127.0.0.1:{http.server_address[1]}/v1"
+def _serving(server: LlmServer, port: int) -> HttpHere:
+    http = HttpHere(_Handler, port=port, server_state=server)
+    server.url = f"{http.url}/v1"
     return http
 
 
@@ -151,11 +134,10 @@ def obedient(data: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     server_state: LlmServer
-    protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:
+    def get(self) -> None:
         state = self.server_state
         if self.path == "/v1/models":
             listed = {"object": "list", "data": [{"id": MODEL, "object": "model"}]}
@@ -165,25 +147,22 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(200, counts | {"behaviours": [behaviour for behaviour, _, _ in state.seen]})
         return self._send(404, {"error": {"message": "not found"}})
 
-    def do_POST(self) -> None:
+    def post(self, body: bytes) -> None:
         state = self.server_state
-        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+        asked = json.loads(body)
         if self.path == "/script":
             with state.lock:
-                state.following.extend(body.get("next", []))
-                state.always = body.get("always", state.always)
-                state.latency_s = body.get("latency_s", state.latency_s)
+                state.following.extend(asked.get("next", []))
+                state.always = asked.get("always", state.always)
+                state.latency_s = asked.get("latency_s", state.latency_s)
             return self._send(200, {})
         if self.path != "/v1/chat/completions":
             return self._send(404, {"error": {"message": "not found"}})
         behaviour = state.next_behaviour()
-        state.seen.append((behaviour, self.headers.get("Authorization", ""), body))
+        state.seen.append((behaviour, self.headers.get("Authorization", ""), asked))
         if state.latency_s:
             state.release.wait(state.latency_s)
-        return self._behave(behaviour, body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: the test reads `seen`."""
+        return self._behave(behaviour, asked)
 
     def _behave(self, behaviour: str, body: dict[str, Any]) -> None:
         if behaviour in _STATUSES:
@@ -204,16 +183,17 @@ class _Handler(BaseHTTPRequestHandler):
                 },
             )
         if behaviour == "hang":
-            self.server_state.release.wait(_HANG_S)
-            self.close_connection = True
-            return None
+            return self.leave_hanging(self.server_state.release)
         if behaviour == "drop":
             self.close_connection = True
             return None
         if behaviour == "drip":
-            return self._drip()
+            headers = {"Content-Type": "application/json", "Content-Length": "100000"}
+            return self.drip(self.server_state.release, b" ", headers, every_s=0.05)
         if behaviour == "bomb":
-            return self._send_bytes(200, _bomb(), {"Content-Encoding": "gzip"})
+            return self.send_bytes(
+                200, _bomb(), {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+            )
         if behaviour == "huge":
             return self._flood()
         data = data_of(body)
@@ -229,40 +209,17 @@ class _Handler(BaseHTTPRequestHandler):
             200, {"object": "chat.completion", "model": MODEL, "choices": [choice], "usage": usage}
         )
 
-    def _drip(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", "100000")
-        self.end_headers()
-        # A byte now and then for ever: each wait is short, and all of them are not.
-        with contextlib.suppress(OSError):
-            while not self.server_state.release.wait(0.05):
-                self.wfile.write(b" ")
-                self.wfile.flush()
-        self.close_connection = True
-
     def _flood(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Connection", "close")
-        self.end_headers()
+        self._send_head(200, {"Content-Type": "application/json", "Connection": "close"})
         with contextlib.suppress(OSError):
             for _ in range(64):
                 self.wfile.write(b" " * 1024**2)
         self.close_connection = True
 
     def _send(self, status: int, content: object, headers: dict[str, str] | None = None) -> None:
-        self._send_bytes(status, json.dumps(content).encode(), headers)
-
-    def _send_bytes(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        self.end_headers()
-        with contextlib.suppress(OSError):
-            self.wfile.write(body)
+        self.send_bytes(
+            status, json.dumps(content).encode(), {"Content-Type": "application/json"} | (headers or {})
+        )
 
 
 @functools.cache

@@ -39,6 +39,7 @@ class PostgresProxy:
         self.url = urlunsplit(parts._replace(query=urlencode(query | {"host": str(self._folder)})))
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._clients: list[asyncio.StreamWriter] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def come(self) -> None:
@@ -52,6 +53,15 @@ class PostgresProxy:
         (self._folder / _SOCKET).unlink(missing_ok=True)
         for writer in list(self._writers):
             writer.transport.abort()
+
+    def say_goodbye(self, *, newest: bool = False) -> None:
+        """Send each client, or the newest alone, what a server sends that ends its connection, and no end of file yet.
+
+        Between the two a client that does nothing else has some milliseconds in which it knows of neither.
+        """
+        fields = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
+        for writer in self._clients[-1:] if newest else self._clients:
+            writer.write(b"E" + (len(fields) + 4).to_bytes(4, "big") + fields)
 
     async def close(self) -> None:
         """End it."""
@@ -70,6 +80,7 @@ class PostgresProxy:
         server_reader, server_writer = await asyncio.open_unix_connection(self._target)
         link = _Link(self, (reader, writer), (server_reader, server_writer))
         self._writers |= {writer, server_writer}
+        self._clients.append(writer)
         try:
             ways = [asyncio.create_task(link.to_server()), asyncio.create_task(link.to_client())]
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -77,6 +88,7 @@ class PostgresProxy:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
         finally:
+            self._clients.remove(writer)
             for end in (writer, server_writer):
                 self._writers.discard(end)
                 end.transport.abort()

@@ -14,14 +14,11 @@ import hashlib
 import io
 import json
 import threading
-import time
 import wave
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-# Longer than a test may take: whoever waits for it fails.
-_HANG_S = 300.0
+from tests.fakes.http_here import Handler, HttpHere, serving_here
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -49,74 +46,35 @@ class SpeechServer:
 def running_speech_server() -> Iterator[SpeechServer]:
     """Serve in threads until the block ends."""
     server = SpeechServer()
-    http = _HttpServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"state": server}))
-    server.url = f"http://127.0.0.1:{http.server_address[1]}/v1"
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    http = HttpHere(_Handler, state=server)
+    server.url = f"{http.url}/v1"
+    with serving_here(http, server.release):
         yield server
-    finally:
-        server.release.set()
-        http.shutdown()
-        http.server_close()
-        thread.join(timeout=5)
 
 
-class _HttpServer(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hung up is part of the play."""
-
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     state: SpeechServer
-    protocol_version = "HTTP/1.1"
 
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+    def post(self, body: bytes) -> None:
+        state = self.state
         head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
         form = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(head + body)
         parts = {_name(part): part.get_payload(decode=True) for part in form.iter_parts()}
         sound = parts.pop("file")
         fields = {name: value.decode() for name, value in parts.items()}
-        self.state.seen.append((self.headers.get("Authorization", ""), fields))
+        state.seen.append((self.headers.get("Authorization", ""), fields))
         if self.path != "/v1/audio/transcriptions":
-            return self._send(404, b"{}")
-        if self.state.behaviour in ("hang", "drop"):
-            self.state.release.wait(_HANG_S if self.state.behaviour == "hang" else 0)
+            return self.send_bytes(404, b"{}")
+        if state.behaviour == "hang":
+            return self.leave_hanging(state.release)
+        if state.behaviour == "drop":
             self.close_connection = True
             return None
-        if self.state.behaviour in ("drip", "huge"):
-            return self._stream()
-        content = self.state.content
-        return self._send(
-            self.state.status, json.dumps(_transcript(sound)).encode() if content is None else content
-        )
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: the test reads `seen`."""
-
-    def _stream(self) -> None:
-        self.send_response(200)
-        self.send_header("Connection", "close")
-        self.end_headers()
-        part = b" " if self.state.behaviour == "drip" else b" " * 65_536
-        ends_at = time.monotonic() + 30
-        with contextlib.suppress(OSError):
-            while time.monotonic() < ends_at and not self.state.release.wait(0.01):
-                self.wfile.write(part)
-                self.wfile.flush()
-        self.close_connection = True
-
-    def _send(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        for name, value in self.state.headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        with contextlib.suppress(OSError):
-            self.wfile.write(body)
+        if state.behaviour in ("drip", "huge"):
+            part = b" " if state.behaviour == "drip" else b" " * 65_536
+            return self.drip(state.release, part, {"Connection": "close"}, every_s=0.01)
+        content = json.dumps(_transcript(sound)).encode() if state.content is None else state.content
+        return self.send_bytes(state.status, content, state.headers)
 
 
 def _name(part: email.message.Message) -> str:

@@ -16,6 +16,7 @@ import pytest
 from coordinator.store.connect import connect
 from coordinator.store.embedded import EmbeddedPostgres
 from coordinator.store.migrate import migrate
+from tests.fakes.llm_server import LlmServer, running_llm_server
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +52,20 @@ async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
         yield opened
     finally:
         await asyncio.wait_for(opened.close(), 10)
+
+
+@pytest.fixture
+def first() -> Iterator[LlmServer]:
+    """A provider of a language model on the loopback."""
+    with running_llm_server() as server:
+        yield server
+
+
+@pytest.fixture
+def second() -> Iterator[LlmServer]:
+    """Another one."""
+    with running_llm_server() as server:
+        yield server
 
 
 async def _execute(url: str, statement: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.flash_clip import write_clip
+from tests.fakes.model_hub import running_hub
 from tests.fakes.told_command import refusal, small_disk, tell
 
 pytestmark = pytest.mark.timeout(90)
@@ -230,3 +231,16 @@ def test_a_fallback_of_the_speech_engine_is_told_beside_the_object(clip: Path, t
     assert exit_code == 0
     assert answer["engine"] == "pocketsphinx"
     assert "models fetch" in answer["reason"]
+
+
+def test_no_model_is_fetched_where_the_settings_forbid_it(tmp_path: Path) -> None:
+    (tmp_path / "repository").mkdir()
+    with running_hub(tmp_path / "repository") as hub:
+        exit_code, code, message = refusal(
+            *(*COORDINATOR, "--data", tmp_path / "data", "models", "fetch", "--json"),
+            environment={"CLIPPY_COORDINATOR_ASR__ALLOW_DOWNLOAD": "false", "CLIPPY_HUB_URL": hub.url},
+        )
+
+    assert (exit_code, code) == (3, "model_unavailable")
+    assert "asr.allow_download is false" in message
+    assert hub.requests == []

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -11,59 +9,26 @@ from typing import Any
 import asyncpg
 import pytest
 
-from coordinator.errors import JobExpired
 from coordinator.jobs.claims import Claim
-from coordinator.jobs.dispositions import Disposition, problem_of
 from coordinator.jobs.engine import PgQueuerQueue
 from coordinator.jobs.ledger import Ledger, Started
-from coordinator.jobs.work import nothing
-from coordinator.model.exporting import CaptionWish, Recipe
+from coordinator.model.exporting import CaptionWish
 from coordinator.model.jobs import Job, Queue
-from coordinator.model.media import ExportResult, MediaFile, MediaTrack
 from coordinator.model.object_keys import clip_id_of, export_id_of
 from coordinator.model.sessions import SpokenWord, TranscriptRow
 from coordinator.pipeline.export import Export
 from coordinator.pipeline.export import give_up as give_up_export
-from coordinator.pipeline.quiet import in_time
 from coordinator.pipeline.source import Cutting, Preparation, give_up
 from coordinator.ports import Effect
 from coordinator.store.objects import LocalObjects
 from coordinator.store.rows import PostgresRows
 from protos.timebase import SECOND_NS
 from tests.fakes.flow_parts import MIC, SESSION, Flow, flow_on
+from tests.fakes.plain_media import PlainMedia
 
 pytestmark = pytest.mark.filterwarnings("error")
 
 CLIP, POST = clip_id_of("r1"), export_id_of(clip_id_of("r1"), "vertical")
-
-
-class PlainMedia:
-    """Copies for cuts; what it says of a file is always the same. `recipes`: what posts were asked for."""
-
-    def __init__(self) -> None:
-        self.recipes: list[Recipe] = []
-
-    async def probe(self, path: Path) -> MediaFile:
-        video = MediaTrack(kind="video", codec="h264", num_packets=1, width=1920, height=1080)
-        return MediaFile(duration_s=10.0, format="mp4", tracks=(video,))
-
-    async def cut(
-        self, src: Path, dst: Path, *, start_s: float, end_s: float, on_progress: Callable[[float], None]
-    ) -> float:
-        on_progress(0.5)
-        await asyncio.to_thread(shutil.copyfile, src, dst)
-        return end_s - start_s
-
-    async def export(
-        self, src: Path, dst: Path, recipe: Recipe, *, on_progress: Callable[[float], None]
-    ) -> ExportResult:
-        on_progress(0.5)
-        self.recipes.append(recipe)
-        await asyncio.to_thread(shutil.copyfile, src, dst)
-        return ExportResult(
-            path=str(dst), preset=recipe.preset, width=1080, height=1920,
-            duration_s=10.0, lufs=-14.0, captions=1, size_bytes=3,
-        )  # fmt: skip
 
 
 @pytest.fixture
@@ -235,24 +200,6 @@ async def test_an_agent_that_is_there_and_does_not_send_is_named_so(flow: Flow):
     await ask(flow.pool, "wanted", moment_id="m1", age="2 hours")
 
     assert "did not send it in time" in (await expired(flow))[1]
-
-
-async def test_a_job_past_its_deadline_is_not_run_and_has_failed_with_that_reason():
-    ran: list[str] = []
-
-    async def handle(of: Job) -> Effect:
-        ran.append(of.key)
-        return nothing
-
-    guarded = in_time(handle, now_s=lambda: 130.0)
-    await guarded(job(Queue.EXPORT, "early", deadline_unix_s=131))
-    await guarded(job(Queue.EXPORT, "whenever"))
-    with pytest.raises(JobExpired, match="30 s after its deadline") as caught:
-        await guarded(job(Queue.EXPORT, "late", deadline_unix_s=100))
-
-    assert ran == ["early", "whenever"]
-    problem = problem_of(caught.value, "export")
-    assert (problem.disposition, problem.code) == (Disposition.FAIL, "job_expired")
 
 
 async def test_a_completion_that_comes_second_writes_nothing(flow: Flow, parts: dict[str, Any]):

@@ -13,14 +13,12 @@ from coordinator.errors import JobFailed, StoreUnavailable
 from coordinator.jobs.desk import Desk
 from coordinator.jobs.engine import PgQueuerQueue
 from coordinator.jobs.reconciler import Want, reconcile_once
-from coordinator.jobs.results import wait_for_result
 from coordinator.jobs.work import nothing, one_by_one
 from coordinator.model.jobs import Job, NewJob, Queue
 from coordinator.model.object_keys import clip_id_of, export_id_of
 from coordinator.pipeline import steps
 from coordinator.pipeline.endings import reopen_by_queue
 from coordinator.pipeline.forget import Forgetting
-from coordinator.pipeline.quiet import in_time
 from coordinator.ports import Effect
 from coordinator.statements import load_statements
 from coordinator.store.rows import PostgresRows
@@ -78,29 +76,6 @@ async def row_of(pool: asyncpg.Pool, table: str) -> tuple[str, str]:
 async def reconcile(pool: asyncpg.Pool) -> dict[str, int]:
     async with pool.acquire() as connection, connection.transaction():
         return await reconcile_once(connection, PgQueuerQueue(), WANTS)
-
-
-# ---- too late
-
-
-async def test_a_job_that_came_too_late_has_expired_and_is_nobodys_failure(pool: asyncpg.Pool, desk: Desk):
-    late = NewJob(queue=Queue.EXPORT, key="exp:a", payload={"deadline_unix_s": 1.0})
-    await put(pool, late)
-    async with working(pool, {Queue.EXPORT: one_by_one(in_time(end_at_once))}):
-        result = await wait_for_result(pool, "exp:a")
-
-    assert (result.state, result.code) == ("expired", "job_expired")
-    assert await pool.fetchval("select count(*) from pgqueuer") == 0
-    assert await desk.look(state="failed") == []
-    [told] = await desk.look(state="expired")
-    assert told.words.startswith("not run, ")
-    assert "after its deadline; nothing to do" in told.words
-    # It would be too late again.
-    [outcome] = await desk.retry(["exp:a"])
-    assert outcome.did == "nothing"
-    assert await put(pool, late) == 0
-    line = next(line for line in await desk.lines() if line.queue == "export")
-    assert line.num_held == 0
 
 
 # ---- called off
@@ -278,7 +253,7 @@ async def test_a_store_that_is_down_puts_off_an_order_and_keeps_no_round_of_clea
 # ---- lists
 
 
-@pytest.mark.parametrize("states", [["done"], ["expired", "cancelled", "done"]])
+@pytest.mark.parametrize("states", [["done"], ["cancelled", "done"]])
 async def test_the_newest_that_ended_are_found_without_sorting_all_that_ever_did(
     pool: asyncpg.Pool, desk: Desk, states: list[str]
 ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -15,16 +15,10 @@ from coordinator.llm.judge import ChainJudge
 from coordinator.llm.presets import complete
 from coordinator.model.llm import Candidate, JudgedWindow, Unjudged
 from coordinator.settings import Llm, LlmProvider
-from tests.fakes.llm_server import MODEL, LlmServer, running_llm_server, sensible
+from tests.fakes.llm_server import MODEL, LlmServer, sensible
 
 FIVE = ("a shot", "a save", "a miss", "a foul", "a goal")
 Made = Callable[..., ChainJudge]
-
-
-@pytest.fixture
-def first() -> Iterator[LlmServer]:
-    with running_llm_server() as server:
-        yield server
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import asyncpg
@@ -19,20 +19,7 @@ from coordinator.llm.ledger import Ledger
 from coordinator.llm.presets import complete
 from coordinator.model.llm import Candidate, JudgedWindow, Unjudged
 from coordinator.settings import Llm, LlmProvider
-from tests.fakes.llm_server import LlmServer, running_llm_server
-
-
-@pytest.fixture
-def first() -> Iterator[LlmServer]:
-    with running_llm_server() as server:
-        yield server
-
-
-@pytest.fixture
-def second() -> Iterator[LlmServer]:
-    with running_llm_server() as server:
-        yield server
-
+from tests.fakes.llm_server import LlmServer
 
 Made = Callable[..., ChainJudge]
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,18 +34,6 @@ from tests.fakes.llm_server import LlmServer, running_llm_server
 from tests.fakes.worker_here import put, until_ended, working
 
 LOUD, QUIET = Said(start_s=10, text="what a shot", score=0.69), Said(start_s=40, text="and a miss", score=0.3)
-
-
-@pytest.fixture
-def first() -> Iterator[LlmServer]:
-    with running_llm_server() as server:
-        yield server
-
-
-@pytest.fixture
-def second() -> Iterator[LlmServer]:
-    with running_llm_server() as server:
-        yield server
 
 
 async def attempts(pool: asyncpg.Pool) -> set[tuple[str, int, int]]:
@@ -128,19 +115,15 @@ async def test_the_error_of_one_look_is_its_own(pool: asyncpg.Pool, first: LlmSe
     assert len(await moments(pool, well)) == len(await moments(pool, broken)) == 1
 
 
-async def test_what_is_forgotten_or_late_ends_alone(pool: asyncpg.Pool, first: LlmServer):
-    well, gone, late = [await add_session(pool, LOUD) for _ in range(3)]
+async def test_what_is_forgotten_ends_alone(pool: asyncpg.Pool, first: LlmServer):
+    well, gone = [await add_session(pool, LOUD) for _ in range(2)]
     await pool.execute("delete from sessions where session_id = $1", gone)
-    expired = dataclasses.replace(look(late), payload={"session_id": late, "deadline_unix_s": 1.0})
-    await put(pool, look(gone), expired, look(well))
+    await put(pool, look(gone), look(well))
 
     async with judging(pool, Llm(providers=providers(first))):
         await until_ended(pool, 2)
-        await until_ended(pool, 1, state="expired")
 
     assert len(await moments(pool, well)) == 1
-    assert await moments(pool, late) == []
-    assert await pool.fetchval("select code from job_runs where state = 'expired'") == "job_expired"
 
 
 @pytest.mark.parametrize("behaviour", ["429-seconds", "429-date", "498", "500", "drop", "hang"])

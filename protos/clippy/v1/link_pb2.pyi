@@ -747,7 +747,7 @@ class StreamConfig(_message.Message):
     MAX_BYTES_PER_S_FIELD_NUMBER: _builtins.int
     TIER_FIELD_NUMBER: _builtins.int
     max_proxy_bps: _builtins.int
-    """0: as the agent thinks best"""
+    """of LANE_PROXY, bits a second; 0: as the agent thinks best"""
     max_bytes_per_s: _builtins.int
     """over all lanes, on average over a minute; 0: no limit"""
     tier: _builtins.str

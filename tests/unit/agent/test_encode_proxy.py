@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from agent.encode.power import is_discharging
-from agent.encode.proxy import ProxyChunker, proxy_chunk_ns, proxy_rate_bps
+from agent.encode.proxy import ProxyChunker, is_proxy_possible, proxy_chunk_ns, proxy_rate_bps
 from agent.encode.rate import bit_rate_bps
 from protos.segment import MAX_PAYLOAD_BYTES
 from protos.timebase import SECOND_NS
@@ -179,3 +179,26 @@ def test_boundaries_meet_over_many_chunks_whatever_the_ticks():
 
     assert all(earlier.end_ns == later.start_ns for earlier, later in itertools.pairwise(chunks))
     assert all(chunk.end_ns % (2 * SECOND_NS) == 0 for chunk in chunks)
+
+
+@pytest.mark.parametrize("chunk_s", [3.0, 10.0])
+@pytest.mark.parametrize("bound_bps", [40_000, 80_000, 160_000])
+def test_a_bound_holds_for_whole_files_however_much_the_picture_moves(bound_bps, chunk_s):
+    chunks, generator = [], np.random.default_rng(7)
+    chunker = ProxyChunker(chunk_s=chunk_s, on_chunk=chunks.append)
+    coarse = generator.integers(16, 235, (12, 40, 40), np.uint8)
+    for number in range(round(20 * chunk_s)):
+        # Blocks that jump at every picture.
+        planes = np.full((540, 640), 128, np.uint8)
+        planes[:360] = np.kron(coarse[number % 12], np.ones((9, 16), np.uint8))
+        frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+        chunker.feed(frame, number * FRAME_NS, track_rate_bps=8_000_000, bound_bps=bound_bps)
+    chunker.flush()
+
+    rates_bps = [8 * len(chunk.payload) * SECOND_NS / (chunk.end_ns - chunk.start_ns) for chunk in chunks]
+    assert len(rates_bps) == 2
+    assert max(rates_bps) <= bound_bps, rates_bps
+
+
+def test_a_bound_that_leaves_no_picture_makes_none():
+    assert [is_proxy_possible(bound) for bound in (None, 40_000, 39_999, 0)] == [True, True, False, False]

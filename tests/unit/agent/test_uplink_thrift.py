@@ -8,11 +8,13 @@ from agent.uplink.sluice import Sluice
 from agent.uplink.thrift import (
     LOW_BATTERY,
     METERED,
+    NO_ROOM_FOR_PICTURE,
     UNWANTED,
     ByteBudget,
     LineState,
     held_lanes,
     held_words,
+    picture_bound_bps,
     source_wait,
 )
 from protos.clippy.v1 import link_pb2, media_pb2
@@ -70,7 +72,7 @@ def test_a_budget_lets_a_minutes_worth_go_at_once_and_then_its_rate():
     sent = [0.0]
     for second in range(600):
         while budget.has_room(float(second)):
-            budget.spend(500)
+            budget.spend(500, float(second))
             sent.append(sent[-1] + 500)
 
     assert 60 * 100 + 599 * 100 <= sent[-1] <= 60 * 100 + 599 * 100 + 500
@@ -80,12 +82,12 @@ def test_a_budget_never_goes_backwards_with_the_clock_and_no_limit_is_none():
     budget = ByteBudget(10.0)
     assert budget.has_room(10.0)
     budget.limit(1, 10.0)
-    budget.spend(60)
+    budget.spend(60, 10.0)
 
     assert not budget.has_room(5.0)
     assert budget.has_room(12.0)
     budget.limit(0, 12.0)
-    budget.spend(10**9)
+    budget.spend(10**9, 12.0)
     assert budget.has_room(12.0)
 
 
@@ -93,12 +95,50 @@ def test_a_new_stream_forgets_the_wishes_and_keeps_the_debt():
     now_s = [0.0]
     sluice = Sluice(monotonic_s=lambda: now_s[0])
     sluice.take_config(link_pb2.StreamConfig(lanes=[MIC], max_bytes_per_s=10))
-    sluice.spend(700)
+    sluice.spend(MIC, 700)
 
     assert set(sluice.held) == set(held_lanes(LineState(), [MIC]))
     sluice.begin_stream()
-    assert sluice.held == {}
+    assert set(sluice.held) == {PROXY}
     sluice.take_config(link_pb2.StreamConfig(max_bytes_per_s=10))
     assert not sluice.has_room()
     now_s[0] = 11.0
     assert sluice.has_room()
+
+
+@pytest.mark.parametrize(
+    ("max_proxy_bps", "max_bytes_per_s", "expected"),
+    [
+        (0, 0, None),
+        (80_000, 0, 80_000),
+        (80_000, 100_000, 80_000),  # what is taken in all leaves more
+        (0, 20_000, 60_000),  # 160 kbit/s less what sound and signals need
+        (80_000, 20_000, 60_000),
+        (80_000, 5_000, 0),
+    ],
+)
+def test_the_picture_may_take_what_it_is_told_and_what_the_sound_leaves(
+    max_proxy_bps: int, max_bytes_per_s: int, expected: int | None
+):
+    assert picture_bound_bps(max_proxy_bps, max_bytes_per_s) == expected
+
+
+def test_the_picture_waits_once_it_has_used_its_rate_and_others_do_not():
+    now_s = [0.0]
+    sluice = Sluice(monotonic_s=lambda: now_s[0])
+    sluice.take_config(link_pb2.StreamConfig(max_proxy_bps=8_000))
+    sluice.spend(MIC, 10**6)
+    assert sluice.held == {}
+    sluice.spend(PROXY, 11_000)
+    assert sluice.held == {PROXY: "the coordinator takes 8 kbit/s of the picture"}
+    assert sluice.has_room()
+    now_s[0] = 1.1
+    assert sluice.held == {}
+
+
+def test_a_metered_line_is_the_reason_that_is_told_where_both_hold():
+    sluice = Sluice(monotonic_s=lambda: 0.0)
+    sluice.take_config(link_pb2.StreamConfig(max_bytes_per_s=10))
+    assert sluice.held == {PROXY: NO_ROOM_FOR_PICTURE}
+    sluice.set_line(LineState(is_metered=True))
+    assert sluice.held == {DESKTOP: METERED, PROXY: METERED}

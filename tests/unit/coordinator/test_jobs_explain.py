@@ -10,7 +10,7 @@ import pytest
 
 from coordinator.errors import CoordinatorError
 from coordinator.jobs.explain import JobFacts, LineFacts, Rest, explain, explain_line, span
-from coordinator.jobs.numbers import behind_s, priority_of, top_of
+from coordinator.jobs.numbers import behind_s, is_press, priority_of, top_of
 from coordinator.jobs.pauses import Pause
 from coordinator.model.jobs import Priority, Queue
 from coordinator.policy.remedies import REMEDIES, remedy_of
@@ -179,6 +179,7 @@ def test_what_goes_after_presses_is_critical_and_behind_every_press_there_will_b
 
     assert top_of(Priority.CRITICAL, 3600.0) - last > after > top_of(Priority.HIGH) - first
     assert priority_of(after) is priority_of(after - (last - first)) is Priority.CRITICAL
+    assert [is_press(number) for number in (top_of(Priority.CRITICAL, 3600.0) - last, after)] == [True, False]
     assert behind_s(after, years[0]) == 0.0
 
 

@@ -8,7 +8,7 @@ stands still or its caller is cancelled. It is reused while it behaves (importin
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,7 +32,7 @@ from coordinator.media.limits import (
     normalize_cpu_s_of,
     normalize_resident_bytes_of,
 )
-from coordinator.media.partial import discard_partials
+from coordinator.media.partial import discard_partials, numbered
 from coordinator.model.exporting import Recipe
 from coordinator.model.framing import Framing
 from coordinator.model.media import ExportResult, MediaFile, MediaTrack
@@ -79,7 +79,7 @@ class LimitedMedia:
             MediaTooCostly: It takes more than `PROBE_CPU_S`, or more memory than `INTAKE_RESIDENT_BYTES`.
         """
         bounds = Bounds(cpu_s=PROBE_CPU_S, resident_bytes=INTAKE_RESIDENT_BYTES)
-        result, _ = await self._do("light", "probe", {"path": str(path)}, b"", None, bounds)
+        result, _ = await self._do("light", "probe", {"path": str(path)}, bounds)
         return _media_file(result)
 
     async def normalize(self, src: Path, dst: Path) -> MediaFile:
@@ -89,11 +89,11 @@ class LimitedMedia:
             MediaTooCostly: It takes more than `normalize_cpu_s`, or more memory than such a picture may.
         """
         bounds = Bounds(cpu_s=PROBE_CPU_S, resident_bytes=INTAKE_RESIDENT_BYTES)
-        found, _ = await self._do("heavy", "survey", {"path": str(src)}, b"", None, bounds)
+        found, _ = await self._do("heavy", "survey", {"path": str(src)}, bounds)
         cpu_s = normalize_cpu_s_of(found)
         bounds = Bounds(cpu_s=cpu_s, resident_bytes=normalize_resident_bytes_of(found))
         arguments = {"src": str(src), "dst": str(dst), "found": found}
-        result, _ = await self._do("heavy", "normalize", arguments, b"", dst, bounds)
+        result, _ = await self._do("heavy", "normalize", arguments, bounds, written=(dst,))
         return _media_file(result)
 
     async def cut(
@@ -146,7 +146,7 @@ class LimitedMedia:
     async def thumbnail(self, src: Path, dst: Path, *, at_s: float | None = None) -> tuple[int, int]:
         """See `thumbnail.thumbnail`."""
         arguments = {"src": str(src), "dst": str(dst), "at_s": at_s}
-        result, _ = await self._light("thumbnail", arguments, dst=dst)
+        result, _ = await self._light("thumbnail", arguments, written=(dst,))
         return int(result[0]), int(result[1])
 
     async def thumbnails(
@@ -159,7 +159,7 @@ class LimitedMedia:
     ) -> list[dict[str, Any]]:
         """See `thumbnail.thumbnails`; each as plain values."""
         arguments = {"src": str(src), "dst": str(dst), "count": count, "peak_s": peak_s}
-        result, _ = await self._light("thumbnails", arguments, dst=dst)
+        result, _ = await self._light("thumbnails", arguments, written=numbered(dst, count))
         return list(result)
 
     async def layout_still(
@@ -174,7 +174,7 @@ class LimitedMedia:
         """See `layout_still.layout_still`; as plain values."""
         wanted = {"framing": dataclasses.asdict(framing), "preset": preset, "at_s": at_s}
         arguments = {"src": str(src), "dst": str(dst), **wanted}
-        result, _ = await self._light("layout_still", arguments, dst=dst)
+        result, _ = await self._light("layout_still", arguments, written=(dst,))
         return dict(result)
 
     async def find_cameras(self, path: Path) -> list[dict[str, Any]]:
@@ -207,10 +207,10 @@ class LimitedMedia:
         arguments: dict[str, Any],
         payload: bytes = b"",
         *,
-        dst: Path | None = None,
+        written: Iterable[Path] = (),
     ) -> tuple[Any, bytes]:
         bounds = Bounds(cpu_s=LIGHT_CPU_S)
-        return await self._do("light", operation, arguments, payload, dst, bounds)
+        return await self._do("light", operation, arguments, bounds, payload, written)
 
     async def _heavy(
         self,
@@ -224,11 +224,12 @@ class LimitedMedia:
         if length_s is None:
             header, _ = await self._light("outline", {"path": str(src)})
             length_s = header["duration_s"] or 600.0  # Files that do not say are mostly short recordings.
-        num_files = len(arguments.get("orders", (dst,)))
-        cpu_s = HEAVY_BASE_CPU_S + HEAVY_CPU_S_PER_S * length_s * num_files
+        written = [Path(each) for each, _ in arguments["orders"]] if "orders" in arguments else [dst]
+        bounds = Bounds(cpu_s=HEAVY_BASE_CPU_S + HEAVY_CPU_S_PER_S * length_s * len(written))
         arguments = arguments | {"src": str(src), "dst": str(dst)}
-        bounds = Bounds(cpu_s=cpu_s)
-        result, _ = await self._do("heavy", operation, arguments, b"", dst, bounds, on_progress)
+        result, _ = await self._do(
+            "heavy", operation, arguments, bounds, written=written, on_progress=on_progress
+        )
         return result
 
     async def _do(
@@ -236,11 +237,12 @@ class LimitedMedia:
         lane: LightOrHeavy,
         operation: str,
         arguments: dict[str, Any],
-        payload: bytes,
-        dst: Path | None,
         bounds: Bounds,
+        payload: bytes = b"",
+        written: Iterable[Path] = (),
         on_progress: OnProgress = unheard,
     ) -> tuple[Any, bytes]:
+        """Ask a child; `written`: what it makes, of which nothing half-done stays where it dies."""
         header = {"operation": operation, "arguments": arguments, "cpu_s": bounds.cpu_s}
         name = Path(str(arguments.get("path") or arguments.get("src") or "a chunk")).name
         child: Child | None = None
@@ -251,9 +253,9 @@ class LimitedMedia:
                 if answer is None:
                     raise death(f"cannot {operation} {name}", child, await child.died(), bounds)
         finally:
-            if child is not None and dst is not None and not child.is_alive:
-                for written in {dst, *(Path(each) for each, _ in arguments.get("orders", ()))}:
-                    discard_partials(written, child.pid)
+            if child is not None and not child.is_alive:
+                for dst in written:
+                    discard_partials(dst, child.pid)
         error = answer[0].get("error")
         if error is not None:
             raise _ERRORS.get(error["code"], MediaUnusable)(error["message"])

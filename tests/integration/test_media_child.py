@@ -23,6 +23,7 @@ from coordinator.media.limits import Limits
 from coordinator.media.worker import message, read_message
 from coordinator.model.exporting import Recipe
 from coordinator.model.speech import Word
+from tests.fakes.drawn_frames import grey_frame
 from tests.fakes.flash_clip import write_clip
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="resource limits are POSIX")
@@ -203,6 +204,24 @@ async def test_a_child_killed_at_work_from_outside_is_no_fault_of_its_file(tmp_p
 
     assert found.value.retryable
     assert sorted(p.name for p in tmp_path.iterdir()) == ["long.mp4"]
+
+
+async def test_of_several_thumbnails_a_killed_child_leaves_none(tmp_path):
+    scenes = np.random.default_rng(1).integers(40, 210, (6, 45, 80), np.uint8).repeat(16, 1).repeat(16, 2)
+    with av.open(str(tmp_path / "clip.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=30, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"
+        for index in range(180):
+            container.mux(stream.encode(grey_frame(scenes[index // 30], index=index)))
+        container.mux(stream.encode(None))
+    async with LimitedMedia() as media:
+        job = asyncio.create_task(media.thumbnails(tmp_path / "clip.mp4", tmp_path / "post.jpg", count=6))
+        unfinished = await appeared(tmp_path, ".post-1.jpg.*.partial")
+        os.kill(int(unfinished.name.split(".")[-2]), signal.SIGKILL)
+        with pytest.raises(MediaInterrupted):
+            await job
+
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
 
 
 async def test_a_child_killed_while_idle_is_replaced(clip):

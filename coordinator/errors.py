@@ -11,7 +11,7 @@ CoordinatorError
 │   └── AlreadyRunning            another supervisor owns this data directory
 ├── InputUnusable                 what came from outside cannot be used; a retry will not help
 │   ├── MediaUnusable             a file cannot be probed, decoded or cut
-│   │   ├── MediaTooCostly        reading it would take more CPU, memory or time than a file may
+│   │   ├── MediaTooCostly        reading it would take more CPU or memory than a file may
 │   │   └── UploadDamaged         its bytes are not those that were sent; sent again they may be
 │   ├── AudioUnusable             a window of audio cannot be decoded
 │   ├── ChatUnusable              a chunk of chat or of game events cannot be read
@@ -20,6 +20,7 @@ CoordinatorError
 │   ├── SourceExpired             an upload that came after its request had expired
 │   └── AgentTaken                an agent that belongs to another account
 ├── MediaInterrupted              the process that worked on a file was killed from outside
+│   └── MediaStalled              it stood still, or had too little of the machine to get done
 ├── JobFailed                     a stage gave up, with its stage and reason
 ├── BytesAway                     a chunk's bytes cannot be read now; its node comes back, or its agent sends them again
 │   └── ObjectsAway               objects cannot be deleted now: the store is down; what waits for that waits alone
@@ -126,7 +127,7 @@ class MediaUnusable(InputUnusable):
 
 
 class MediaTooCostly(MediaUnusable):
-    """Reading or rendering a media file would take more CPU, memory or time than one file may."""
+    """Reading or rendering a media file would take more CPU or memory than one file may."""
 
     code = "media_too_costly"
 
@@ -178,6 +179,12 @@ class MediaInterrupted(CoordinatorError):
 
     code = "media_interrupted"
     retryable = True
+
+
+class MediaStalled(MediaInterrupted):
+    """The process that worked on a file stood still, or came to no end on a busy machine; the file may be sound."""
+
+    code = "media_stalled"
 
 
 class JobFailed(CoordinatorError):

@@ -91,7 +91,7 @@ class Media(Protocol):
     """Decoding and encoding of what came from outside, in a limited child process.
 
     Every method raises MediaUnusable for input that cannot be used, with the reason, and MediaInterrupted where the
-    child was killed from outside, which says nothing of the input.
+    child was killed from outside or stood still (MediaStalled), which says nothing of the input.
     """
 
     async def probe(self, path: Path) -> MediaFile:

@@ -1,15 +1,14 @@
 """Outside media in a limited child process: whatever a file does, it does it there.
 
-A child has bounds on memory, CPU, file size and picture size, ends with its parent, and is killed when a
-deadline passes or its caller is cancelled. It is reused while it behaves (importing the decoder costs
+A child has bounds on memory, CPU, file size and picture size, ends with its parent, and is killed when it
+stands still or its caller is cancelled. It is reused while it behaves (importing the decoder costs
 0.3 s). Two lanes, so that a chunk of speech never waits behind an export. One event loop.
 """
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,23 +27,21 @@ from coordinator.media.child_process import Child, Lane, OnProgress, death, unhe
 from coordinator.media.limits import (
     INTAKE_RESIDENT_BYTES,
     PROBE_CPU_S,
-    SMALLER,
     Bounds,
     Limits,
     normalize_cpu_s_of,
     normalize_resident_bytes_of,
 )
-from coordinator.media.partial import discard_partials
+from coordinator.media.partial import discard_partials, numbered
 from coordinator.model.exporting import Recipe
 from coordinator.model.framing import Framing
 from coordinator.model.media import ExportResult, MediaFile, MediaTrack
 
 log = structlog.get_logger()
 LightOrHeavy = Literal["light", "heavy"]
-LIGHT_CPU_S, LIGHT_WALL_S = 60.0, 120.0
+LIGHT_CPU_S = 60.0
 # An export of the worst texture costs 2.5 CPU seconds a second on one core; encoding again for size, four times.
 HEAVY_CPU_S_PER_S, HEAVY_BASE_CPU_S = 15.0, 120.0
-WALL_PER_CPU = 3.0
 _ERRORS: dict[str, type[CoordinatorError]] = {
     e.code: e for e in (MediaUnusable, MediaTooCostly, AudioUnusable, DiskFull)
 }
@@ -54,7 +51,8 @@ class LimitedMedia:
     """Every reading of outside media, each in a limited child. A context; or call `close` at the end.
 
     All methods raise `MediaUnusable` (decoding sound: `AudioUnusable`) when the file cannot be used,
-    breaks a limit or kills its child, and `DiskFull` when the result has no room. Cancelling a call kills
+    breaks a limit or kills its child, and `DiskFull` when the result has no room; `MediaInterrupted` where its child
+    was killed from outside or (`MediaStalled`) stood still, which says nothing of the file. Cancelling a call kills
     its child and removes what it had not finished.
     """
 
@@ -74,30 +72,28 @@ class LimitedMedia:
         for lane in self._lanes.values():
             await lane.close()
 
-    async def probe(self, path: Path, *, timeout_s: float = LIGHT_WALL_S) -> MediaFile:
+    async def probe(self, path: Path) -> MediaFile:
         """See `probe.probe`.
 
         Raises:
             MediaTooCostly: It takes more than `PROBE_CPU_S`, or more memory than `INTAKE_RESIDENT_BYTES`.
         """
-        bounds = Bounds(cpu_s=PROBE_CPU_S, wall_s=timeout_s, resident_bytes=INTAKE_RESIDENT_BYTES)
-        result, _ = await self._do("light", "probe", {"path": str(path)}, b"", None, bounds)
+        bounds = Bounds(cpu_s=PROBE_CPU_S, resident_bytes=INTAKE_RESIDENT_BYTES)
+        result, _ = await self._do("light", "probe", {"path": str(path)}, bounds)
         return _media_file(result)
 
-    async def normalize(self, src: Path, dst: Path, *, timeout_s: float | None = None) -> MediaFile:
-        """See `normalize.normalize`. Its packets are counted first; limits and deadline follow from them.
+    async def normalize(self, src: Path, dst: Path) -> MediaFile:
+        """See `normalize.normalize`. Its packets are counted first; limits follow from them.
 
         Raises:
             MediaTooCostly: It takes more than `normalize_cpu_s`, or more memory than such a picture may.
         """
-        wall_s = LIGHT_WALL_S if timeout_s is None else timeout_s
-        bounds = Bounds(cpu_s=PROBE_CPU_S, wall_s=wall_s, resident_bytes=INTAKE_RESIDENT_BYTES)
-        found, _ = await self._do("heavy", "survey", {"path": str(src)}, b"", None, bounds)
+        bounds = Bounds(cpu_s=PROBE_CPU_S, resident_bytes=INTAKE_RESIDENT_BYTES)
+        found, _ = await self._do("heavy", "survey", {"path": str(src)}, bounds)
         cpu_s = normalize_cpu_s_of(found)
-        wall_s = cpu_s * WALL_PER_CPU if timeout_s is None else timeout_s
-        bounds = Bounds(cpu_s=cpu_s, wall_s=wall_s, resident_bytes=normalize_resident_bytes_of(found))
+        bounds = Bounds(cpu_s=cpu_s, resident_bytes=normalize_resident_bytes_of(found))
         arguments = {"src": str(src), "dst": str(dst), "found": found}
-        result, _ = await self._do("heavy", "normalize", arguments, b"", dst, bounds)
+        result, _ = await self._do("heavy", "normalize", arguments, bounds, written=(dst,))
         return _media_file(result)
 
     async def cut(
@@ -107,13 +103,12 @@ class LimitedMedia:
         *,
         start_s: float,
         end_s: float | None,
-        timeout_s: float | None = None,
         on_progress: OnProgress = unheard,
     ) -> float:
         """See `cut.cut`; returns the length in seconds."""
         bounds = {"start_s": start_s, "end_s": end_s}
         length_s = _length_s(start_s, end_s)
-        result = await self._heavy("cut", src, dst, bounds, length_s, timeout_s, on_progress)
+        result = await self._heavy("cut", src, dst, bounds, length_s, on_progress)
         return float(result["duration_s"])
 
     async def export(
@@ -122,13 +117,12 @@ class LimitedMedia:
         dst: Path,
         recipe: Recipe,
         *,
-        timeout_s: float | None = None,
         on_progress: OnProgress = unheard,
     ) -> ExportResult:
         """See `export.export`."""
         arguments = {"recipe": dataclasses.asdict(recipe)}
         length_s = _length_s(recipe.start_s, recipe.end_s)
-        result = await self._heavy("export", src, dst, arguments, length_s, timeout_s, on_progress)
+        result = await self._heavy("export", src, dst, arguments, length_s, on_progress)
         return ExportResult(**result)
 
     async def export_all(
@@ -137,7 +131,6 @@ class LimitedMedia:
         orders: Sequence[tuple[Path, str]],
         recipe: Recipe,
         *,
-        timeout_s: float | None = None,
         on_progress: OnProgress = unheard,
     ) -> list[ExportResult]:
         """See `export.export_all`; `orders`: where, and by which preset."""
@@ -147,15 +140,13 @@ class LimitedMedia:
         }
         length_s = _length_s(recipe.start_s, recipe.end_s)
         dst = orders[0][0]
-        results = await self._heavy("export_all", src, dst, arguments, length_s, timeout_s, on_progress)
+        results = await self._heavy("export_all", src, dst, arguments, length_s, on_progress)
         return [ExportResult(**result) for result in results]
 
-    async def thumbnail(
-        self, src: Path, dst: Path, *, at_s: float | None = None, timeout_s: float = LIGHT_WALL_S
-    ) -> tuple[int, int]:
+    async def thumbnail(self, src: Path, dst: Path, *, at_s: float | None = None) -> tuple[int, int]:
         """See `thumbnail.thumbnail`."""
         arguments = {"src": str(src), "dst": str(dst), "at_s": at_s}
-        result, _ = await self._light("thumbnail", arguments, dst=dst, timeout_s=timeout_s)
+        result, _ = await self._light("thumbnail", arguments, written=(dst,))
         return int(result[0]), int(result[1])
 
     async def thumbnails(
@@ -165,11 +156,10 @@ class LimitedMedia:
         *,
         count: int,
         peak_s: float | None = None,
-        timeout_s: float = LIGHT_WALL_S,
     ) -> list[dict[str, Any]]:
         """See `thumbnail.thumbnails`; each as plain values."""
         arguments = {"src": str(src), "dst": str(dst), "count": count, "peak_s": peak_s}
-        result, _ = await self._light("thumbnails", arguments, dst=dst, timeout_s=timeout_s)
+        result, _ = await self._light("thumbnails", arguments, written=numbered(dst, count))
         return list(result)
 
     async def layout_still(
@@ -180,38 +170,33 @@ class LimitedMedia:
         *,
         preset: str,
         at_s: float | None = None,
-        timeout_s: float = LIGHT_WALL_S,
     ) -> dict[str, Any]:
         """See `layout_still.layout_still`; as plain values."""
         wanted = {"framing": dataclasses.asdict(framing), "preset": preset, "at_s": at_s}
         arguments = {"src": str(src), "dst": str(dst), **wanted}
-        result, _ = await self._light("layout_still", arguments, dst=dst, timeout_s=timeout_s)
+        result, _ = await self._light("layout_still", arguments, written=(dst,))
         return dict(result)
 
-    async def find_cameras(self, path: Path, *, timeout_s: float = LIGHT_WALL_S) -> list[dict[str, Any]]:
+    async def find_cameras(self, path: Path) -> list[dict[str, Any]]:
         """See `camera_search.propose_cameras`; each as plain values."""
-        result, _ = await self._light("find_cameras", {"path": str(path)}, timeout_s=timeout_s)
+        result, _ = await self._light("find_cameras", {"path": str(path)})
         return list(result)
 
-    async def decode_pcm16k(
-        self, source: bytes | Path, *, timeout_s: float = LIGHT_WALL_S
-    ) -> npt.NDArray[np.float32]:
+    async def decode_pcm16k(self, source: bytes | Path) -> npt.NDArray[np.float32]:
         """See `audio.decode_pcm16k`."""
         if isinstance(source, bytes):
-            return await self._decode("decode_pcm16k", {}, source, timeout_s)
-        return await self._decode("decode_pcm16k", {"path": str(source)}, b"", timeout_s)
+            return await self._decode("decode_pcm16k", {}, source)
+        return await self._decode("decode_pcm16k", {"path": str(source)}, b"")
 
-    async def decode_channels(
-        self, path: Path, *, timeout_s: float = LIGHT_WALL_S
-    ) -> npt.NDArray[np.float32]:
+    async def decode_channels(self, path: Path) -> npt.NDArray[np.float32]:
         """See `audio.decode_channels`."""
-        return await self._decode("decode_channels", {"path": str(path)}, b"", timeout_s)
+        return await self._decode("decode_channels", {"path": str(path)}, b"")
 
     async def _decode(
-        self, operation: str, arguments: dict[str, Any], data: bytes, timeout_s: float
+        self, operation: str, arguments: dict[str, Any], data: bytes
     ) -> npt.NDArray[np.float32]:
         try:
-            result, samples = await self._light(operation, arguments, data, timeout_s=timeout_s)
+            result, samples = await self._light(operation, arguments, data)
         except MediaUnusable as exc:
             raise AudioUnusable(str(exc)) from exc
         return np.frombuffer(samples, np.float32).reshape(result["shape"])
@@ -222,11 +207,10 @@ class LimitedMedia:
         arguments: dict[str, Any],
         payload: bytes = b"",
         *,
-        dst: Path | None = None,
-        timeout_s: float,
+        written: Iterable[Path] = (),
     ) -> tuple[Any, bytes]:
-        bounds = Bounds(cpu_s=LIGHT_CPU_S, wall_s=timeout_s)
-        return await self._do("light", operation, arguments, payload, dst, bounds)
+        bounds = Bounds(cpu_s=LIGHT_CPU_S)
+        return await self._do("light", operation, arguments, bounds, payload, written)
 
     async def _heavy(
         self,
@@ -235,18 +219,17 @@ class LimitedMedia:
         dst: Path,
         arguments: dict[str, Any],
         length_s: float | None,
-        timeout_s: float | None,
         on_progress: OnProgress = unheard,
     ) -> Any:
         if length_s is None:
-            header, _ = await self._light("outline", {"path": str(src)}, timeout_s=LIGHT_WALL_S)
+            header, _ = await self._light("outline", {"path": str(src)})
             length_s = header["duration_s"] or 600.0  # Files that do not say are mostly short recordings.
-        num_files = len(arguments.get("orders", (dst,)))
-        cpu_s = HEAVY_BASE_CPU_S + HEAVY_CPU_S_PER_S * length_s * num_files
+        written = [Path(each) for each, _ in arguments["orders"]] if "orders" in arguments else [dst]
+        bounds = Bounds(cpu_s=HEAVY_BASE_CPU_S + HEAVY_CPU_S_PER_S * length_s * len(written))
         arguments = arguments | {"src": str(src), "dst": str(dst)}
-        wall_s = timeout_s if timeout_s is not None else cpu_s * WALL_PER_CPU
-        bounds = Bounds(cpu_s=cpu_s, wall_s=wall_s)
-        result, _ = await self._do("heavy", operation, arguments, b"", dst, bounds, on_progress)
+        result, _ = await self._do(
+            "heavy", operation, arguments, bounds, written=written, on_progress=on_progress
+        )
         return result
 
     async def _do(
@@ -254,28 +237,25 @@ class LimitedMedia:
         lane: LightOrHeavy,
         operation: str,
         arguments: dict[str, Any],
-        payload: bytes,
-        dst: Path | None,
         bounds: Bounds,
+        payload: bytes = b"",
+        written: Iterable[Path] = (),
         on_progress: OnProgress = unheard,
     ) -> tuple[Any, bytes]:
+        """Ask a child; `written`: what it makes, of which nothing half-done stays where it dies."""
         header = {"operation": operation, "arguments": arguments, "cpu_s": bounds.cpu_s}
         name = Path(str(arguments.get("path") or arguments.get("src") or "a chunk")).name
         child: Child | None = None
         try:
             async with self._lanes[lane].child() as child:
-                async with asyncio.timeout(bounds.wall_s), watched(child, bounds.resident_bytes):
+                async with watched(child, bounds):
                     answer = await child.ask(header, payload, on_progress)
                 if answer is None:
                     raise death(f"cannot {operation} {name}", child, await child.died(), bounds)
-        except TimeoutError as exc:
-            raise MediaTooCostly(
-                f"cannot {operation} {name}: it took longer than {bounds.wall_s:g} s; {SMALLER}"
-            ) from exc
         finally:
-            if child is not None and dst is not None and not child.is_alive:
-                for written in {dst, *(Path(each) for each, _ in arguments.get("orders", ()))}:
-                    discard_partials(written, child.pid)
+            if child is not None and not child.is_alive:
+                for dst in written:
+                    discard_partials(dst, child.pid)
         error = answer[0].get("error")
         if error is not None:
             raise _ERRORS.get(error["code"], MediaUnusable)(error["message"])

@@ -10,11 +10,21 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeAlias
 
-from coordinator.errors import CoordinatorError, MediaInterrupted, MediaTooCostly, MediaUnusable
-from coordinator.media.limits import SMALLER, Bounds, Limits, resident_bytes
+from coordinator.errors import CoordinatorError, MediaInterrupted, MediaStalled, MediaTooCostly, MediaUnusable
+from coordinator.media.limits import (
+    SMALLER,
+    STALL_S,
+    Bounds,
+    Limits,
+    Overstep,
+    Watch,
+    resident_bytes,
+    used_cpu_s,
+)
 from coordinator.media.worker import message
 
 # Told the share of a job that is done, from 0 to 1, about twice a second.
@@ -23,7 +33,8 @@ OnProgress: TypeAlias = "Callable[[float], None]"
 MAX_JOBS_PER_CHILD = 500
 # 4.6 hours of mono sound; a child that was taken over must not fill our memory.
 MAX_ANSWER_BYTES = 1024**3
-RESIDENT_CHECK_S = 0.05
+# Memory can be filled in a moment; that nothing goes on takes longer to see.
+RESIDENT_CHECK_S, CHECK_S = 0.05, 0.5
 
 
 def unheard(_share: float) -> None:
@@ -36,7 +47,7 @@ class Child:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self.num_jobs = 0
-        self.is_too_large = False
+        self.overstepped: Overstep | None = None
 
     @classmethod
     async def start(cls, limits: Limits) -> Child:
@@ -80,15 +91,18 @@ class Child:
         except (ValueError, KeyError, TypeError):  # What took a decoder over may say anything.
             return None
 
-    async def watch_resident(self, limit_bytes: int) -> None:
-        """Kill it when it holds more memory than this. Ends with it, or cancelled."""
+    async def watch(self, bounds: Bounds) -> None:
+        """Kill it when it oversteps these. Ends with it, or cancelled."""
+        watch = Watch(bounds, now_s=time.monotonic())
         while self.is_alive:
-            if (resident_bytes(self.pid) or 0) > limit_bytes:
-                self.is_too_large = True
+            self.overstepped = watch.overstepped(
+                now_s=time.monotonic(), cpu_s=used_cpu_s(self.pid), resident_bytes=resident_bytes(self.pid)
+            )
+            if self.overstepped is not None:
                 with contextlib.suppress(ProcessLookupError):
                     self._process.kill()
                 return
-            await asyncio.sleep(RESIDENT_CHECK_S)
+            await asyncio.sleep(CHECK_S if bounds.resident_bytes is None else RESIDENT_CHECK_S)
 
     async def end(self) -> int:
         """Kill it, wait for it, and return its exit status."""
@@ -108,12 +122,9 @@ class Child:
 
 
 @contextlib.asynccontextmanager
-async def watched(child: Child, limit_bytes: int | None) -> AsyncIterator[None]:
-    """Kill the child where it holds more memory than this within the block; None: whatever it holds."""
-    if limit_bytes is None:
-        yield
-        return
-    watch = asyncio.create_task(child.watch_resident(limit_bytes))
+async def watched(child: Child, bounds: Bounds) -> AsyncIterator[None]:
+    """Kill the child where it oversteps its bounds within the block."""
+    watch = asyncio.create_task(child.watch(bounds))
     try:
         yield
     finally:
@@ -157,9 +168,16 @@ class Lane:
 
 def death(doing: str, child: Child, status: int, bounds: Bounds) -> CoordinatorError:
     """What ended a child, as an error; its own limits say what they are by another signal, or by an answer."""
-    if child.is_too_large and bounds.resident_bytes is not None:
-        megabytes = bounds.resident_bytes // 1000**2
+    if child.overstepped == "memory":
+        megabytes = (bounds.resident_bytes or 0) // 1000**2
         return MediaTooCostly(f"{doing}: it took more than {megabytes} MB of memory; {SMALLER}")
+    if child.overstepped == "stall":
+        return MediaStalled(f"{doing}: nothing went on for {STALL_S:g} s; is the disk or the machine stuck?")
+    if child.overstepped == "clock":
+        return MediaStalled(
+            f"{doing}: it was not done after {bounds.clock_s:g} s, for at most {bounds.cpu_s:g} s of CPU; "
+            "is the machine overloaded?"
+        )
     if sys.platform != "win32" and status == -signal.SIGXCPU:
         return MediaTooCostly(f"{doing}: it took more than {bounds.cpu_s:g} s of CPU; {SMALLER}")
     if sys.platform != "win32" and status in (-signal.SIGKILL, -signal.SIGTERM):

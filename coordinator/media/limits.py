@@ -1,6 +1,7 @@
 """What a child process that reads outside media may use, set by itself before it reads any.
 
-POSIX only; elsewhere the parent's deadline and its kill are what holds.
+What a file costs is counted in CPU seconds and bytes, never in time on the clock, which says how busy the machine is.
+Limits on CPU and memory are POSIX only; elsewhere the clock, and the parent's kill, are what holds.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ import contextlib
 import ctypes
 import dataclasses
 import gc
+import math
 import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +36,52 @@ class Bounds:
     """What one job may use. `resident_bytes`: None where only the address space is bounded."""
 
     cpu_s: float
-    wall_s: float
     resident_bytes: int | None = None
+
+    @property
+    def clock_s(self) -> float:
+        """How long it may take at the very most, on however busy a machine."""
+        return max(STALL_S, self.cpu_s * CLOCK_PER_CPU)
+
+
+# A process that works, reads or writes uses CPU; one that used none for so long waits for what does not come.
+STALL_S = 60.0
+# As much of one core as a tenth is left to it on a machine that does ten times too much.
+CLOCK_PER_CPU = 10.0
+# A longer turn of the one who watches is a time in which nobody ran: it was stopped, or the machine slept.
+_LONGEST_TURN_S = 1.0
+Overstep = Literal["memory", "stall", "clock"]
+
+
+class Watch:
+    """Says when a process at work has overstepped its bounds, by what is seen of it. Times come in; one owner."""
+
+    def __init__(self, bounds: Bounds, *, now_s: float) -> None:
+        """`now_s`: monotonic time, as for `overstepped`."""
+        self._bounds = bounds
+        self._last_s = now_s
+        self._cpu_s: float | None = None
+        self._took_s = self._idle_s = 0.0
+
+    def overstepped(
+        self, *, now_s: float, cpu_s: float | None, resident_bytes: int | None
+    ) -> Overstep | None:
+        """Return what it has overstepped, if anything.
+
+        Args:
+            cpu_s: what the process has used in all; None: not known, and nobody can say that it stands still.
+            resident_bytes: what it holds now; None: not known.
+        """
+        turn_s = min(_LONGEST_TURN_S, now_s - self._last_s)
+        self._last_s = now_s
+        self._took_s += turn_s
+        self._idle_s = self._idle_s + turn_s if cpu_s is not None and cpu_s == self._cpu_s else 0.0
+        self._cpu_s = cpu_s
+        if (resident_bytes or 0) > (self._bounds.resident_bytes or math.inf):
+            return "memory"
+        if self._idle_s >= STALL_S:
+            return "stall"
+        return "clock" if self._took_s >= self._bounds.clock_s else None
 
 
 # Of one file: what the interpreter and the decoder need to start is in the first figure.
@@ -62,6 +108,16 @@ def resident_bytes(pid: int) -> int | None:
     """Return how much memory a process holds now; None where it is gone or the system does not say."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def used_cpu_s(pid: int) -> float | None:
+    """Return how much CPU a process has used, to a hundredth; None where it is gone or the system does not say."""
+    try:
+        # The name, in brackets, may hold anything.
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     except (OSError, ValueError, IndexError):
         return None
 

@@ -36,6 +36,12 @@ def replacing(dst: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+def numbered(dst: Path, count: int) -> Iterator[Path]:
+    """Yield the names of several files that are made as one: `dst` alone, or `NAME-1`, `NAME-2` beside it."""
+    for number in range(count):
+        yield dst if count == 1 else dst.with_stem(f"{dst.stem}-{number + 1}")
+
+
 def _fsync_folder(folder: Path) -> None:
     if os.name != "posix":
         return

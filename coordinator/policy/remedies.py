@@ -21,6 +21,7 @@ REMEDIES: Mapping[str, str] = {
     "media_unusable": "nothing to do here: the file cannot be decoded; ask for its source anew, or record it again",
     "media_too_costly": "record or convert it smaller (1080p, H.264, 8 bit), or cut it into shorter parts",
     "media_interrupted": f"see whether that machine runs out of memory: something killed the decoder; then {_RETRY}",
+    "media_stalled": f"see whether that machine is overloaded, or its disk answers; then {_RETRY}",
     "upload_damaged": "its agent is asked for the file again; see that its line and disk are sound",
     "audio_unusable": "nothing to do here: this piece of sound cannot be decoded; the rest of the session is heard",
     "chat_unusable": "nothing to do here: these seconds of chat or events cannot be read; the rest is",

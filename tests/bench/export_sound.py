@@ -1,4 +1,4 @@
-"""Bench `export`, sound: 50 made-up sounds and real recordings, exported, and the files measured by a meter not ours.
+"""Bench `export`, sound: made-up sounds, odd ones and real recordings, exported and measured by a meter not ours.
 
 A bench of its own neither starts nor registers anything: `measure_sound` hands its figures to whoever asks.
 """
@@ -17,7 +17,7 @@ from coordinator.model.exporting import Recipe
 from tests.bench.measure import ROOT, quiet_log, say
 from tests.fakes.loudness_meter import integrated_lufs, true_peak_dbtp
 from tests.fakes.sound_clip import heard, write_sounds
-from tests.fakes.sounds import KINDS
+from tests.fakes.sounds import KINDS, ODD
 
 # The fewest pixels and the fewest bits for sound of all presets: the hardest for the ceiling.
 PRESET = "discord"
@@ -28,7 +28,7 @@ _RECORDINGS = ("talking_head_42s.mp4", "nasa_13013.mp4", "counter.mp4")
 _MAX_S = 20.0
 
 
-def measure_sound(num_inputs: int = 50) -> dict[str, float]:
+def measure_sound(num_inputs: int = len(KINDS) + len(ODD)) -> dict[str, float]:
     """Export the first `num_inputs` sounds, and real recordings where they are; measure the files.
 
     Returns `lufs_error_max` (LU from the target, over all that the export itself calls reached), `true_peak_dbtp_max`
@@ -58,6 +58,9 @@ def _inputs(folder: Path, num_inputs: int) -> Iterator[tuple[str, Path]]:
     for kind, make in list(KINDS.items())[:num_inputs]:
         # Floats as the recorder had them would be clipped by FLAC: that is part of what is loud.
         yield kind, write_sounds(folder / "clip.mp4", {"mix": np.clip(make(), -1, 1)})
+    for kind, odd in list(ODD.items())[: max(0, num_inputs - len(KINDS))]:
+        tracks = {"mix": np.clip(odd.make(), -1, 1)}
+        yield kind, write_sounds(folder / "clip.mp4", tracks, layout=odd.layout, rate_hz=odd.rate_hz)
     for name in _RECORDINGS:
         if (_MEDIA / name).exists() and _has_both(_MEDIA / name):
             yield name, _MEDIA / name

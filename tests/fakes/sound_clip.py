@@ -16,19 +16,24 @@ SIZE = (64, 36)
 
 
 def write_sounds(
-    path: Path, tracks: Mapping[str, Sound], *, layout: str = "stereo", codec: str = "flac"
+    path: Path,
+    tracks: Mapping[str, Sound],
+    *,
+    layout: str = "stereo",
+    codec: str = "flac",
+    rate_hz: int = RATE_HZ,
 ) -> Path:
-    """Write tracks of sound at 48 kHz, each of shape (channels, num_samples), beside a grey picture.
+    """Write tracks of sound, each of shape (channels, num_samples), beside a grey picture.
 
     FLAC, the default, changes nothing but what lies beyond full scale; `layout` names the channels.
     """
-    duration_s = max(sound.shape[1] for sound in tracks.values()) / RATE_HZ
+    duration_s = max(sound.shape[1] for sound in tracks.values()) / rate_hz
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=FPS, options={"preset": "ultrafast"})
         video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
         streams = []
         for name in tracks:
-            stream = container.add_stream(codec, rate=RATE_HZ, layout=layout)
+            stream = container.add_stream(codec, rate=rate_hz, layout=layout)
             stream.codec_context.format = "s32" if codec == "flac" else "fltp"
             stream.metadata["handler_name"] = name
             streams.append(stream)
@@ -39,14 +44,14 @@ def write_sounds(
             frame.pts, frame.time_base = index, Fraction(1, FPS)
             container.mux(video.encode(frame))
             for stream, sound in zip(streams, tracks.values(), strict=True):
-                first, last = (round(n * RATE_HZ / FPS) for n in (index, index + 1))
-                _write(container, stream, sound[:, first:last], first, layout)
+                first, last = (round(n * rate_hz / FPS) for n in (index, index + 1))
+                _write(container, stream, sound[:, first:last], first, layout, rate_hz)
         for stream in (video, *streams):
             container.mux(stream.encode(None))
     return path
 
 
-def _write(container: object, stream: object, sound: Sound, first: int, layout: str) -> None:
+def _write(container: object, stream: object, sound: Sound, first: int, layout: str, rate_hz: int) -> None:
     if not sound.shape[1]:
         return
     if stream.codec_context.format.name == "s32":
@@ -56,7 +61,7 @@ def _write(container: object, stream: object, sound: Sound, first: int, layout: 
         )
     else:
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound, np.float32), "fltp", layout)
-    frame.sample_rate, frame.pts, frame.time_base = RATE_HZ, first, Fraction(1, RATE_HZ)
+    frame.sample_rate, frame.pts, frame.time_base = rate_hz, first, Fraction(1, rate_hz)
     container.mux(stream.encode(frame))
 
 

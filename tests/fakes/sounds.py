@@ -5,6 +5,7 @@ Each is stereo float32 at 48 kHz, shape (2, num_samples); those that clip say so
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -124,6 +125,59 @@ def click(duration_s: float = 5.0) -> Sound:
     return sound
 
 
+def taps(duration_s: float = 10.0, every_s: float = 2.5) -> Sound:
+    """Knocks of a few milliseconds on a desk, far apart, in a quiet room."""
+    t = _times(duration_s)
+    phase = (t + 0.6) % every_s
+    return _stereo(
+        0.4 * np.exp(-phase * 250) * np.sin(2 * np.pi * 310 * phase) + _db(-62) * _noise(t.size, 3)
+    )
+
+
+def shout(duration_s: float = 10.0) -> Sound:
+    """One shout, and digital silence around it."""
+    sound = np.zeros((2, round(duration_s * RATE_HZ)), np.float32)
+    sound[:, 4 * RATE_HZ : 4 * RATE_HZ + 38_400] = speech(0.8, 5, -14.0, pauses=0.0)
+    return sound
+
+
+def whisper(duration_s: float = 8.0) -> Sound:
+    """Syllables of breath, hardly above what counts as silence."""
+    t = _times(duration_s)
+    breath = (
+        _noise(t.size, 6, low_hz=1500, high_hz=9000) * np.abs(np.sin(np.pi * 4 * t)) * _loops(t, 2.0, 0.6)
+    )
+    return _stereo(_db(-55) * breath)
+
+
+def film(duration_s: float = 6.0) -> Sound:
+    """5.1: speech in the middle, music around it, and a rumble as loud as it goes on the track for that."""
+    sound = np.zeros((6, round(duration_s * RATE_HZ)), np.float32)
+    sound[:2], sound[2], sound[4:] = music(duration_s, 4, -30.0), speech(duration_s, 4, -26.0)[0], 0.01
+    sound[3] = 0.98 * np.sin(2 * np.pi * 40 * _times(duration_s))
+    return sound
+
+
+def phone(duration_s: float = 6.0) -> Sound:
+    """Speech as a telephone gives it: one channel, 8,000 samples a second, shape (1, num_samples)."""
+    spectrum = np.fft.rfft(speech(duration_s, 11, -24.0)[:1])
+    hz = np.fft.rfftfreq(round(duration_s * RATE_HZ), 1 / RATE_HZ)
+    spectrum[:, (hz < 300) | (hz > 3400)] = 0
+    return np.asarray(np.fft.irfft(spectrum)[:, :: RATE_HZ // 8000], np.float32)
+
+
+def late(duration_s: float = 18.0, silence_s: float = 12.0, *, silence_db: float = -200.0) -> Sound:
+    """Music that is at its level only after `silence_s`."""
+    is_on = _times(duration_s) >= silence_s
+    return np.asarray(music(duration_s, 5, -18.0) * np.where(is_on, 1.0, _db(silence_db)), np.float32)
+
+
+def metronome(duration_s: float = 8.0, every_s: float = 0.5) -> Sound:
+    """Clicks of a millisecond in digital silence."""
+    phase = _times(duration_s) % every_s
+    return _stereo(0.5 * np.sin(2 * np.pi * 1000 * phase) * (phase < 0.001))
+
+
 # Sounds that can be brought to the target; a seed each. 50 of them.
 KINDS: dict[str, Callable[[], Sound]] = (
     {f"speech {n}": lambda n=n: speech(seed=n, level_db=-36 + 4 * n, pauses=0.08 * n) for n in range(1, 8)}
@@ -145,3 +199,31 @@ KINDS: dict[str, Callable[[], Sound]] = (
         "very quiet": lambda: music(seed=3, level_db=-43),
     }
 )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A sound with the layout of its channels, as FFmpeg names it, and its rate."""
+
+    make: Callable[[], Sound]
+    layout: str = "stereo"
+    rate_hz: int = RATE_HZ
+
+
+# What comes in once in a while; whether all of it can be brought to the target is what is asked.
+ODD: dict[str, Recorded] = {
+    "taps": Recorded(make=taps),
+    "a shout in silence": Recorded(make=shout),
+    "5.1 with a rumble": Recorded(make=film, layout="5.1"),
+    "telephone": Recorded(make=phone, layout="mono", rate_hz=8000),
+    "whisper": Recorded(make=whisper),
+    "right side alone": Recorded(make=lambda: music(seed=6, level_db=-35) * np.array([[0], [1]], np.float32)),
+    "noise, opposed": Recorded(make=lambda: noise(seed=9)[:1] * np.array([[1], [-1]], np.float32)),
+    "clipped music": Recorded(make=lambda: np.clip(music(seed=7, level_db=4), -1, 1)),
+    "silence, then music": Recorded(make=late),
+    "a quiet start": Recorded(make=lambda: late(12.0, 5.0, silence_db=-30.0)),
+    "metronome": Recorded(make=metronome),
+    "0.5 s of music": Recorded(make=lambda: music(0.5, 8)),
+    "3 s of shots": Recorded(make=lambda: shots(3.0, 8, every_s=0.8)),
+    "3 s, whispered and shouted": Recorded(make=lambda: dynamic(3.0, 9)),
+}

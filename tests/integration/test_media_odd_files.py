@@ -177,7 +177,7 @@ async def test_more_cpu_than_a_file_may_take_is_an_error_that_says_what_to_do(pl
     ffmpeg("-f", "lavfi", "-i", "testsrc2=1280x720:r=30:d=6", "-c:v", "mpeg4", "-q:v", "3", path)
     async with LimitedMedia() as media:
         with pytest.raises(MediaTooCostly, match="of CPU; record or convert it smaller"):
-            await media.normalize(path, tmp_path / "out.mp4", timeout_s=60)
+            await media.normalize(path, tmp_path / "out.mp4")
 
     assert list(tmp_path.iterdir()) == [path]
 
@@ -188,7 +188,7 @@ LONG = Path(__file__).parents[3] / "shared" / "datasets" / "media" / "long_1080p
 @pytest.mark.skipif(not LONG.exists(), reason="no ../shared/datasets/media beside the repository")
 async def test_six_minutes_in_a_megabyte_take_no_worker_down(tmp_path):
     async with LimitedMedia() as media:
-        found = await media.normalize(LONG, tmp_path / "out.mp4", timeout_s=60)
+        found = await media.normalize(LONG, tmp_path / "out.mp4")
 
     assert found.duration_s == pytest.approx(362.77, abs=0.1)
     assert payloads(LONG, "video")[::500] == payloads(tmp_path / "out.mp4", "video")[::500]

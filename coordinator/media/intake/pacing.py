@@ -48,29 +48,53 @@ def _snapped(rate: Fraction) -> Fraction:
     return rate.limit_denominator(1001)
 
 
+class Pacer:
+    """Counts the ticks of one run of frames, and says for how many each frame is shown. One thread.
+
+    `tick`: the next one, from 0; whoever shows a frame for one tick counts it up.
+    """
+
+    def __init__(self, rate: Fraction, *, max_ticks: float = math.inf) -> None:
+        """`rate`: ticks a second; no frame is shown from tick `max_ticks` on."""
+        self.tick = 0
+        self._rate = rate
+        self._max_ticks = max_ticks
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing more is shown."""
+        return self.tick >= self._max_ticks
+
+    def num_due(self, until_s: float) -> int:
+        """For how many ticks the frame at hand is shown, when the next one is that of `until_s`."""
+        return self._num_to(round(until_s * self._rate))
+
+    def num_left(self, hold_until_s: float) -> int:
+        """For how many ticks the last frame is shown: one at least."""
+        return self._num_to(max(self.tick + 1, round(hold_until_s * self._rate)))
+
+    def _num_to(self, tick: int) -> int:
+        return max(0, int(min(tick, self._max_ticks)) - self.tick)
+
+
 def paced(
-    frames: Iterable[tuple[float, Item]], rate: Fraction, *, max_ticks: int | None, hold_until_s: float = 0.0
+    frames: Iterable[tuple[float, Item]], rate: Fraction, *, hold_until_s: float = 0.0
 ) -> Iterator[Item]:
     """Yield one frame for each tick.
 
     Args:
         frames: (time in seconds from tick 0, frame), in order of time.
         rate: ticks a second.
-        max_ticks: stop after this many; None: end with the input.
         hold_until_s: hold the last frame this long where the input ends earlier.
     """
-    limit = math.inf if max_ticks is None else max_ticks
+    pacer = Pacer(rate)
     held: Item | None = None
-    tick = 0
     for time_s, frame in frames:
-        due = max(0, round(time_s * rate))
-        while held is not None and tick < min(due, limit):
-            yield held
-            tick += 1
-        if tick >= limit:
-            return
+        if held is not None:
+            for _ in range(pacer.num_due(time_s)):
+                yield held
+                pacer.tick += 1
         held = frame
-    if held is None:
-        return
-    for _ in range(tick, int(min(limit, max(tick + 1, round(hold_until_s * rate))))):
-        yield held
+    if held is not None:
+        for _ in range(pacer.num_left(hold_until_s)):
+            yield held

@@ -25,7 +25,7 @@ from coordinator.model.exporting import Recipe
 from coordinator.model.media import ExportResult
 
 # Counts up when the same recipe gives another file than before.
-RENDERER = 1
+RENDERER = 2
 _RESULT = "result.json"
 _MEDIA = Path(__file__).parent.parent
 _WORDS = (".srt", ".vtt", ".ass")

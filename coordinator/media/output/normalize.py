@@ -199,7 +199,7 @@ class _Encoding:
         previous: VideoFrame | None = None
         plain: VideoFrame | None = None
         frames = deinterlaced(pictures(self.src))
-        for tick, frame in enumerate(paced(frames, rate, max_ticks=None, hold_until_s=self.hold_until_s)):
+        for tick, frame in enumerate(paced(frames, rate, hold_until_s=self.hold_until_s)):
             if plain is None or frame is not previous:
                 plain, previous = self.scaler.scale(frame), frame
             out.write_picture(plain)

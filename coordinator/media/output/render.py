@@ -18,6 +18,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 
 from coordinator.media.intake.decoding import SAMPLE_RATE_HZ, Samples, in_blocks
+from coordinator.media.intake.pacing import Pacer
 from coordinator.media.output.mp4 import Mp4Writer, VideoSettings
 from coordinator.media.picture.frames import blank, planes_of
 
@@ -182,13 +183,13 @@ def _render_stretch(stretch: Stretch, lanes: Sequence[_Lane], tell: Callable[[],
     held: VideoFrame | None = None
     for time_s, frame in stretch.pictures:
         if held is not None:
-            _show(held, [(lane, lane.num_due(time_s)) for lane in lanes])
+            _show(held, [(lane, lane.pacer.num_due(time_s)) for lane in lanes])
             tell()
         held = frame
-        if all(lane.is_full for lane in lanes):
+        if all(lane.pacer.is_full for lane in lanes):
             return
     if held is not None:
-        _show(held, [(lane, lane.num_left(stretch.hold_until_s)) for lane in lanes])
+        _show(held, [(lane, lane.pacer.num_left(stretch.hold_until_s)) for lane in lanes])
         tell()
 
 
@@ -212,28 +213,27 @@ def _unchanged(frame: VideoFrame) -> VideoFrame:
 
 
 class _Lane:
-    """One file on its way."""
+    """One file on its way. `pacer` is that of the stretch at hand."""
 
     def __init__(self, sheet: Sheet) -> None:
         self._sheet = sheet
         self._limit = math.inf if sheet.max_ticks is None else sheet.max_ticks
         self._before = 0
-        self._tick = 0
-        self._stretch_limit = math.inf
+        self.pacer = Pacer(sheet.rate, max_ticks=0)
         self._look = Look(compose=_unchanged)
         self._copy: VideoFrame | None = None
         self._track = SoundTrack(sheet.writer) if sheet.has_sound else None
 
     def begin(self, stretch: Stretch, index: int) -> bool:
         """Start a stretch where the one before ended, and return whether this file shows it."""
-        self._before += self._tick
-        self._tick = 0
-        look = self._sheet.looks[index]
+        self._before += self.pacer.tick
+        look, rate, length_s = self._sheet.looks[index], self._sheet.rate, stretch.length_s
         if look is None:
+            self.pacer = Pacer(rate, max_ticks=0)
             return False
         self._look = look
-        length_s = stretch.length_s
-        self._stretch_limit = math.inf if length_s is None else max(1, round(length_s * self._sheet.rate))
+        num_ticks = math.inf if length_s is None else max(1, round(length_s * rate))
+        self.pacer = Pacer(rate, max_ticks=min(num_ticks, self._limit - self._before))
         return True
 
     @property
@@ -254,38 +254,21 @@ class _Lane:
         return bool(self._look.drawings)
 
     @property
-    def is_full(self) -> bool:
-        return self._tick >= self._max_tick
-
-    @property
     def shown_s(self) -> float:
-        return float((self._before + self._tick) / self._sheet.rate)
-
-    @property
-    def _max_tick(self) -> float:
-        return min(self._stretch_limit, self._limit - self._before)
-
-    def num_due(self, until_s: float) -> int:
-        """For how many ticks what is held is shown, when the next picture is that of `until_s`."""
-        return max(0, int(min(round(until_s * self._sheet.rate), self._max_tick)) - self._tick)
-
-    def num_left(self, hold_until_s: float) -> int:
-        """For how many ticks the last picture is shown."""
-        end = max(self._tick + 1, round(hold_until_s * self._sheet.rate))
-        return max(0, int(min(end, self._max_tick)) - self._tick)
+        return float((self._before + self.pacer.tick) / self._sheet.rate)
 
     def show(self, clean: VideoFrame, *, is_last_use: bool) -> None:
         """Draw and write one tick; only at its last use may the clean picture itself be drawn on."""
         frame = clean
         if self._look.drawings:
             frame = self._own(clean, is_last_use=is_last_use)
-            time_s = float(self._tick / self._sheet.rate)
+            time_s = float(self.pacer.tick / self._sheet.rate)
             for drawing in self._look.drawings:
                 drawing.draw(frame, time_s)
         self._sheet.writer.write_picture(frame)
-        self._tick += 1
+        self.pacer.tick += 1
         if self._track is not None:
-            self._track.write_until(float((self._before + self._tick) / self._sheet.rate))
+            self._track.write_until(self.shown_s)
 
     def fill_with_silence(self) -> None:
         """What follows begins with the picture, however early the sound ended."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from coordinator.errors import MediaUnusable
 from coordinator.media.intake.decoding import Outline, outline, pictures
 from coordinator.media.intake.span import check_bounds
 from coordinator.media.output.choosing import best_pictures
-from coordinator.media.partial import replacing
+from coordinator.media.partial import numbered, replacing
 from coordinator.media.picture.frames import Scaler, upright_size
 from coordinator.media.picture.geometry import place, within
 
@@ -46,13 +47,15 @@ def thumbnail(src: Path, dst: Path, *, at_s: float | None = None) -> tuple[int, 
     found = outline(src)
     if at_s is None:
         at_s = best_pictures(src, count=1)[0].at_s
-    return _write(src, dst, found, at_s)
+    with replacing(dst) as partial:
+        return _write(src, partial, found, at_s)
 
 
 def thumbnails(src: Path, dst: Path, *, count: int, peak_s: float | None = None) -> list[Thumbnail]:
     """Write the pictures that show a clip best, the best one first, as `NAME-1.jpg`, `NAME-2.jpg` beside `dst`.
 
-    One alone is `dst` itself. There may be fewer than `count`: pictures that are all alike are one.
+    One alone is `dst` itself. There may be fewer than `count`: pictures that are all alike are one. They take their
+    names together, when the last one is made.
 
     Args:
         count: 1 to 12.
@@ -69,16 +72,18 @@ def thumbnails(src: Path, dst: Path, *, count: int, peak_s: float | None = None)
         check_bounds(peak_s, None)
     found = outline(src)
     written = []
-    for number, best in enumerate(best_pictures(src, count=count, peak_s=peak_s), 1):
-        path = dst if count == 1 else dst.with_stem(f"{dst.stem}-{number}")
-        width, height = _write(src, path, found, best.at_s)
-        written.append(
-            Thumbnail(path=str(path), at_s=best.at_s, score=best.score, width=width, height=height)
-        )
+    chosen = best_pictures(src, count=count, peak_s=peak_s)
+    with contextlib.ExitStack() as stack:
+        for best, path in zip(chosen, numbered(dst, count), strict=False):
+            partial = stack.enter_context(replacing(path))
+            width, height = _write(src, partial, found, best.at_s)
+            written.append(
+                Thumbnail(path=str(path), at_s=best.at_s, score=best.score, width=width, height=height)
+            )
     return written
 
 
-def _write(src: Path, dst: Path, found: Outline, at_s: float) -> tuple[int, int]:
+def _write(src: Path, partial: Path, found: Outline, at_s: float) -> tuple[int, int]:
     check_bounds(at_s, None)
     if found.duration_s is not None:
         at_s = min(at_s, max(0.0, found.duration_s - 0.05))
@@ -92,6 +97,5 @@ def _write(src: Path, dst: Path, found: Outline, at_s: float) -> tuple[int, int]
     scaler = Scaler(lambda w, h: place(w, h, size, zoom=float("inf")), sample_aspect=found.sample_aspect)
     pixels = scaler.scale(frame).to_ndarray(format="rgb24")
     image = Image.fromarray(np.asarray(pixels, np.uint8))
-    with replacing(dst) as partial:
-        image.save(partial, format="JPEG", quality=JPEG_QUALITY)
+    image.save(partial, format="JPEG", quality=JPEG_QUALITY)
     return size

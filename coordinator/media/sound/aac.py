@@ -24,6 +24,11 @@ PRIMING_SAMPLES = FRAME_SAMPLES
 AAC_OPTIONS = {"aac_coder": "fast"}
 
 
+def bandwidth_hz(bitrate_bps: int) -> int:
+    """Up to where the encoder keeps stereo sound: what is higher is not in the file (its psychoacoustic model)."""
+    return min(3000 + bitrate_bps // 8, 12_000 + bitrate_bps // 32, 22_000)
+
+
 def heard_after_aac(pieces: Iterator[Samples], bitrate_bps: int) -> Iterator[Samples]:
     """Yield stereo sound at 48 kHz as it is decoded from AAC: as many samples as are given, at their times."""
     encoder, decoder = (AudioCodecContext.create("aac", mode) for mode in ("w", "r"))

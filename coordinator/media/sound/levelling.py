@@ -16,7 +16,7 @@ import numpy as np
 import structlog
 
 from coordinator.media.intake.decoding import SAMPLE_RATE_HZ, Samples
-from coordinator.media.sound.aac import heard_after_aac
+from coordinator.media.sound.aac import bandwidth_hz, heard_after_aac
 from coordinator.media.sound.filtering import Step, filtered
 from coordinator.media.sound.loudness import Loudness, measure
 
@@ -37,11 +37,15 @@ MAX_LIMITED_DB = 6.0
 # lift the hiss around it without end, so more than the least is given only as far as the floor stays below this.
 LEAST_PUSH_DB, EVENED_PUSH_DB, MOST_PUSH_DB = 6.0, 9.0, 28.0
 HIGHEST_FLOOR_DBFS = -16.0
-# Bursts that are shorter than the limiter's return would take the sound behind them along.
-RELEASE_MS, HARD_RELEASE_MS = 60, 20
+# Attack and release of the limiter. Bursts that are shorter than its release take the sound behind them along; one
+# that is as quick as the last distorts a voice, so that it comes only where nothing else gets there.
+GENTLE_MS, HARD_MS, SUDDEN_MS = (5.0, 60.0), (5.0, 20.0), (1.0, 5.0)
 MAX_ROUNDS, MAX_ENCODED_ROUNDS = 6, 8
 # How much louder it gets by a decibel of gain: less, the more of it the limiter takes.
 FIRST_SLOPE, LEAST_SLOPE = 0.85, 0.2
+RAISED_SHARE = 0.7
+# Where the filter is half-way down, above the bandwidth.
+FULL_BAND = 1.05
 MIN_OFFSET = 0.01
 # It looks three seconds ahead; of less it makes one piece.
 MIN_EVENED_S = 4.0
@@ -51,14 +55,19 @@ MIN_EVENED_S = 4.0
 class Levelling:
     """What is done to a sound, in this order: its offset removed, its dynamics evened, a gain, a ceiling.
 
-    `limit_dbtp` None: nothing reaches the ceiling.
+    Attributes:
+        limit_dbtp: None: nothing reaches the ceiling.
+        limiter_ms: attack and release.
+        bandwidth_hz: what the encoder drops anyway is taken away before the limiter: it would answer for peaks that
+            nobody hears, and others would come up where they were.
     """
 
     has_offset: bool = False
     is_evened: bool = False
     gain_db: float = 0.0
     limit_dbtp: float | None = FIRST_LIMIT_DBTP
-    release_ms: int = RELEASE_MS
+    limiter_ms: tuple[float, float] = GENTLE_MS
+    bandwidth_hz: int = SAMPLE_RATE_HZ // 2
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +76,13 @@ class LevelledSound:
 
     Attributes:
         open: the sound before the encoder.
+        levelling: what was done to it.
         loudness: of what the encoder makes of it.
         note: why it is not at the target, in words for the user; None where it is.
     """
 
     open: OpenSound
+    levelling: Levelling
     loudness: Loudness
     note: str | None
 
@@ -103,9 +114,14 @@ class _Try:
     after: Loudness
 
     @property
-    def error_lu(self) -> float:
+    def wanting_lu(self) -> float:
+        """How much louder it should be."""
         lufs = self.after.integrated_lufs
-        return math.inf if lufs is None else abs(lufs - TARGET_LUFS)
+        return math.inf if lufs is None else TARGET_LUFS - lufs
+
+    @property
+    def error_lu(self) -> float:
+        return abs(self.wanting_lu)
 
     @property
     def is_good(self) -> bool:
@@ -115,6 +131,11 @@ class _Try:
     def limit_dbtp(self) -> float:
         limit_dbtp = self.levelling.limit_dbtp
         return FIRST_LIMIT_DBTP if limit_dbtp is None else limit_dbtp
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the ceiling is in the way, and not the gain alone; the encoder moves peaks by a few decibels."""
+        return self.after.true_peak_dbtp > self.limit_dbtp - 3.0
 
     @property
     def badness(self) -> tuple[float, float]:
@@ -134,14 +155,13 @@ def level_sound(open_sound: OpenSound, *, bitrate_bps: int) -> LevelledSound | N
     def encoded(levelling: Levelling) -> Loudness:
         return measure(heard_after_aac(level(open_sound(), levelling), bitrate_bps))
 
-    plans = _plans(before)
-    best = _closest(_best_unencoded(open_sound, plans), encoded, num_rounds=MAX_ENCODED_ROUNDS)
-    if (
-        before.integrated_lufs is not None
-        and not best.is_good
-        and best.levelling.release_ms != HARD_RELEASE_MS
-    ):
-        other = _closest(plans[-1], encoded, num_rounds=MAX_ENCODED_ROUNDS)
+    plans = _plans(before, bandwidth_hz(bitrate_bps))
+    first, harder = _first_plan(open_sound, plans)
+    best = _closest(first, encoded, num_rounds=MAX_ENCODED_ROUNDS)
+    for plan in harder:
+        if best.is_good or not best.is_limited:
+            break
+        other = _closest(plan, encoded, num_rounds=MAX_ENCODED_ROUNDS)
         best = min(best, other, key=lambda it: it.badness)
     log.info(
         "sound_levelled",
@@ -153,51 +173,52 @@ def level_sound(open_sound: OpenSound, *, bitrate_bps: int) -> LevelledSound | N
     )
     return LevelledSound(
         open=lambda: level(open_sound(), best.levelling),
+        levelling=best.levelling,
         loudness=best.after,
-        note=_note(best.after),
+        note=_note(best),
     )
 
 
-def _plans(before: Loudness) -> list[_Plan]:
+def _plans(before: Loudness, heard_hz: int) -> list[_Plan]:
     """Return what to try, the gentlest first and the hardest last."""
-    has_offset = max(map(abs, before.offset)) > MIN_OFFSET
+    plain = Levelling(has_offset=max(map(abs, before.offset)) > MIN_OFFSET, bandwidth_hz=heard_hz)
     if before.integrated_lufs is None:
         # Silence is left as it is, but for its peaks.
-        return [_Plan(Levelling(has_offset=has_offset), 0.0)]
+        return [_Plan(plain, 0.0)]
     gain_db = round(min(MAX_GAIN_DB, TARGET_LUFS - before.integrated_lufs), 2)
     push_db = min(MOST_PUSH_DB, HIGHEST_FLOOR_DBFS - before.floor_dbfs - gain_db)
-    hard = _Plan(
-        Levelling(has_offset=has_offset, gain_db=gain_db, release_ms=HARD_RELEASE_MS),
-        min(MAX_GAIN_DB, gain_db + max(LEAST_PUSH_DB, push_db)),
-    )
+    most_db = min(MAX_GAIN_DB, gain_db + max(LEAST_PUSH_DB, push_db))
+    harder = [
+        _Plan(dataclasses.replace(plain, gain_db=gain_db, limiter_ms=each), most_db)
+        for each in (HARD_MS, SUDDEN_MS)
+    ]
     is_long = before.num_samples >= MIN_EVENED_S * SAMPLE_RATE_HZ
     if is_long and before.crest_dbfs + gain_db - FIRST_LIMIT_DBTP > MAX_LIMITED_DB:
-        return [_Plan(Levelling(has_offset=has_offset, is_evened=True), EVENED_PUSH_DB), hard]
-    is_below = before.true_peak_dbtp + gain_db <= FIRST_LIMIT_DBTP and not has_offset
-    gentle = Levelling(
-        has_offset=has_offset, gain_db=gain_db, limit_dbtp=None if is_below else FIRST_LIMIT_DBTP
-    )
-    return [_Plan(gentle, min(MAX_GAIN_DB, gain_db + LEAST_PUSH_DB)), hard]
+        return [_Plan(dataclasses.replace(plain, is_evened=True), EVENED_PUSH_DB), *harder]
+    is_below = before.true_peak_dbtp + gain_db <= FIRST_LIMIT_DBTP and not plain.has_offset
+    gentle = dataclasses.replace(plain, gain_db=gain_db, limit_dbtp=None if is_below else FIRST_LIMIT_DBTP)
+    return [_Plan(gentle, min(MAX_GAIN_DB, gain_db + LEAST_PUSH_DB)), *harder]
 
 
-def _best_unencoded(open_sound: OpenSound, plans: Sequence[_Plan]) -> _Plan:
+def _first_plan(open_sound: OpenSound, plans: Sequence[_Plan]) -> tuple[_Plan, Sequence[_Plan]]:
     """Return the first plan that reaches the target before the encoder, or the closest, with the gain it takes.
 
-    A round without the encoder costs half of one with it.
+    And what is harder than that. A round without the encoder costs half of one with it.
     """
     if plans[0].levelling.limit_dbtp is None or len(plans) == 1:
-        return plans[0]
+        return plans[0], plans[1:]
 
     def unencoded(levelling: Levelling) -> Loudness:
         return measure(level(open_sound(), levelling))
 
-    found: list[tuple[float, _Plan]] = []
-    for plan in plans:
+    found: list[tuple[float, int, _Plan]] = []
+    for number, plan in enumerate(plans):
         best = _closest(plan, unencoded, num_rounds=MAX_ROUNDS)
-        found.append((best.error_lu, _Plan(best.levelling, plan.max_gain_db)))
+        found.append((best.error_lu, number, _Plan(best.levelling, plan.max_gain_db)))
         if best.error_lu <= MAX_ERROR_LU:
             break
-    return min(found, key=lambda it: it[0])[1]
+    _, number, first = min(found, key=lambda it: it[:2])
+    return first, plans[number + 1 :]
 
 
 def _closest(plan: _Plan, attempt: Callable[[Levelling], Loudness], *, num_rounds: int) -> _Try:
@@ -216,12 +237,14 @@ def _corrected(tries: Sequence[_Try], max_gain_db: float) -> Levelling:
     gain_db, limit_dbtp = last.levelling.gain_db, last.levelling.limit_dbtp
     if last.after.true_peak_dbtp > CEILING_DBTP:
         limit_dbtp = round(max(LOWEST_LIMIT_DBTP, last.limit_dbtp - _step_db(tries)), 2)
+    elif limit_dbtp is not None and last.wanting_lu > MAX_ERROR_LU:
+        # What AAC added to the one before may have been bad luck: up again by some of what is free.
+        free_db = CEILING_DBTP - last.after.true_peak_dbtp
+        limit_dbtp = round(min(FIRST_LIMIT_DBTP, limit_dbtp + free_db * RAISED_SHARE), 2)
     lowered_db = last.limit_dbtp - (FIRST_LIMIT_DBTP if limit_dbtp is None else limit_dbtp)
     if last.error_lu > TOLERANCE_LU and math.isfinite(last.error_lu):
-        assert last.after.integrated_lufs is not None
-        wanting_lu = TARGET_LUFS - last.after.integrated_lufs
         # A lower ceiling takes everything along with it, so the gain must make up for that as well.
-        gain_db += (wanting_lu + lowered_db) / _slope(tries) - lowered_db
+        gain_db += (last.wanting_lu + lowered_db) / _slope(tries) - lowered_db
     return dataclasses.replace(
         last.levelling, gain_db=round(min(gain_db, max_gain_db), 2), limit_dbtp=limit_dbtp
     )
@@ -252,18 +275,18 @@ def _slope(tries: Sequence[_Try]) -> float:
     return min(1.0, max(LEAST_SLOPE, (after[1] - before[1]) / (after[0] - before[0])))
 
 
-def _note(after: Loudness) -> str | None:
-    if after.integrated_lufs is None:
+def _note(best: _Try) -> str | None:
+    if best.after.integrated_lufs is None:
         return "silence: left as it is"
-    if after.is_repeated:
+    if best.after.is_repeated:
         return "shorter than the 400 ms that loudness is measured over: levelled as if it were repeated"
-    wanting_lu = TARGET_LUFS - after.integrated_lufs
-    if wanting_lu <= MAX_ERROR_LU:
+    if best.wanting_lu <= MAX_ERROR_LU:
         return None
-    return (
-        f"{wanting_lu:.1f} LU below {TARGET_LUFS:g} LUFS: too short, too sudden or too quiet to be made louder "
-        "without being distorted"
-    )
+    if not best.is_limited:
+        why = f"too quiet, and more than {MAX_GAIN_DB:g} dB would publish the noise of its recording"
+    else:
+        why = "too short or too sudden to be made louder without being distorted"
+    return f"{best.wanting_lu:.1f} LU below {TARGET_LUFS:g} LUFS: {why}"
 
 
 def level(pieces: Iterator[Samples], levelling: Levelling) -> Iterator[Samples]:
@@ -277,9 +300,12 @@ def level(pieces: Iterator[Samples], levelling: Levelling) -> Iterator[Samples]:
     chain.append(("volume", f"{levelling.gain_db:.3f}dB:precision=float"))
     if levelling.limit_dbtp is not None:
         limit = 10 ** (levelling.limit_dbtp / 20)
-        chain.append(("aresample", f"{4 * SAMPLE_RATE_HZ}"))
+        # FFmpeg counts the cut-off by the higher rate. A long filter is steep: nothing that is kept gets lower.
+        cutoff = min(0.97, levelling.bandwidth_hz * FULL_BAND / (SAMPLE_RATE_HZ / 2)) / 4
+        chain.append(("aresample", f"{4 * SAMPLE_RATE_HZ}:cutoff={cutoff:.5f}:filter_size=64"))
+        attack_ms, release_ms = levelling.limiter_ms
         # latency=1 gives back the look-ahead, so that sound stays where it was.
-        options = f"limit={limit:.6f}:level=0:attack=5:release={levelling.release_ms}:latency=1"
+        options = f"limit={limit:.6f}:level=0:attack={attack_ms:g}:release={release_ms:g}:latency=1"
         chain.append(("alimiter", options))
     for frame in filtered(pieces, *chain):
         yield np.asarray(frame.to_ndarray(), np.float32)

@@ -7,7 +7,7 @@ import pytest
 
 from coordinator.media.intake import clock
 from coordinator.media.intake.h264 import Description
-from coordinator.media.limits import normalize_cpu_s
+from coordinator.media.limits import STALL_S, Bounds, Watch, normalize_cpu_s
 
 SPS, PPS = bytes.fromhex("6742c00bda0141fb0110000003001000"), bytes.fromhex("68ce0f2c80")
 AVCC = b"\x01\x42\xc0\x0b\xff\xe1" + len(SPS).to_bytes(2, "big") + SPS + b"\x01\x00\x05" + PPS
@@ -98,3 +98,42 @@ def test_the_limit_follows_the_pixels_that_are_there():
     # A header that claims 6 hours for 60 pictures buys no 6 hours of CPU.
     claimed = normalize_cpu_s(picture_px=1920 * 1080, num_pictures=60, duration_s=6 * 3600.0)
     assert claimed < 700
+
+
+def seen(watch, *turns):
+    """What a watch says in the end of turns, each (seconds, CPU seconds used in all)."""
+    return [watch.overstepped(now_s=now_s, cpu_s=cpu_s, resident_bytes=None) for now_s, cpu_s in turns][-1]
+
+
+def test_a_process_that_uses_a_little_of_a_busy_machine_does_not_stand_still():
+    watch = Watch(Bounds(cpu_s=60.0), now_s=0.0)
+
+    assert seen(watch, *((0.5 * turn, 0.01 * (turn // 100)) for turn in range(600))) is None
+
+
+def test_a_process_that_uses_nothing_stands_still():
+    watch = Watch(Bounds(cpu_s=60.0), now_s=0.0)
+
+    assert seen(watch, *((0.5 * turn, 3.0) for turn in range(round(2 * STALL_S)))) is None
+    assert seen(watch, (STALL_S, 3.0), (STALL_S + 0.5, 3.0)) == "stall"
+
+
+def test_where_nobody_knows_what_a_process_uses_the_clock_alone_counts():
+    bounds = Bounds(cpu_s=60.0)
+    watch = Watch(bounds, now_s=0.0)
+
+    assert seen(watch, *((0.5 * turn, None) for turn in range(round(2 * bounds.clock_s)))) is None
+    assert seen(watch, (bounds.clock_s, None)) == "clock"
+
+
+def test_a_time_in_which_nobody_ran_does_not_count():
+    watch = Watch(Bounds(cpu_s=60.0), now_s=0.0)
+
+    assert seen(watch, (0.5, 1.0), (7200.0, 1.0), (14_400.0, 1.0)) is None
+
+
+def test_memory_counts_at_once():
+    watch = Watch(Bounds(cpu_s=60.0, resident_bytes=1000), now_s=0.0)
+
+    assert watch.overstepped(now_s=0.1, cpu_s=0.0, resident_bytes=1000) is None
+    assert watch.overstepped(now_s=0.2, cpu_s=0.1, resident_bytes=1001) == "memory"

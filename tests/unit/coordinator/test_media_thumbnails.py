@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from coordinator.errors import MediaUnusable
+from coordinator.errors import DiskFull, MediaUnusable
 from coordinator.media.output.choosing import best_pictures, is_transition, light, sharpness
 from coordinator.media.output.thumbnail import thumbnail, thumbnails
 from tests.fakes.drawn_frames import grey_frame
@@ -142,3 +142,20 @@ def test_a_blur_is_less_sharp_and_a_mixture_is_a_transition():
     assert not is_transition(one, texture(3).astype(np.int16), other)
     assert not is_transition(one, one, one)
     assert [light(flat(v).astype(np.int16)) for v in (16, 120, 235)] == [0.0, 0.0, 0.0]
+
+
+def test_several_appear_together_or_not_at_all(clip, tmp_path, monkeypatch):
+    save, saved = Image.Image.save, []
+
+    def save_one(image, path, **options):
+        saved.append(path)
+        if len(saved) == 2:
+            raise OSError(28, "No space left on device")
+        save(image, path, **options)
+
+    monkeypatch.setattr(Image.Image, "save", save_one)
+    with pytest.raises(DiskFull):
+        thumbnails(clip, tmp_path / "post.jpg", count=2)
+
+    assert len(saved) == 2
+    assert list(tmp_path.iterdir()) == []

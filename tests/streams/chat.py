@@ -41,6 +41,7 @@ _SHORT_TEXTS = {
     "raid": "raid|RAID HYPE|we are here|<3 RAID <3|🚀🚀 RAID|hello from the raid|TombRaid TombRaid",
     "join": "!join|!join|!join|!enter|!join pls|!JOIN",
     "subs": "subHype|gg|PogChamp|hype train|HypeTrain|thanks for the gift|❤️|💜💜💜|lvl 3 lets go|Kreygasm",
+    "answers": "1|1|1|11111|2|2|yes|no|left|right|both|germany|france|brazil",
     "pet": "dog cam|doggo|awww|let him cook|cat > streamer|😂|hi kitty",
     "bless": "bless you|bless|🤧|salute|gesundheit",
 }  # fmt: skip
@@ -118,7 +119,16 @@ def write(
     for second, expected in enumerate(rate * swell):
         for _ in range(rng.poisson(expected)):
             found.append((second + rng.random(), str(rng.choice(_PLAIN))))
-    for cue in cues:
+    # Now and then a joke among viewers, or a welcome, runs through the chat by itself.
+    own = [
+        Cue(
+            at_s=float(at),
+            mood=str(rng.choice(["funny", "hype", "wholesome", "subs"])),
+            strength=float(rng.uniform(1, 4)),
+        )
+        for at in rng.uniform(0, duration_s, rng.poisson(duration_s / 150))
+    ]
+    for cue in [*cues, *own]:
         num = rng.poisson(rate * cue.strength * cue.spread_s)
         if cue.mood == "pasta":
             text = str(rng.choice(_PASTA))

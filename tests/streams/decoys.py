@@ -52,7 +52,7 @@ def raid(scene: Scene) -> None:
     scene.sound("alert", 1.0, 3)
     scene.look("popup", 6)
     scene.chats.append(
-        chat.Cue(at_s=scene.between(-2, 2), mood="raid", strength=scene.between(8, 25), spread_s=8)
+        chat.Cue(at_s=scene.between(-2, 2), mood="raid", strength=scene.between(4, 12), spread_s=10)
     )
     scene.wait(1, 2.5)
     for _ in range(int(scene.rng.integers(2, 5))):
@@ -64,8 +64,16 @@ def raffle(scene: Scene) -> None:
     """Everybody types the same word."""
     for _ in range(3):
         scene.say("raffle", scene.voice_effort(0.1), pause_s=0.8)
-    scene.chats.append(chat.Cue(at_s=2, mood="join", strength=scene.between(6, 15), spread_s=12))
+    scene.chats.append(chat.Cue(at_s=2, mood="join", strength=scene.between(3, 9), spread_s=14))
     scene.wait(6, 14)
+    scene.done()
+
+
+def poll(scene: Scene) -> None:
+    """The streamer asks, and everybody answers."""
+    scene.say("poll", scene.voice_effort(0.1))
+    scene.react("answers", scene.between(2, 6), 8, missing=0)
+    scene.wait(3, 8)
     scene.done()
 
 
@@ -179,7 +187,7 @@ def pause(scene: Scene) -> None:
 
 
 ANYWHERE: dict[str, Callable[[Scene], None]] = {
-    "advert": advert, "music": music, "raid": raid, "raffle": raffle, "spam": spam, "alert": alert,
+    "advert": advert, "music": music, "raid": raid, "raffle": raffle, "spam": spam, "poll": poll, "alert": alert,
     "hype_train": hype_train, "pet": pet, "cough": cough, "old_win": old_win, "pause": pause,
 }  # fmt: skip
 IN_GAMES: dict[str, Callable[[Scene], None]] = {"explosion": explosion, "cutscene": cutscene, "lobby": lobby}

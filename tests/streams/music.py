@@ -70,6 +70,8 @@ def _loop(style: Style, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarra
             note = tone(_pitch(root, degree + step), 4 * beat_s, style.harmonics, style.sustain_s)
             for at in (0,) if style.sustain_s > 1 else (0, 1.5, 2.5):
                 add(played, note, int((4 * bar + at) * beat), 0.16)
+        # What rings on between the strokes.
+        add(played, tone(_pitch(root / 2, degree), 4 * beat_s, 3, 4.0), 4 * bar * beat, 0.05)
         for at in range(4):
             add(
                 played,

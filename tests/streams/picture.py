@@ -106,7 +106,7 @@ class Camera:
 def _screen(mode: str, texture: np.ndarray, index: int, since_s: float) -> np.ndarray:
     """The whole picture of an advert, a film, a menu or a pause: cuts every second or two, or hardly a change."""
     if mode == "advert":
-        shot = int(since_s / 1.6)
+        shot = int(since_s / 1.6 + 0.8 * np.sin(since_s))
         top, left = (shot * 53) % HEIGHT, (shot * 211 + int(20 * since_s)) % (2 * WIDTH)
         return np.clip(
             texture[top : top + HEIGHT, left : left + WIDTH].astype(np.int16) + (shot % 3 - 1) * 50, 16, 235
@@ -138,7 +138,7 @@ def frames(script: Script, mic: np.ndarray, seed: int) -> Iterator[np.ndarray]:
     flashes = [cue for cue in script.looks if cue.name == "flash"]
     popups = [cue for cue in script.looks if cue.name in ("popup", "banner")]
     colour = rng.integers(108, 148, 2)
-    pan = np.zeros(2)
+    pan, speed = np.zeros(2), np.zeros(2)
     picture = np.empty((HEIGHT * 3 // 2, WIDTH), dtype=np.uint8)
     for index in range(num):
         at_s = index / FRAMES_PER_S
@@ -149,7 +149,8 @@ def frames(script: Script, mic: np.ndarray, seed: int) -> Iterator[np.ndarray]:
         if mode is not None:
             luma[:] = _screen(mode.name, texture, index, at_s - mode.start_s)
         elif script.streamer.is_game:
-            pan = (pan + rng.normal(0, 2 + 16 * busy, 2) * (1, 0.4) + (3 * busy, 0)) % (3 * WIDTH, HEIGHT)
+            speed = 0.85 * speed + rng.normal(0, 0.5 + 6 * busy, 2) * (1, 0.4)
+            pan = (pan + speed + (3 * busy, 0)) % (3 * WIDTH, HEIGHT)
             luma[:] = texture[int(pan[1]) : int(pan[1]) + HEIGHT, int(pan[0]) : int(pan[0]) + WIDTH]
             for _ in range(rng.poisson(2 * busy)):
                 row, column = int(rng.integers(20, 150)), int(rng.integers(20, 280))

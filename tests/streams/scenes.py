@@ -95,7 +95,7 @@ class Scene:
         """What the programme shows: play unless said otherwise."""
         self.modes.append(Cue(name=name, start_s=start_s, end_s=end_s))
 
-    def react(self, mood: str, strength: float, spread_s: float = 6.0, missing: float = 0.12) -> None:
+    def react(self, mood: str, strength: float, spread_s: float = 7.0, missing: float = 0.12) -> None:
         """Viewers react to what happens now, unless they happen not to."""
         if self.chance(missing):
             return
@@ -169,7 +169,7 @@ def hype(scene: Scene) -> None:
     scene.lead("hype_lead", 2, 9, 0.05, 0.3)
     scene.act(0, scene.t + 1, 0.6 + 0.4 * scene.size)
     _effect(scene, _SUCCESS, scene.size)
-    scene.react("hype", 4 + 10 * scene.size)
+    scene.react("hype", 2 + 6 * scene.size)
     scene.look("jump", scene.between(1.5, 4), scene.size)
     scene.friends(0.9, 3)
     if scene.streamer.openness > 0.75 and scene.chance(0.5):
@@ -190,7 +190,7 @@ def funny(scene: Scene) -> None:
     """A line, a moment's pause, then laughter; one in four is deadpan and only the chat laughs."""
     scene.lead("funny_lead", 4, 13, 0.0, 0.15, talkative=0.9)
     scene.say("funny_peak", scene.voice_effort(0.15), pause_s=0.1)
-    scene.react("funny", 4 + 9 * scene.size)
+    scene.react("funny", 2 + 5 * scene.size)
     if scene.chance(0.25):
         scene.wait(1.0, 2.5)
         scene.say("deadpan_after", scene.voice_effort(-0.05), pause_s=0.8)
@@ -219,7 +219,7 @@ def clutch(scene: Scene) -> None:
     if scene.chance(0.5):
         scene.chats.append(chat.Cue(at_s=scene.t * 0.5, mood="clutch", strength=2.0, spread_s=scene.t * 0.4))
     _effect(scene, _SUCCESS, scene.size)
-    scene.react("clutch", 5 + 10 * scene.size)
+    scene.react("clutch", 2 + 6 * scene.size)
     scene.look("jump", scene.between(1, 4), scene.size)
     scene.friends(0.95, 3)
     if scene.chance(0.8):
@@ -237,7 +237,7 @@ def fail(scene: Scene) -> None:
     scene.lead("fail_lead", 3, 10, 0.05, 0.1, talkative=0.8)
     scene.act(0, scene.t, 0.5 + 0.3 * scene.size)
     _effect(scene, _FAILURE, scene.size)
-    scene.react("fail", 4 + 9 * scene.size)
+    scene.react("fail", 2 + 5 * scene.size)
     scene.look("slump", scene.between(2, 5), scene.size)
     if scene.chance(0.5):
         scene.say("fail_peak", scene.voice_effort(0.7), "shout", 0.3)
@@ -263,7 +263,7 @@ def score(scene: Scene) -> None:
     scene.signs.add("effect")
     scene.look("banner", scene.between(3, 6), scene.size)
     scene.look("jump", scene.between(1.5, 4), scene.size)
-    scene.react("score", 4 + 9 * scene.size, 8)
+    scene.react("score", 2 + 5 * scene.size, 9)
     scene.friends(0.9, 3)
     scene.say("score_peak", scene.voice_effort(0.75), "shout", 0.2)
     scene.signs.add("shout")
@@ -277,7 +277,7 @@ def score(scene: Scene) -> None:
 def rage(scene: Scene) -> None:
     """Complaints that grow until the streamer shouts and hits the desk."""
     scene.lead("rage_lead", 4, 12, 0.1, 0.5, talkative=0.85)
-    scene.react("rage", 3 + 8 * scene.size)
+    scene.react("rage", 1.5 + 4 * scene.size)
     scene.look("shake", scene.between(2, 4), scene.size)
     for _ in range(int(scene.rng.integers(2, 4))):
         scene.say("rage_peak", scene.voice_effort(0.85), "shout", 0.15)
@@ -299,7 +299,7 @@ def wholesome(scene: Scene) -> None:
         scene.look("popup", 5)
         scene.wait(1.5, 3)
     scene.lead("wholesome_lead", 3, 9, -0.08, -0.05, talkative=0.8)
-    scene.react("wholesome", 3 + 7 * scene.size, 9)
+    scene.react("wholesome", 1.5 + 4 * scene.size, 10)
     scene.act(0, scene.t + 5, 0.05)
     for _ in range(int(scene.rng.integers(1, 4))):
         scene.say("wholesome_peak", scene.voice_effort(-0.1), pause_s=0.9)

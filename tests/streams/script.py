@@ -15,7 +15,7 @@ MIN_GAP_S = 10.0
 MIN_SPAN_S, MAX_SPAN_S = 6.0, 40.0
 ACTION_HZ = 10
 # During these the streamer talks on as if nothing were the matter.
-_UNHEEDED = {"explosion", "spam", "raffle"}
+_UNHEEDED = {"explosion", "spam", "raffle", "poll"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -190,7 +190,7 @@ def desktop(script: Script, seed: int) -> np.ndarray:
     programme += _effects(script, False, seed, rng) + _other_voices(script, rng)
     loud = frame_rms(programme, RATE_HZ)
     loud = loud[loud > 1e-4]
-    usual = float(np.percentile(loud, 60)) if len(loud) else 0.1
+    usual = float(np.percentile(loud, 80)) if len(loud) else 0.1
     # Streamers set the level by what is usually heard; where next to nothing is, by the loudest.
     return limited(programme * linear(script.streamer.desk_db) / max(usual, 0.03))
 
@@ -245,7 +245,7 @@ def microphone(script: Script, desk: np.ndarray, seed: int) -> np.ndarray:
     if streamer.has_gate:
         sound = gated(sound, streamer.mic_db - 22)
     if streamer.ratio > 1:
-        sound = compressed(sound, streamer.mic_db - 3, streamer.ratio)
+        sound = compressed(sound, streamer.mic_db, streamer.ratio)
     muted = np.zeros(len(level) + 1)
     times = np.arange(len(muted)) / FRAMES_PER_S
     for cue in script.modes:

@@ -84,7 +84,7 @@ def draw_voice(rng: np.random.Generator) -> Voice:
         breathiness=float(rng.uniform(0.02, 0.2)),
         roughness=float(rng.uniform(0.0, 0.5)),
         syllables_per_s=float(rng.uniform(3.6, 6.2)),
-        lift_db=float(rng.uniform(6, 20)),
+        lift_db=float(rng.uniform(12, 30)),
     )
 
 
@@ -106,7 +106,7 @@ def draw_streamer(rng: np.random.Generator) -> Streamer:
         asr_error=float(rng.uniform(0.03, 0.2)),
         mic_db=float(rng.uniform(-32, -19)),
         floor_db=float(rng.uniform(-58, -44) if is_outside else rng.uniform(-78, -52)),
-        ratio=float(rng.choice([1.0, 2.0, 3.0, 5.0, 8.0])),
+        ratio=float(rng.choice([1.0, 1.5, 2.0, 3.0, 4.0, 6.0])),
         has_gate=bool(rng.random() < 0.35 and not is_outside),
         room=float(rng.uniform(0.02, 0.3)),
         bleed_db=float(rng.uniform(-30, -16) if rng.random() < 0.25 else rng.uniform(-70, -45)),

@@ -170,8 +170,11 @@ def _laugh(tracks: Tracks, where: slice, line: Line, voice: Voice, rng: np.rando
     bout = frame % int(rng.uniform(110, 220))
     bout_part = bout / max(1, bout.max())
     rate = rng.uniform(4.2, 6.2) * (1.05 - 0.2 * bout_part)
-    phase = np.cumsum(rate / FRAMES_PER_S) % 1
-    call = np.clip(np.sin(np.pi * np.minimum(1, phase / 0.62)), 0, 1) ** 1.5 * (bout_part < 0.85)
+    turns = np.cumsum(rate * np.clip(1 + 0.2 * _wander(rng, num, 30), 0.5, 1.6) / FRAMES_PER_S)
+    phase = turns % 1
+    # No two calls are alike.
+    calls = rng.uniform(0.35, 1.1, int(turns[-1]) + 2)[turns.astype(int)]
+    call = calls * np.clip(np.sin(np.pi * np.minimum(1, phase / 0.62)), 0, 1) ** 1.5 * (bout_part < 0.85)
     wheeze = rng.random() < 0.3
     gain = 10 ** (voice.lift_db * (line.effort - 0.3) / 20) * (1 - 0.6 * bout_part) * (1 - 0.4 * frame / num)
     tracks.voiced[where] = 1.7 * call * gain * (0.25 if wheeze else 1)
@@ -179,7 +182,8 @@ def _laugh(tracks: Tracks, where: slice, line: Line, voice: Voice, rng: np.rando
         (0.5 * call + 0.35 * (phase > 0.7) + 0.4 * (bout_part >= 0.88)) * gain * (1.2 if wheeze else 0.5)
     )
     tracks.formants[where] = np.array(_PHONES[str(rng.choice(["a", "e", "u"]))][3:6]) * voice.tract
-    tracks.f0_hz[where] = voice.f0_hz * 2 ** (voice.range_oct * 0.9 * line.effort + 0.5 - 0.45 * bout_part)
+    bend = 0.5 - 0.45 * bout_part - 0.25 * (phase - 0.3) + 0.3 * (calls - 0.7)
+    tracks.f0_hz[where] = voice.f0_hz * 2 ** (voice.range_oct * 0.9 * line.effort + bend)
     tracks.effort[where] = line.effort
 
 

@@ -184,6 +184,7 @@ _SAID_TEXTS = {
     "raffle": (
         "type join in chat if you want in|the raffle ends in one minute|good luck everybody|one entry each"
     ),
+    "poll": "ones in chat if you want another round|left or right chat|who's from europe type your country",
     "pet": "get off the table|hey hey no|stop that|bad dog|down|leave the cable alone|Milo no|come here you",
     "old_win": (
         "so last year at the final we were down two|and I clutched the one versus four|"

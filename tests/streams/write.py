@@ -66,6 +66,7 @@ def write_stream(seed: int, folder: Path, duration_s: float = 600.0, is_mixed: b
         ],
         "viewers": script.streamer.viewers,
         "genre": script.streamer.genre,
+        "duration_s": duration_s,
     }
     for name, content in (("transcript", {"segs": segs}), ("chat", {"chat": messages}), ("truth", truth)):
         (folder / f"{name}.json").write_text(

@@ -17,6 +17,8 @@ def main() -> int:
     parser.add_argument("--duration", type=int, default=600, help="seconds (600)")
     parser.add_argument("--mixed", action="store_true", help="one sound track of both")
     asked = parser.parse_args()
+    if asked.duration < 60:
+        parser.error("a stream lasts at least 60 s: a moment with its build-up may take 40")
     script = write_stream(asked.seed, asked.out, float(asked.duration), asked.mixed)
     streamer = script.streamer
     counts = f"{len(script.moments)} moments, {len(script.decoys)} decoys"

@@ -82,6 +82,16 @@ def average_precision(ranked: Sequence[tuple[float, bool]], num_truths: int) -> 
     return total / num_truths if num_truths else 0.0
 
 
+def cut_at(ranked: Sequence[tuple[float, bool]], least: float, num_truths: int) -> tuple[float, float, float]:
+    """Precision, recall and F1 of what scores at least this; best first, so the cut changes no match before it."""
+    kept = [is_right for score, is_right in ranked if score >= least]
+    return (
+        sum(kept) / max(1, len(kept)),
+        sum(kept) / max(1, num_truths),
+        2 * sum(kept) / max(1, len(kept) + num_truths),
+    )
+
+
 def span_of(item: dict[str, float]) -> tuple[float, float]:
     """Its start and end."""
     return item["start_s"], item["end_s"]
@@ -168,6 +178,11 @@ def main() -> int:
         sys.stdout.write(row(f"{seed} {truth['genre']}, {truth['viewers']} viewers", score) + "\n")
         sys.stdout.flush()
     sys.stdout.write(row("all", whole) + "\n")
+    for least in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8):
+        precision, recall, f1 = cut_at(whole.ranked, least, whole.num_truths)
+        sys.stdout.write(
+            f"of those that score {least} and more: prec {precision:.2f} rec {recall:.2f} f1 {f1:.2f}\n"
+        )
     for title, of, got in (("found", whole.truths, whole.found), ("decoys hit", whole.decoys, whole.hit)):
         sys.stdout.write(
             f"{title}: " + ", ".join(f"{kind} {got[kind]}/{of[kind]}" for kind in sorted(of)) + "\n"

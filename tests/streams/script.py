@@ -59,7 +59,7 @@ def _scenes(streamer: Streamer, duration_s: float, rng: np.random.Generator) -> 
         (MOMENTS if is_moment else ways)[kind](scene)
         found.append((kind, is_moment, scene))
     while (
-        len(found) > 2
+        len(found) > 1
         and sum(max(MIN_SPAN_S, scene.end_s) + MIN_GAP_S + 2 for _, _, scene in found) > 0.85 * duration_s
     ):
         found.pop()

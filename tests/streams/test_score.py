@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.streams.score import average_precision, iou, judge
+from tests.streams.score import average_precision, cut_at, iou, judge
 
 TRUTH = {
     "moments": [
@@ -54,3 +54,10 @@ def test_intersection_over_union(a: tuple[float, float], b: tuple[float, float],
 def test_average_precision_falls_when_a_wrong_one_comes_first() -> None:
     assert average_precision([(0.9, False), (0.8, True)], 1) == 0.5
     assert average_precision([(0.9, True), (0.8, False)], 1) == 1.0
+
+
+def test_a_cut_gives_up_what_lies_below_it() -> None:
+    ranked = [(0.9, True), (0.6, True), (0.4, False)]
+
+    assert cut_at(ranked, 0.5, 2) == (1.0, 1.0, 1.0)
+    assert cut_at(ranked, 0.7, 2) == (1.0, 0.5, pytest.approx(2 / 3))

@@ -20,7 +20,7 @@ SEEDS = range(30)
 
 def test_a_seed_gives_the_same_files_every_time_and_another_seed_other_ones(tmp_path: Path) -> None:
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
-        write_stream(seed, tmp_path / name, 40.0)
+        write_stream(seed, tmp_path / name, 60.0)
 
     for file in ("media.mp4", "transcript.json", "chat.json", "truth.json"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
@@ -39,6 +39,14 @@ def test_moments_lie_inside_the_stream_well_apart_and_clear_of_decoys(seed: int)
     for moment in script.moments:
         assert MIN_SPAN_S <= moment.end_s - moment.start_s <= MAX_SPAN_S
         assert moment.kind in KINDS
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_happens_in_a_short_stream_lies_inside_it(seed: int) -> None:
+    script = write_script(seed, 60.0)
+
+    assert script.moments
+    assert all(0 <= span.start_s < span.end_s <= 60 for span in [*script.moments, *script.decoys])
 
 
 def test_every_kind_and_quiet_moments_occur_in_some_stream() -> None:
@@ -102,8 +110,8 @@ def test_a_shout_is_louder_and_higher_than_talk() -> None:
 
 
 def test_the_media_has_a_picture_and_two_titled_sound_tracks_or_one_mixed(tmp_path: Path) -> None:
-    write_stream(5, tmp_path / "two", 20.0)
-    write_stream(5, tmp_path / "one", 20.0, is_mixed=True)
+    write_stream(5, tmp_path / "two", 60.0)
+    write_stream(5, tmp_path / "one", 60.0, is_mixed=True)
 
     with av.open(str(tmp_path / "two" / "media.mp4")) as media:
         titles = [
@@ -111,8 +119,8 @@ def test_the_media_has_a_picture_and_two_titled_sound_tracks_or_one_mixed(tmp_pa
             for stream in media.streams.audio
         ]
         assert titles == ["mic", "desktop"]
-        assert media.streams.video[0].frames == 200
-        assert float(media.duration / av.time_base) == pytest.approx(20, abs=0.2)
+        assert media.streams.video[0].frames == 600
+        assert float(media.duration / av.time_base) == pytest.approx(60, abs=0.2)
     with av.open(str(tmp_path / "one" / "media.mp4")) as media:
         assert len(media.streams.audio) == 1
     truth = json.loads((tmp_path / "two" / "truth.json").read_text())

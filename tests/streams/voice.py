@@ -237,7 +237,21 @@ def tracks_of(lines: Sequence[Line], voice: Voice, duration_s: float, rng: np.ra
         where = slice(start, min(len(tracks.voiced), round(line.end_s * FRAMES_PER_S)))
         if where.stop - where.start >= 3:
             ways.get(line.style, _noise)(tracks, where, line, voice, rng)
+    _breathe(tracks, lines, voice, rng)
     return tracks
+
+
+def _breathe(tracks: Tracks, lines: Sequence[Line], voice: Voice, rng: np.random.Generator) -> None:
+    """Air taken in before most of what is said after a pause."""
+    for line in lines:
+        end = round(line.start_s * FRAMES_PER_S) - int(rng.integers(2, 8))
+        num = int(rng.integers(18, 45))
+        where = slice(end - num, end)
+        is_inside = num < end <= len(tracks.voiced)
+        is_free = is_inside and not (tracks.voiced[where] + tracks.breath[where] + tracks.hiss[where]).any()
+        if line.text and is_free and rng.random() < 0.7:
+            shape = np.sin(np.pi * np.linspace(0, 1, num)) ** 1.5
+            tracks.breath[where] = shape * float(rng.uniform(0.03, 0.25)) * (0.5 + voice.breathiness * 4)
 
 
 def _envelope(formants: np.ndarray, effort: np.ndarray, tract: float, hz: np.ndarray) -> np.ndarray:

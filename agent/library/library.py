@@ -18,7 +18,6 @@ from agent.library.schema import migrations
 from agent.model.clips import SavedClip, Trigger
 from protos.clippy.v1 import clips_pb2
 
-PAGE_URL = "page_url"
 # The audit of presses is for the user's eyes: a year of heavy use.
 MAX_PRESSES = 10_000
 
@@ -231,7 +230,7 @@ class Library:
     # -- facts --
 
     def set_fact(self, name: str, value: str) -> None:
-        """Keep one small thing, e.g. the coordinator's page under `PAGE_URL`."""
+        """Keep one small thing under a name."""
         with self._database.write() as db:
             db["facts"].upsert({"name": name, "value": value}, pk="name")
 

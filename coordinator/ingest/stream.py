@@ -226,7 +226,6 @@ class AgentStream:
         welcome = link_pb2.Welcome(
             protocol_version=PROTOCOL_VERSION,
             held=greeting.held.values(),
-            server_unix_ms=time.time_ns() // 1_000_000,
         )
         self._said.append(link_pb2.CoordinatorMessage(welcome=welcome))
         self._said.append(link_pb2.CoordinatorMessage(config=self._account.config))

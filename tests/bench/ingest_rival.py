@@ -14,7 +14,6 @@ import json
 import os
 import socket
 import sys
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -80,9 +79,7 @@ class Rival:
             async with self._pool.acquire() as connection:
                 for session in message.hello.sessions:
                     await connection.execute(_SESSION, message.hello.agent_id, session.session_id)
-            welcome = link_pb2.Welcome(
-                protocol_version=PROTOCOL_VERSION, server_unix_ms=time.time_ns() // 1_000_000
-            )
+            welcome = link_pb2.Welcome(protocol_version=PROTOCOL_VERSION)
             return link_pb2.CoordinatorMessage(welcome=welcome)
         chunk = message.chunk
         check_chunk(chunk)

@@ -11,6 +11,7 @@ import asyncpg
 import msgspec
 import pytest
 
+from agent.uplink.link import LinkClient
 from agent.uplink.link_stream import LinkHooks
 from agent.uplink.outbox import Outbox
 from coordinator.settings import NO_LIMITS
@@ -22,6 +23,7 @@ BOUND_BPS = 80_000
 CHUNK_BYTES = 20_000
 # A bucket of 10 s, and one chunk that may leave it in debt.
 AT_ONCE_BYTES = BOUND_BPS / 8 * 10 + CHUNK_BYTES
+LATE_S = 3.0
 
 
 @pytest.fixture
@@ -41,6 +43,11 @@ async def arrived(pool: asyncpg.Pool, lane: int) -> list[tuple[float, int, int]]
         lane,
     )
     return [(float(row["at_s"]), row["seq"], row["size_bytes"]) for row in rows]
+
+
+def why_held(link: LinkClient) -> bool:
+    words = "the coordinator takes 80 kbit/s of the picture: "
+    return any(line.startswith(words) for line in link.uplink().held_back)
 
 
 async def test_a_backlog_of_the_picture_leaves_under_its_bound_and_the_voice_passes_it(
@@ -64,7 +71,7 @@ async def test_a_backlog_of_the_picture_leaves_under_its_bound_and_the_voice_pas
             return len(await arrived(site.pool, PROXY)) >= 9
 
         await eventually(has_nine, what="nine chunks of the picture", deadline_s=30)
-        held = list(link.uplink().held_back)
+        await eventually(lambda: why_held(link), what="the reason is told")
     finally:
         await asyncio.to_thread(link.stop)
         outbox.close()
@@ -76,15 +83,14 @@ async def test_a_backlog_of_the_picture_leaves_under_its_bound_and_the_voice_pas
         for last in range(first, len(picture)):
             num_bytes = sum(size for _, _, size in picture[first : last + 1])
             seconds = picture[last][0] - from_s
-            # A tenth for the ticks of both clocks and of the group commit.
-            assert num_bytes <= AT_ONCE_BYTES + BOUND_BPS / 8 * seconds * 1.1, (first, last, seconds)
+            # A busy machine may commit one late and the next in time.
+            assert num_bytes <= AT_ONCE_BYTES + BOUND_BPS / 8 * (seconds + LATE_S), (first, last, seconds)
     rest = [entry for entry in picture if entry[0] > picture[0][0] + 1.0]
     rate = sum(size for _, _, size in rest) / (rest[-1][0] - picture[0][0])
     sys.stdout.write(
         f"the picture's backlog left at {rate:.0f} bytes/s after its burst, of {BOUND_BPS // 8}\n"
     )
-    assert rate > BOUND_BPS / 8 * 0.5
+    assert BOUND_BPS / 8 * 0.5 < rate < BOUND_BPS / 8 * 1.5
     # All of the voice was there before the picture had gone on.
     assert len(voice) == 30
     assert voice[-1][0] < picture[-1][0]
-    assert any(line.startswith("the coordinator takes 80 kbit/s of the picture: ") for line in held), held

@@ -1458,11 +1458,8 @@ class ListMomentsResponse(_message.Message):
 
     MOMENTS_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
-    PAGE_URL_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
     """why there are none"""
-    page_url: _builtins.str
-    """the coordinator's page"""
     @_builtins.property
     def moments(self) -> _containers.RepeatedCompositeFieldContainer[Global___MomentWithExports]:
         """best first"""
@@ -1472,11 +1469,10 @@ class ListMomentsResponse(_message.Message):
         *,
         moments: _abc.Iterable[Global___MomentWithExports] | None = ...,
         reason: _builtins.str = ...,
-        page_url: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["moments", b"moments", "page_url", b"page_url", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["moments", b"moments", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -190,9 +190,7 @@ class Welcome(_message.Message):
 
     PROTOCOL_VERSION_FIELD_NUMBER: _builtins.int
     HELD_FIELD_NUMBER: _builtins.int
-    SERVER_UNIX_MS_FIELD_NUMBER: _builtins.int
     protocol_version: _builtins.int
-    server_unix_ms: _builtins.int
     @_builtins.property
     def held(self) -> _containers.RepeatedCompositeFieldContainer[_media_pb2.LaneRanges]:
         """of the sessions named in Hello; what is not listed is sent again"""
@@ -202,11 +200,10 @@ class Welcome(_message.Message):
         *,
         protocol_version: _builtins.int = ...,
         held: _abc.Iterable[_media_pb2.LaneRanges] | None = ...,
-        server_unix_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["held", b"held", "protocol_version", b"protocol_version", "server_unix_ms", b"server_unix_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["held", b"held", "protocol_version", b"protocol_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from agent.errors import EnvironmentProblem, InputUnusable
-from agent.library.library import PAGE_URL, Library, Press, missing_clips
+from agent.library.library import Library, Press, missing_clips
 from agent.library.schema import m001_first, migrations
 from agent.model.clips import SavedClip
 from protos.clippy.v1 import clips_pb2
@@ -188,11 +188,11 @@ def test_a_failed_press_is_on_record(library):
 
 
 def test_a_fact_is_kept(library):
-    assert library.fact(PAGE_URL) == ""
+    assert library.fact("page") == ""
 
-    library.set_fact(PAGE_URL, "http://127.0.0.1:1/")
+    library.set_fact("page", "http://127.0.0.1:1/")
 
-    assert library.fact(PAGE_URL) == "http://127.0.0.1:1/"
+    assert library.fact("page") == "http://127.0.0.1:1/"
 
 
 def test_everything_survives_a_restart(tmp_path):

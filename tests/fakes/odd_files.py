@@ -233,6 +233,30 @@ KINDS: dict[str, Odd] = {
         make=by("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus", "-b:v", "1M"),
     ),
     "avi": Odd(suffix=".avi", make=by("-c:v", "mpeg4", "-q:v", "4", "-c:a", "mp3")),
+    # Its B pictures have times of decoding only: shown by those, they come in a wrong order.
+    "avi_b_frames": Odd(
+        suffix=".avi",
+        make=encoded("-bf", "3", "-x264-params", "b-adapt=0", sound=("-c:a", "mp3")),
+    ),
+    # Nothing in it says where its key frames are: it cannot be sought.
+    "old_flash_video": Odd(suffix=".flv", make=by("-c:v", "flv", "-q:v", "4", "-c:a", "mp3", "-ar", "44100")),
+    "camcorder": Odd(
+        suffix=".mxf", make=by("-c:v", "mpeg2video", "-q:v", "4", "-vf", "fps=25", "-c:a", "pcm_s16le")
+    ),
+    "digital_video": Odd(suffix=".dv", make=by("-vf", "fps=25", "-target", "pal-dv"), size=(768, 576)),
+    "animation": Odd(suffix=".gif", make=by("-an"), has_sound=False, is_marked=False),
+    "animated_png": Odd(
+        suffix=".apng", make=by("-an", "-r", "10", "-plays", "0"), has_sound=False, is_marked=False
+    ),
+    "uncompressed": Odd(suffix=".y4m", make=by("-an"), has_sound=False, is_marked=False),
+    "bare": Odd(suffix=".h264", make=by("-an", "-c", "copy"), has_sound=False, is_marked=False),
+    "bare_hevc": Odd(
+        suffix=".hevc",
+        make=by("-an", "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none"),
+        has_sound=False,
+        is_marked=False,
+    ),
+    "still": Odd(suffix=".png", make=by("-an", "-frames:v", "1"), is_refused=True),
     "program_stream": Odd(suffix=".mpg", make=by("-c:v", "mpeg2video", "-q:v", "4", "-c:a", "mp2")),
     "cut_short": Odd(suffix=".mkv", make=cut_short(0.6), length_s=1.2, is_marked=False, is_copied=True),
     "cut_short_stream": Odd(

@@ -25,7 +25,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from coordinator.errors import MediaUnusable
-from coordinator.media.intake.clock import packets
+from coordinator.media.intake.clock import ShownTimes, packets
 from coordinator.media.intake.opening import (
     MAX_MEDIA_S,
     audio_of,
@@ -159,9 +159,9 @@ def _timed(
     path: Path, container: av.container.InputContainer, stream: VideoStream, zero_s: float, *, is_sought: bool
 ) -> Iterator[tuple[float, VideoFrame]]:
     num_frames = num_damaged = 0
-    previous_s = 0.0
-    step_s = float(1 / (stream.average_rate or 30))
+    times = ShownTimes(container, stream, zero_s)
     for packet in packets(container, stream, is_sought=is_sought):
+        times.note(packet)
         try:
             frames = stream.decode(packet)
         except av.FFmpegError:
@@ -169,8 +169,7 @@ def _timed(
             continue
         for frame in frames:
             check_size(path, frame)
-            time_s = frame.time - zero_s if frame.pts is not None else previous_s + step_s
-            previous_s = time_s
+            time_s = times.of(frame)
             num_frames += 1
             if time_s > MAX_MEDIA_S:
                 raise MediaUnusable(f"{path.name} is longer than {MAX_MEDIA_S / 3600:g} hours")

@@ -9,8 +9,11 @@ from __future__ import annotations
 import dataclasses
 import struct
 import subprocess
+import wave
 from collections.abc import Callable
 from pathlib import Path
+
+import numpy as np
 
 from tests.fakes.flash_clip import write_clip
 
@@ -145,6 +148,26 @@ def unseekable(plain: Path, path: Path) -> None:
     path.write_bytes(subprocess.run(command, check=True, timeout=60, capture_output=True).stdout)
 
 
+def no_numbers(plain: Path, path: Path) -> None:
+    """Its sound is float PCM, some of which is no number or far too loud."""
+    samples = np.zeros(round(LENGTH_S * 48_000), "<f4")
+    samples[10_000:20_000], samples[30_000:30_100], samples[50_000:50_100] = np.nan, np.inf, 1e30
+    raw = path.with_suffix(".f32")
+    raw.write_bytes(samples.tobytes())
+    pcm = ("-f", "f32le", "-ar", "48000", "-ac", "1", "-i", raw)
+    ffmpeg("-i", plain, *pcm, "-map", "0:v", "-map", "1:a", "-c", "copy", path)
+    raw.unlink()
+
+
+def mixing_desk(plain: Path, path: Path) -> None:
+    """32 channels, as an audio interface writes them; nothing says what each is."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(32)
+        file.setsampwidth(2)
+        file.setframerate(48_000)
+        file.writeframes(bytes(round(LENGTH_S * 48_000) * 32 * 2))
+
+
 _KEY = "0123456789abcdef" * 2
 _HDR = "colorprim=bt2020:colormatrix=bt2020nc:log-level=none:transfer="
 _HEVC = (
@@ -224,6 +247,8 @@ KINDS: dict[str, Odd] = {
     "telephone": Odd(
         suffix=".mp4", make=by("-c:v", "copy", "-c:a", "aac", "-ac", "1", "-ar", "8000"), is_copied=True
     ),
+    "no_numbers": Odd(suffix=".mov", make=no_numbers, is_copied=True, is_marked=False),
+    "mixing_desk": Odd(suffix=".wav", make=mixing_desk, size=None, is_marked=False),
     "silent": Odd(
         suffix=".mp4", make=by("-c", "copy", "-an"), has_sound=False, is_copied=True, is_marked=False
     ),

@@ -123,4 +123,7 @@ def _mend(
         packet.dts = (packet.dts or 0) + ticks
         if packet.pts is not None:
             packet.pts += ticks
+    if (packet.duration or 0) * base > MAX_STILL_S:
+        # The hole after it will be closed: it does not last as long either.
+        packet.duration = round(MAX_HOLE_S / base)
     ends_s[index] = max(due_s, at_s + min(MAX_HOLE_S, float((packet.duration or 0) * base)))

@@ -9,8 +9,11 @@ from __future__ import annotations
 import dataclasses
 import struct
 import subprocess
+import wave
 from collections.abc import Callable
 from pathlib import Path
+
+import numpy as np
 
 from tests.fakes.flash_clip import write_clip
 
@@ -145,6 +148,26 @@ def unseekable(plain: Path, path: Path) -> None:
     path.write_bytes(subprocess.run(command, check=True, timeout=60, capture_output=True).stdout)
 
 
+def no_numbers(plain: Path, path: Path) -> None:
+    """Its sound is float PCM, some of which is no number or far too loud."""
+    samples = np.zeros(round(LENGTH_S * 48_000), "<f4")
+    samples[10_000:20_000], samples[30_000:30_100], samples[50_000:50_100] = np.nan, np.inf, 1e30
+    raw = path.with_suffix(".f32")
+    raw.write_bytes(samples.tobytes())
+    pcm = ("-f", "f32le", "-ar", "48000", "-ac", "1", "-i", raw)
+    ffmpeg("-i", plain, *pcm, "-map", "0:v", "-map", "1:a", "-c", "copy", path)
+    raw.unlink()
+
+
+def mixing_desk(plain: Path, path: Path) -> None:
+    """32 channels, as an audio interface writes them; nothing says what each is."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(32)
+        file.setsampwidth(2)
+        file.setframerate(48_000)
+        file.writeframes(bytes(round(LENGTH_S * 48_000) * 32 * 2))
+
+
 _KEY = "0123456789abcdef" * 2
 _HDR = "colorprim=bt2020:colormatrix=bt2020nc:log-level=none:transfer="
 _HEVC = (
@@ -224,6 +247,8 @@ KINDS: dict[str, Odd] = {
     "telephone": Odd(
         suffix=".mp4", make=by("-c:v", "copy", "-c:a", "aac", "-ac", "1", "-ar", "8000"), is_copied=True
     ),
+    "no_numbers": Odd(suffix=".mov", make=no_numbers, is_copied=True, is_marked=False),
+    "mixing_desk": Odd(suffix=".wav", make=mixing_desk, size=None, is_marked=False),
     "silent": Odd(
         suffix=".mp4", make=by("-c", "copy", "-an"), has_sound=False, is_copied=True, is_marked=False
     ),
@@ -233,6 +258,30 @@ KINDS: dict[str, Odd] = {
         make=by("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus", "-b:v", "1M"),
     ),
     "avi": Odd(suffix=".avi", make=by("-c:v", "mpeg4", "-q:v", "4", "-c:a", "mp3")),
+    # Its B pictures have times of decoding only: shown by those, they come in a wrong order.
+    "avi_b_frames": Odd(
+        suffix=".avi",
+        make=encoded("-bf", "3", "-x264-params", "b-adapt=0", sound=("-c:a", "mp3")),
+    ),
+    # Nothing in it says where its key frames are: it cannot be sought.
+    "old_flash_video": Odd(suffix=".flv", make=by("-c:v", "flv", "-q:v", "4", "-c:a", "mp3", "-ar", "44100")),
+    "camcorder": Odd(
+        suffix=".mxf", make=by("-c:v", "mpeg2video", "-q:v", "4", "-vf", "fps=25", "-c:a", "pcm_s16le")
+    ),
+    "digital_video": Odd(suffix=".dv", make=by("-vf", "fps=25", "-target", "pal-dv"), size=(768, 576)),
+    "animation": Odd(suffix=".gif", make=by("-an"), has_sound=False, is_marked=False),
+    "animated_png": Odd(
+        suffix=".apng", make=by("-an", "-r", "10", "-plays", "0"), has_sound=False, is_marked=False
+    ),
+    "uncompressed": Odd(suffix=".y4m", make=by("-an"), has_sound=False, is_marked=False),
+    "bare": Odd(suffix=".h264", make=by("-an", "-c", "copy"), has_sound=False, is_marked=False),
+    "bare_hevc": Odd(
+        suffix=".hevc",
+        make=by("-an", "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none"),
+        has_sound=False,
+        is_marked=False,
+    ),
+    "still": Odd(suffix=".png", make=by("-an", "-frames:v", "1"), is_refused=True),
     "program_stream": Odd(suffix=".mpg", make=by("-c:v", "mpeg2video", "-q:v", "4", "-c:a", "mp2")),
     "cut_short": Odd(suffix=".mkv", make=cut_short(0.6), length_s=1.2, is_marked=False, is_copied=True),
     "cut_short_stream": Odd(

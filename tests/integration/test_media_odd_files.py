@@ -104,7 +104,7 @@ def test_what_holds_nothing_usable_is_refused_with_its_name_and_leaves_nothing(n
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("name", [n for n in KINDS if n != "without_its_index"])
+@pytest.mark.parametrize("name", [n for n in KINDS if n not in ("without_its_index", "still")])
 def test_a_probe_describes_every_kind(name, plain, tmp_path):
     found = probe(write_odd(name, plain, tmp_path))
 
@@ -129,6 +129,28 @@ def first_picture(path):
     _, width, height, _ = data.split(maxsplit=4)[:4]
     pixels = int(width) * int(height)
     return np.frombuffer(data[-pixels:], np.uint8).reshape(int(height), int(width))
+
+
+def test_pictures_that_have_times_of_decoding_only_come_in_their_order(plain, tmp_path):
+    normalize(write_odd("avi_b_frames", plain, tmp_path), tmp_path / "out.mp4")
+
+    meant, shown = (lumas(p) for p in (plain, tmp_path / "out.mp4"))
+    nearest = [int(np.abs(meant - luma).mean(axis=(1, 2)).argmin()) for luma in shown]
+
+    assert all(a <= b for a, b in itertools.pairwise(nearest[3:29]))
+    assert len(set(nearest[3:29])) >= 25
+
+
+def lumas(path):
+    with av.open(str(path)) as container:
+        return np.stack([f.to_ndarray(format="gray").astype(int) for f in container.decode(video=0)])
+
+
+def test_a_format_that_is_not_read_is_called_that(plain, tmp_path):
+    path = write_odd("still", plain, tmp_path)
+
+    with pytest.raises(MediaUnusable, match="a format that is not read here"):
+        probe(path)
 
 
 def test_fields_of_two_times_leave_no_comb(tmp_path):

@@ -13,10 +13,14 @@ import av
 import av.container
 import structlog
 from av.stream import Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from coordinator.media.intake.opening import origin_s
 
 log = structlog.get_logger()
+# These containers say when a picture is decoded, and not when it is shown.
+_DECODE_TIMES_ONLY = ("avi",)
 _TS_DISCONT = 0x0200  # FFmpeg's mark of formats whose clock may begin anew.
 # A hole of this length is a new clock; a shorter one, packets that were lost. FFmpeg's own choice.
 MAX_HOLE_S = 10.0
@@ -53,6 +57,50 @@ def packets(
         log.warning("media_broke_off", reason=type(exc).__name__)
 
 
+def has_decode_times_only(container: av.container.InputContainer, stream: VideoStream) -> bool:
+    """Tell whether what stands for the times of the pictures is when each is decoded, in another order."""
+    return container.format.name in _DECODE_TIMES_ONLY and bool(stream.codec_context.has_b_frames)
+
+
+class ShownTimes:
+    """When each picture is shown, also where its container does not say so. From one start or seek on."""
+
+    def __init__(self, container: av.container.InputContainer, stream: VideoStream, zero_s: float) -> None:
+        """`zero_s`: the file's origin, see `origin_s`."""
+        self._zero_s = zero_s
+        # Without a time the rate is what the stream itself says: containers of bare streams claim 25 for all.
+        self._step_s = float(1 / (stream.guessed_rate or stream.average_rate or 30))
+        self._is_by_decoding = has_decode_times_only(container, stream)
+        self._previous_s: float | None = None
+        self._first_packet_s: float | None = None
+        self._first_dts: int | None = None
+
+    def note(self, packet: av.Packet[Any]) -> None:
+        """Take notice of a packet before it is decoded."""
+        if self._first_packet_s is None and packet.pts is not None:
+            self._first_packet_s = float(packet.pts * packet.time_base)
+
+    def of(self, frame: VideoFrame) -> float:
+        """Return when a frame is shown, in seconds from the origin. Each frame is asked for once, in order."""
+        time_s = self._said(frame)
+        if time_s is None:
+            time_s = 0.0 if self._previous_s is None else self._previous_s + self._step_s
+        self._previous_s = time_s
+        return time_s
+
+    def _said(self, frame: VideoFrame) -> float | None:
+        if frame.pts is None or frame.time_base is None:
+            return None
+        if not self._is_by_decoding:
+            return float(frame.pts * frame.time_base) - self._zero_s
+        # Pictures leave the decoder in the order of showing, as far apart as the packets that went in.
+        if frame.dts is None or self._first_packet_s is None:
+            return None
+        if self._first_dts is None:
+            self._first_dts = frame.dts
+        return self._first_packet_s + float((frame.dts - self._first_dts) * frame.time_base) - self._zero_s
+
+
 def _mend(
     packet: av.Packet[Any],
     ends_s: dict[int, float],
@@ -75,4 +123,7 @@ def _mend(
         packet.dts = (packet.dts or 0) + ticks
         if packet.pts is not None:
             packet.pts += ticks
+    if (packet.duration or 0) * base > MAX_STILL_S:
+        # The hole after it will be closed: it does not last as long either.
+        packet.duration = round(MAX_HOLE_S / base)
     ends_s[index] = max(due_s, at_s + min(MAX_HOLE_S, float((packet.duration or 0) * base)))

@@ -25,7 +25,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from coordinator.errors import MediaUnusable
-from coordinator.media.intake.clock import packets
+from coordinator.media.intake.clock import ShownTimes, packets
 from coordinator.media.intake.opening import (
     MAX_MEDIA_S,
     audio_of,
@@ -40,6 +40,10 @@ log = structlog.get_logger()
 SAMPLE_RATE_HZ = 48_000
 # A jump of the sound's clock below this is rounding of the container; above it, a gap or an overlap.
 MAX_CLOCK_ERROR_S = 0.04
+# Far above full scale, and far below what an encoder takes for no number.
+MAX_SAMPLE = 16.0
+# Of more channels FFmpeg knows few layouts; without one it mixes nothing.
+MAX_LAID_OUT = 8
 # How much further back to seek where a seek landed too late: MPEG-TS knows no key frames, only times.
 _STEPS_BACK_S = (0.0, 3.0, 15.0, MAX_MEDIA_S)
 
@@ -159,9 +163,9 @@ def _timed(
     path: Path, container: av.container.InputContainer, stream: VideoStream, zero_s: float, *, is_sought: bool
 ) -> Iterator[tuple[float, VideoFrame]]:
     num_frames = num_damaged = 0
-    previous_s = 0.0
-    step_s = float(1 / (stream.average_rate or 30))
+    times = ShownTimes(container, stream, zero_s)
     for packet in packets(container, stream, is_sought=is_sought):
+        times.note(packet)
         try:
             frames = stream.decode(packet)
         except av.FFmpegError:
@@ -169,8 +173,7 @@ def _timed(
             continue
         for frame in frames:
             check_size(path, frame)
-            time_s = frame.time - zero_s if frame.pts is not None else previous_s + step_s
-            previous_s = time_s
+            time_s = times.of(frame)
             num_frames += 1
             if time_s > MAX_MEDIA_S:
                 raise MediaUnusable(f"{path.name} is longer than {MAX_MEDIA_S / 3600:g} hours")
@@ -218,9 +221,17 @@ def sounds(
             time_s = float(at * (block.time_base or Fraction(1, rate_hz))) - zero_s
             if time_s > MAX_MEDIA_S:
                 raise MediaUnusable(f"{path.name} is longer than {MAX_MEDIA_S / 3600:g} hours")
-            for piece in _placed(np.asarray(block.to_ndarray(), np.float32), time_s, num_yielded, rate_hz):
+            samples = _audible(np.asarray(block.to_ndarray(), np.float32))
+            for piece in _placed(samples, time_s, num_yielded, rate_hz):
                 num_yielded += piece.shape[1]
                 yield piece
+
+
+def _audible(samples: Samples) -> Samples:
+    """Float PCM may hold what is no number, or none that is sound: one such sample ends an encoder."""
+    if np.abs(samples).max(initial=0.0) <= MAX_SAMPLE:  # False for NaN.
+        return samples
+    return np.clip(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0), -MAX_SAMPLE, MAX_SAMPLE)
 
 
 def _placed(samples: Samples, time_s: float, num_yielded: int, rate_hz: int) -> Iterator[Samples]:
@@ -251,7 +262,7 @@ def _resampled(
         except av.FFmpegError:
             num_damaged += 1
             continue
-        for frame in frames:
+        for frame in map(_laid_out, frames):
             # A track may change its rate or layout on the way: what one resampler holds comes before the next.
             if shape is not None and shape != _shape_of(frame):
                 yield from resampler.resample(None)
@@ -266,6 +277,24 @@ def _resampled(
             "it is truncated, encrypted or damaged"
         )
     yield from resampler.resample(None)
+
+
+def _laid_out(frame: AudioFrame) -> AudioFrame:
+    """Return the mean of channels that are more than any layout has, and of which nothing says what they are."""
+    num_channels = frame.layout.nb_channels
+    if num_channels <= MAX_LAID_OUT or not frame.layout.name.endswith("channels"):
+        return frame
+    samples = frame.to_ndarray()
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, num_channels).T
+    mean = samples.mean(axis=0, dtype=np.float32)
+    if samples.dtype == np.uint8:
+        mean -= 128.0
+    if samples.dtype.kind in "iu":
+        mean /= float(2 ** (8 * samples.dtype.itemsize - 1))
+    mixed = AudioFrame.from_ndarray(mean[np.newaxis], format="fltp", layout="mono")
+    mixed.sample_rate, mixed.pts, mixed.time_base = frame.sample_rate, frame.pts, frame.time_base
+    return mixed
 
 
 def _shape_of(frame: AudioFrame) -> tuple[object, ...]:

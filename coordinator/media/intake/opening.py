@@ -24,7 +24,12 @@ MAX_MEDIA_S = 6 * 3600.0
 DECODE_THREADS = 2
 # A picture larger than this is decoded by one thread: each more holds pictures of its own, of 12 MB at 4K.
 _ONE_THREAD_FROM_PX = 2560 * 1440
-_FORMATS = "mov,mp4,matroska,webm,ogg,wav,w64,flac,mp3,aac,avi,mpegts,mpeg,flv,asf,caf,aiff"
+_FORMATS = (
+    "mov,mp4,matroska,webm,ogg,avi,mpegts,mpeg,flv,asf,mxf,dv,nut,ivf,gif,apng,yuv4mpegpipe,"
+    "wav,w64,flac,mp3,aac,caf,aiff,au,amr,ac3,eac3,wv,"
+    # A picture alone, as an encoder wrote it.
+    "h264,hevc,obu,m4v,mpegvideo,mjpeg"
+)
 _OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
 
 # FFmpeg writes its own lines to stderr from foreign threads; what matters arrives as exceptions.
@@ -55,6 +60,9 @@ def translating(path: Path, doing: str) -> Iterator[None]:
 def _reason(exc: Exception) -> str:
     if isinstance(exc, av.error.InvalidDataError):
         return "the data are damaged, truncated, encrypted or of a format that is not media"
+    if isinstance(exc, av.error.ArgumentError):
+        # FFmpeg's word for a format that is not on our list, too: a still picture, a playlist.
+        return "it is a format that is not read here, or its parts contradict each other"
     if isinstance(exc, av.error.ExternalError):
         return "the encoder gave up, most often for lack of memory"
     return getattr(exc, "strerror", None) or str(exc) or type(exc).__name__

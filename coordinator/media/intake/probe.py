@@ -41,7 +41,8 @@ def probe(path: Path, *, should_count_packets: bool = True) -> MediaFile:
     Packets are counted by demuxing the whole file, less the sound that an edit list cuts off. A track
     whose header describes nothing (no codec, no parameters) is left out; one whose codec has no decoder
     here is listed by the name that the file gives it. The duration is what the header declares (the
-    longest track), else the end of the last packet, in both cases from the file's own start.
+    longest track), else the end of the last packet, in both cases from the file's own start; of pictures
+    without times, their number at their rate.
 
     Args:
         path: a local file.
@@ -54,7 +55,7 @@ def probe(path: Path, *, should_count_packets: bool = True) -> MediaFile:
     path = Path(path)
     with open_media(path) as container:
         declared = _matched(declared_tracks(path), len(container.streams))
-        rotations = {s.index: _rotation(container, s, declared.get(s.index)) for s in container.streams.video}
+        rotations = _rotations(path, container, declared)
         counts, end_s = _count(container) if should_count_packets else (None, None)
         tracks = tuple(
             _track(stream, declared.get(stream.index), counts, rotations.get(stream.index))
@@ -64,7 +65,9 @@ def probe(path: Path, *, should_count_packets: bool = True) -> MediaFile:
         if not tracks:
             raise MediaUnusable(f"{path.name} holds no track that can be described; is it media at all?")
         return MediaFile(
-            duration_s=_duration_s(container, declared, end_s), format=container.format.name, tracks=tracks
+            duration_s=_duration_s(container, declared, counts, end_s),
+            format=container.format.name,
+            tracks=tracks,
         )
 
 
@@ -109,7 +112,10 @@ def _count(
 
 
 def _duration_s(
-    container: av.container.InputContainer, declared: dict[int, DeclaredTrack], end_s: float | None
+    container: av.container.InputContainer,
+    declared: dict[int, DeclaredTrack],
+    counts: collections.Counter[int] | None,
+    end_s: float | None,
 ) -> float | None:
     start_s = origin_s(container)
     headers = [t.duration_s for t in declared.values() if t.duration_s and t.codec is not None]
@@ -117,7 +123,11 @@ def _duration_s(
         return round(max(headers) - start_s, 6)
     if container.duration:
         return round(container.duration / av.time_base, 6)
-    return None if end_s is None else round(end_s - start_s, 6)
+    if end_s is not None:
+        return round(end_s - start_s, 6)
+    # A bare stream of pictures has no times: so many, at the rate that it names itself.
+    rates = [(counts[s.index], s.guessed_rate) for s in container.streams.video] if counts else []
+    return max((round(float(num / rate), 6) for num, rate in rates if num and rate), default=None)
 
 
 def _track(
@@ -154,18 +164,28 @@ def _track(
     return MediaTrack(kind=kind, codec=codec, num_packets=num_packets)
 
 
-def _rotation(
-    container: av.container.InputContainer, stream: VideoStream, declared: DeclaredTrack | None
-) -> int | None:
-    if declared is not None and declared.matrix is not None:
-        return clockwise_degrees(declared.matrix)
-    try:
-        frame = next(container.decode(stream))
-    except (av.FFmpegError, StopIteration):
-        return None
-    finally:
-        container.seek(0)
-    return clockwise_degrees(display_matrix(frame))
+def _rotations(
+    path: Path, container: av.container.InputContainer, declared: dict[int, DeclaredTrack]
+) -> dict[int, int | None]:
+    """How far each picture is to be turned: as the header says it, else as its first frame does."""
+    found: dict[int, int | None] = {}
+    for stream in container.streams.video:
+        header = declared.get(stream.index)
+        if header is not None and header.matrix is not None:
+            found[stream.index] = clockwise_degrees(header.matrix)
+        else:
+            found[stream.index] = _seen_rotation(path, stream.index)
+    return found
+
+
+def _seen_rotation(path: Path, index: int) -> int | None:
+    # A container of its own: not every file can be read from its start again.
+    with open_media(path) as container:
+        try:
+            stream = cast(VideoStream, container.streams[index])
+            return clockwise_degrees(display_matrix(next(container.decode(stream))))
+        except (av.FFmpegError, StopIteration, IndexError):
+            return None
 
 
 def display_matrix(frame: VideoFrame) -> tuple[int, int, int, int]:

@@ -23,7 +23,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from coordinator.errors import MediaUnusable
-from coordinator.media.intake.clock import MAX_HOLE_S, packets
+from coordinator.media.intake.clock import MAX_HOLE_S, has_decode_times_only, packets
 from coordinator.media.intake.h264 import Description
 from coordinator.media.intake.opening import (
     MAX_MEDIA_S,
@@ -152,6 +152,8 @@ def survey(path: Path) -> Survey:
         notes = {s.index: _Notes(s, zero_s) for s in streams}
         _walk(container, streams, video, notes)
         shown = notes[video.index] if video is not None else None
+        if video is not None and shown is not None and has_decode_times_only(container, video):
+            shown.refuse("it does not say when a picture is shown")
         picture = _picture(video, shown) if video is not None and shown is not None else None
         sound = _sound(audio, notes[audio.index]) if audio is not None else None
     if shown is not None and picture is not None and picture.why_encode is None:
@@ -224,7 +226,7 @@ def _picture(stream: VideoStream, notes: _Notes) -> PictureFacts | None:
 
 def _picture_end_s(notes: _Notes, stream: VideoStream) -> float:
     """The end of the last picture; where packets have no length or no time, by their number."""
-    rate = stream.average_rate or Fraction(30)
+    rate = stream.guessed_rate or stream.average_rate or Fraction(30)
     if not notes.pts:
         return float(notes.num_packets / rate)
     last_s = float(max(notes.pts) * notes.base) - notes.zero_s

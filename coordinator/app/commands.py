@@ -164,15 +164,15 @@ def _tracks_of(media: Path) -> tuple[list[Track], float]:
 
     from coordinator.highlight.features import lane_tracks
     from coordinator.media.commands import require_file
-    from coordinator.media.intake.audio import decode_pcm16k
     from coordinator.media.intake.motion import motion_or_none
+    from coordinator.media.sound.lanes import decode_lanes
     from coordinator.model.highlight import Track
     from coordinator.model.speech import SAMPLE_RATE_HZ
 
     require_file(media)
-    samples = decode_pcm16k(media)
-    tracks = lane_tracks(samples, lane="mix")
+    lanes = decode_lanes(media)
+    tracks = [track for lane, samples in lanes.items() for track in lane_tracks(samples, lane=lane)]
     moved = motion_or_none(media)
     if moved.size:
         tracks.append(Track(name="motion", values=np.nan_to_num(moved), present=np.isfinite(moved)))
-    return tracks, len(samples) / SAMPLE_RATE_HZ
+    return tracks, max(map(len, lanes.values())) / SAMPLE_RATE_HZ

@@ -19,10 +19,13 @@ MAX_CHANNELS = 16
 MAX_SAMPLES = SAMPLE_RATE_HZ * 6 * 3600
 
 
-def decode_pcm16k(source: bytes | Path) -> npt.NDArray[np.float32]:
+def decode_pcm16k(source: bytes | Path, *, number: int | None = None) -> npt.NDArray[np.float32]:
     """Decode a whole chunk (self-contained, such as Ogg/Opus) or file to mono float32 at 16 kHz.
 
     Sample n is what is heard n/16,000 s after the file's own start: gaps are silence.
+
+    Args:
+        number: which of a file's tracks of sound, from 0; None: the first that can be heard.
 
     Raises:
         AudioUnusable: It holds no sound that can be decoded; a retry will not help.
@@ -31,7 +34,8 @@ def decode_pcm16k(source: bytes | Path) -> npt.NDArray[np.float32]:
         if isinstance(source, bytes):
             pieces = list(_from_bytes(source))
         else:
-            pieces = [piece[0] for piece in sounds(Path(source), layout="mono", rate_hz=SAMPLE_RATE_HZ)]
+            found = sounds(Path(source), layout="mono", rate_hz=SAMPLE_RATE_HZ, number=number)
+            pieces = [piece[0] for piece in found]
     except MediaUnusable as exc:
         raise AudioUnusable(str(exc)) from exc
     if not pieces:

@@ -12,6 +12,7 @@ from coordinator.model.chat import Chatter
 from coordinator.model.chunks import ChunkRow
 from coordinator.model.forgetting import DoomedObject, HeldChunk, Receipt
 from coordinator.model.media import ExportResult
+from coordinator.model.posts import PostSettings
 from coordinator.model.sessions import (
     AnalysisRow,
     ClipRow,
@@ -169,6 +170,18 @@ class Rows(Protocol):
 
     async def notify_link(self, connection: asyncpg.Connection, session_id: str) -> None:
         """Tell the process that holds the agent's stream, once the transaction commits."""
+        ...
+
+
+class Posts(Protocol):
+    """How accounts' posts look.
+
+    Raises (every method):
+        DatabaseUnavailable: Later.
+    """
+
+    async def of_session(self, session_id: str) -> PostSettings:
+        """What holds now for posts of a session: its account's settings over the coordinator's."""
         ...
 
 

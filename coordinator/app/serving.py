@@ -216,7 +216,9 @@ def _after_press(pool: asyncpg.Pool, *, is_exported: bool) -> Any:
 
 
 def _site(installation: Installation, pool: asyncpg.Pool) -> Any:
+    from coordinator.posts import default_settings, post_choices
     from coordinator.search.find import find
+    from coordinator.store.posts import PostgresPosts
     from coordinator.store.signatures import load_secret
     from coordinator.taste.verdicts import PostgresTastes
     from coordinator.web.site import Site
@@ -237,5 +239,7 @@ def _site(installation: Installation, pool: asyncpg.Pool) -> Any:
         scratch=installation.scratch_of("serve"),
         find=functools.partial(find, pool),
         tastes=PostgresTastes(pool),
+        posts=PostgresPosts(pool, default_settings(installation.config)),
+        post_choices=functools.partial(post_choices, installation.data),
     )
     return site.application()

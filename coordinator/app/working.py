@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -98,13 +99,12 @@ async def _work_of(
         return await ai_work(installation, pool, stack, presence)
     if stage == "maintenance":
         return _maintenance_work(installation, pool, placing, stop, stack)
-    from coordinator.layouts import layout_named, layouts_file
     from coordinator.media.child import LimitedMedia
-    from coordinator.model.exporting import CaptionWish
-    from coordinator.model.framing import Framing
     from coordinator.pipeline.export import Export
     from coordinator.pipeline.quiet import clip_of, in_time, request_of, unless_forgotten
     from coordinator.pipeline.source import Cutting, Preparation
+    from coordinator.posts import default_settings, framing_of
+    from coordinator.store.posts import PostgresPosts
 
     media = await stack.enter_async_context(LimitedMedia())
     parts: dict[str, Any] = {
@@ -113,24 +113,20 @@ async def _work_of(
         "media": media,
         "scratch": stack.enter_context(own_folder(installation.scratch_of(stage))),
     }
+    posts = PostgresPosts(pool, default_settings(installation.config))
     if stage == "media":
         handle = in_time(unless_forgotten(Preparation(**parts).handle, rows, request_of))
         work = one_by_one(handle, concurrency=concurrency, on_failed=give_up[Queue.VIDEO_PROCESSING])
         return {Queue.VIDEO_PROCESSING: work}
     if stage == "clip":
-        cutting = Cutting(**parts, presets=[installation.config.auto_export.preset])
+        cutting = Cutting(**parts, posts=posts)
         work = one_by_one(
             in_time(unless_forgotten(cutting.handle, rows, request_of)),
             concurrency=concurrency,
             on_failed=give_up[Queue.CLIP_GENERATION],
         )
         return {Queue.CLIP_GENERATION: work}
-    layout, wishes = installation.config.auto_export.layout, installation.config.export
-    export = Export(
-        **parts,
-        framing=layout_named(layout, layouts_file(installation.data)) if layout else Framing(),
-        captions=CaptionWish(style=wishes.caption_style, profanity=wishes.profanity, files=()),
-    )
+    export = Export(**parts, posts=posts, framing_of=functools.partial(framing_of, data=installation.data))
     work = one_by_one(
         in_time(unless_forgotten(export.handle, rows, clip_of)),
         concurrency=concurrency,

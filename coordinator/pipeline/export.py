@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import dataclasses
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,20 +12,16 @@ from coordinator.model.exporting import CaptionWish, Recipe
 from coordinator.model.framing import Framing
 from coordinator.model.jobs import Job, NewJob
 from coordinator.model.object_keys import export_id_of, export_key
+from coordinator.model.posts import PostSettings
 from coordinator.model.sessions import ClipRow, TranscriptRow
 from coordinator.model.speech import Word
 from coordinator.pipeline.steps import FETCHED, WORKED, share_of_work
 from coordinator.ports import Effect, Media, ObjectStore
-from coordinator.row_ports import Rows
+from coordinator.row_ports import Posts, Rows
 from protos.timebase import SECOND_NS
 
 if TYPE_CHECKING:
     import asyncpg
-
-
-# Nothing but the post itself is stored.
-_DRAWN = CaptionWish(files=())
-_AS_THE_PRESET_SAYS = Framing()
 
 
 class Export:
@@ -39,16 +34,16 @@ class Export:
         objects: ObjectStore,
         media: Media,
         scratch: Path,
-        framing: Framing = _AS_THE_PRESET_SAYS,
-        captions: CaptionWish = _DRAWN,
+        posts: Posts,
+        framing_of: Callable[[PostSettings], Framing],
     ) -> None:
-        """Args: framing: how every post is laid out; captions: how words are shown, in the transcripts' language."""
+        """Args: framing_of: how posts with these settings are laid out; raises InputUnusable where it cannot be."""
         self._rows = rows
         self._objects = objects
         self._media = media
         self._scratch = scratch
-        self._framing = framing
-        self._captions = captions
+        self._posts = posts
+        self._framing_of = framing_of
 
     async def handle(self, job: Job) -> Effect:
         """Render one clip to one preset."""
@@ -56,6 +51,21 @@ class Export:
         clip = await self._rows.clip(clip_id)
         transcripts = await self._rows.transcripts(
             clip.session_id, start_ns=clip.start_ns, end_ns=clip.end_ns
+        )
+        settings = await self._posts.of_session(clip.session_id)
+        recipe = Recipe(
+            preset=preset,
+            words=tuple(words_on_clip_line(clip, transcripts)),
+            title=clip.title or None,
+            is_title_shown=settings.is_title_shown,
+            framing=self._framing_of(settings),
+            captions=CaptionWish(
+                style=settings.caption_style,
+                profanity=settings.profanity,
+                # Nothing but the post itself is stored.
+                files=(),
+                language=language_of(transcripts),
+            ),
         )
         export_id = export_id_of(clip_id, preset)
         key = export_key(clip.session_id, export_id)
@@ -67,12 +77,7 @@ class Export:
             result = await self._media.export(
                 source,
                 rendered,
-                Recipe(
-                    preset=preset,
-                    words=tuple(words_on_clip_line(clip, transcripts)),
-                    framing=self._framing,
-                    captions=dataclasses.replace(self._captions, language=language_of(transcripts)),
-                ),
+                recipe,
                 on_progress=lambda share: job.progress(share_of_work(share), "rendering"),
             )
             job.progress(WORKED, "storing the post")

@@ -21,9 +21,11 @@ from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
 from coordinator.ports import ObjectStore
+from coordinator.posts import PostChoices
 from coordinator.web import read
 from coordinator.web.answers import HANDLERS
 from coordinator.web.headers import SafeHeaders
+from coordinator.web.posts import PostPages, PostsKept
 from coordinator.web.reading import reading, translated
 from coordinator.web.search import Find, SearchPages
 from coordinator.web.signed_files import SignedFiles, Verifier
@@ -44,6 +46,7 @@ class Site:
         check_ready: raises CoordinatorError while the process should get no traffic.
         find: finds what was said.
         tastes: what is known of accounts' tastes.
+        posts, post_choices: what accounts set of their posts, and what may be chosen now.
         media_sources: origins the browser may play from beside our own: the bucket's, where objects lie in one.
     """
 
@@ -58,6 +61,8 @@ class Site:
         scratch: Path,
         find: Find,
         tastes: TasteKept,
+        posts: PostsKept,
+        post_choices: Callable[[], PostChoices],
         media_sources: Sequence[str] = (),
     ) -> None:
         self._pool = pool
@@ -68,6 +73,7 @@ class Site:
         self._templates.env.filters["clock"] = clock
         self._search = SearchPages(pool, find, self._templates)
         self._taste = TastePages(pool, tastes, self._templates)
+        self._posts = PostPages(pool, posts, post_choices, self._templates)
 
     def application(self) -> Starlette:
         """The ASGI application."""
@@ -82,6 +88,7 @@ class Site:
                 Route("/exports/{export_id}.mp4", self.post),
                 *self._search.routes(),
                 *self._taste.routes(),
+                *self._posts.routes(),
                 *self._files.routes(),
                 Route("/healthz", self.healthz),
                 Route("/readyz", self.readyz),

@@ -14,8 +14,11 @@ import asyncpg
 import uvicorn
 
 from coordinator.errors import DatabaseUnavailable, InputUnusable
+from coordinator.model.posts import PostSettings
+from coordinator.posts import post_choices
 from coordinator.search.find import find
 from coordinator.store.objects import LocalObjects
+from coordinator.store.posts import PostgresPosts
 from coordinator.store.signatures import verify
 from coordinator.taste.verdicts import PostgresTastes
 from coordinator.web.site import Site
@@ -67,6 +70,8 @@ async def running_site(
         scratch=scratch,
         find=functools.partial(find, pool),
         tastes=PostgresTastes(pool),
+        posts=PostgresPosts(pool, PostSettings()),
+        post_choices=functools.partial(post_choices, folder),
     ).application()
     server = uvicorn.Server(
         uvicorn.Config(application, log_config=None, lifespan="off", timeout_graceful_shutdown=1)

@@ -1,0 +1,68 @@
+"""What the command line shows and changes of an account's posts, on the running installation's database."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from coordinator.app.identity_commands import command_pool
+
+if TYPE_CHECKING:
+    from coordinator.app.installation import Installation
+    from coordinator.model.posts import PostWishes
+    from coordinator.store.posts import PostgresPosts
+
+
+def posts_of(installation: Installation, account: str) -> dict[str, Any]:
+    """What holds for an account's posts. Raises as `command_pool` and `Accounts.find`."""
+
+    async def keep(_posts: PostgresPosts, _user_id: str) -> None:
+        """Nothing is changed."""
+
+    return asyncio.run(_after(installation, account, keep))
+
+
+def set_posts(
+    installation: Installation, account: str, change: Callable[[PostWishes], PostWishes]
+) -> dict[str, Any]:
+    """Change what an account has set; returns what holds then.
+
+    Raises:
+        InputUnusable: It cannot be; says what can.
+        Others as `posts_of`.
+    """
+    from coordinator.posts import check_wishes, post_choices
+
+    async def save(posts: PostgresPosts, user_id: str) -> None:
+        changed = change(await posts.wishes(user_id))
+        await posts.save(user_id, check_wishes(changed, post_choices(installation.data)))
+
+    return asyncio.run(_after(installation, account, save))
+
+
+def reset_posts(installation: Installation, account: str) -> dict[str, Any]:
+    """Forget what an account has set; returns what holds then. Raises as `posts_of`."""
+
+    async def reset(posts: PostgresPosts, user_id: str) -> None:
+        await posts.reset(user_id)
+
+    return asyncio.run(_after(installation, account, reset))
+
+
+async def _after(
+    installation: Installation, account: str, work: Callable[[PostgresPosts, str], Awaitable[None]]
+) -> dict[str, Any]:
+    """What holds for an account once `work` is done."""
+    from coordinator.identity.accounts import Accounts
+    from coordinator.posts import default_settings
+    from coordinator.store.posts import PostgresPosts
+
+    async with command_pool(installation) as pool:
+        found = await Accounts(pool).find(account)
+        posts = PostgresPosts(pool, default_settings(installation.config))
+        await work(posts, found.user_id)
+        wishes = await posts.wishes(found.user_id)
+    holding = dataclasses.asdict(wishes.over(posts.defaults))
+    return {"account": found.name, **holding, "set": list(wishes.names)}

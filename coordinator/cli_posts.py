@@ -1,0 +1,121 @@
+"""The verb `posts`: how an account's posts look."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING, Any
+
+from coordinator.errors import InputUnusable
+
+if TYPE_CHECKING:
+    from coordinator.app.installation import Installation
+    from coordinator.model.posts import PostWishes
+
+_HELP = """posts show [ACCOUNT]     what holds for an account's posts, and what of it was set
+posts set [ACCOUNT] ...  change some of it, for the posts that are made from now on
+posts reset [ACCOUNT]    forget what was set: the account's posts look as the coordinator is configured
+
+Without ACCOUNT it is the owner's. Posts that are made already stay as they are.
+"""
+_SET_HELP = """Change how an account's posts look. What is not named stays; `default` means as the coordinator is
+configured (auto_export.preset, auto_export.layout and [export] in coordinator.toml)."""
+_DEFAULT = "default"
+
+
+def add_verb(verbs: Any, common: argparse.ArgumentParser) -> None:
+    """Add it to the command line."""
+    raw = argparse.RawDescriptionHelpFormatter
+    posts = verbs.add_parser(
+        "posts", help="how an account's posts look", description=_HELP, formatter_class=raw
+    )
+    whats = posts.add_subparsers(dest="what", required=True, metavar="WHAT")
+
+    def add(what: str, text: str, description: str = "") -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = whats.add_parser(
+            what, help=text, description=description or text, parents=[common]
+        )
+        parser.add_argument("account", nargs="?", default="owner", metavar="ACCOUNT", help="its name (owner)")
+        return parser
+
+    add("show", "what holds for an account's posts")
+    add("reset", "forget what was set of an account's posts")
+    setting = add("set", "change how an account's posts look", _SET_HELP)
+    setting.add_argument(
+        "--preset",
+        action="append",
+        metavar="NAME",
+        help="what each clip becomes, see `presets`; again for more, all made from one decode, at most 8",
+    )
+    setting.add_argument("--caption-style", metavar="NAME", help="pop, karaoke, clean, one-word, calm")
+    setting.add_argument(
+        "--layout", metavar="NAME", help="see `layouts list`; preset: what each preset does by itself"
+    )
+    setting.add_argument("--shape", metavar="SHAPE", help="9:16, 4:5, 1:1, 16:9; preset: the preset's own")
+    setting.add_argument(
+        "--title",
+        choices=["show", "hide", _DEFAULT],
+        help="draw the moment's title on the first seconds, where the preset has room for one",
+    )
+    setting.add_argument(
+        "--profanity",
+        choices=["keep", "mask", _DEFAULT],
+        help="mask: the first letter of a swear word and asterisks",
+    )
+
+
+def run(installation: Installation, arguments: argparse.Namespace) -> int:
+    """Do it, and print the answer; returns the exit code. Raises as `post_commands`."""
+    from coordinator.app import post_commands
+
+    if arguments.what == "reset":
+        value = post_commands.reset_posts(installation, arguments.account)
+    elif arguments.what == "set":
+        value = post_commands.set_posts(
+            installation, arguments.account, lambda wishes: _changed(wishes, arguments)
+        )
+    else:
+        value = post_commands.posts_of(installation, arguments.account)
+    print(json.dumps(value) if arguments.json else "\n".join(_lines(value)), flush=True)
+    return 0
+
+
+def _changed(wishes: PostWishes, arguments: argparse.Namespace) -> PostWishes:
+    """The wishes with what the command line names."""
+    import dataclasses
+
+    named: dict[str, Any] = {
+        "presets": None if arguments.preset is None else tuple(arguments.preset),
+        "caption_style": arguments.caption_style,
+        "layout": arguments.layout,
+        "shape": arguments.shape,
+        "is_title_shown": arguments.title,
+        "profanity": arguments.profanity,
+    }
+    changes = {name: value for name, value in named.items() if value is not None}
+    if not changes:
+        raise InputUnusable("nothing to set; see `clippy-coordinator posts set --help`")
+    titles = {"show": True, "hide": False}
+    if "is_title_shown" in changes:
+        changes["is_title_shown"] = titles.get(changes["is_title_shown"])
+    for name, value in changes.items():
+        if value in (_DEFAULT, (_DEFAULT,)):
+            changes[name] = None
+    return dataclasses.replace(wishes, **changes)
+
+
+def _lines(value: dict[str, Any]) -> list[str]:
+    shown = {
+        "presets": ", ".join(value["presets"]),
+        "caption_style": value["caption_style"],
+        "layout": value["layout"],
+        "shape": value["shape"],
+        "is_title_shown": "shown" if value["is_title_shown"] else "not shown",
+        "profanity": value["profanity"],
+    }
+    names = {"caption_style": "captions", "is_title_shown": "title"}
+    lines = [f"posts of {value['account']}"]
+    for name, text in shown.items():
+        note = "" if name in value["set"] else "   (as configured)"
+        lines.append(f"  {names.get(name, name):10} {text}{note}")
+    return lines

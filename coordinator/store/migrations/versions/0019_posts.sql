@@ -1,0 +1,15 @@
+-- How each account's posts look. A row is what was set; null: as the coordinator is configured.
+create table post_settings (
+    user_id text primary key references accounts on delete cascade,
+    presets text[] check (cardinality(presets) between 1 and 8),
+    caption_style text,
+    layout text,
+    shape text,
+    is_title_shown boolean,
+    profanity text check (profanity in ('keep', 'mask')),
+    updated_at timestamptz not null default now()
+);
+alter table post_settings enable row level security;
+create policy of_account on post_settings for select
+    using (user_id = current_setting('clippy.user_id', true));
+grant select on post_settings to clippy_reader;

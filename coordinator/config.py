@@ -143,6 +143,13 @@ def post_presets() -> dict[str, str]:
     return {name: row["about"] for name, row in sorted(rows.items()) if _is_film(row, rows)}
 
 
+def post_lengths_s() -> dict[str, float]:
+    """Return how long a post may be, by preset, for those whose platform says so."""
+    rows = _rows_of("output/presets.toml")
+    found = {name: {**rows.get(row.get("same_as", ""), {}), **row} for name, row in rows.items()}
+    return {name: float(row["max_duration_s"]) for name, row in found.items() if "max_duration_s" in row}
+
+
 def _is_film(row: dict[str, Any], rows: dict[str, dict[str, Any]]) -> bool:
     base = rows.get(row.get("same_as", ""), {})
     return bool({**base, **row}.get("container", "mp4") == "mp4")

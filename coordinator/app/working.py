@@ -88,24 +88,33 @@ async def _work_of(
     stack: contextlib.AsyncExitStack,
 ) -> dict[Queue, Work]:
     """What a stage's process does for which queue."""
-    from coordinator.jobs.work import one_by_one
     from coordinator.store.rows import PostgresRows
 
-    rows, concurrency = PostgresRows(pool), installation.config.workers.concurrency(stage)
-    give_up = give_up_effects(pool)
+    rows = PostgresRows(pool)
     if stage == "transcribe":
         return await _transcribe_work(installation, pool, rows, presence, stack)
     if stage == "ai":
         return await ai_work(installation, pool, stack, presence)
     if stage == "maintenance":
         return _maintenance_work(installation, pool, placing, stop, stack)
+    return await _media_work(installation, stage, pool, rows, stack)
+
+
+async def _media_work(
+    installation: Installation, stage: str, pool: asyncpg.Pool, rows: Any, stack: contextlib.AsyncExitStack
+) -> dict[Queue, Work]:
+    """What works on files: uploads, cuts, posts."""
+    from coordinator.config import post_lengths_s
+    from coordinator.jobs.work import one_by_one
     from coordinator.media.child import LimitedMedia
     from coordinator.pipeline.export import Export
     from coordinator.pipeline.quiet import clip_of, in_time, request_of, unless_forgotten
     from coordinator.pipeline.source import Cutting, Preparation
+    from coordinator.pipeline.steps import EXPORT_VERSIONS
     from coordinator.posts import default_settings, framing_of
     from coordinator.store.posts import PostgresPosts
 
+    concurrency, give_up = installation.config.workers.concurrency(stage), give_up_effects(pool)
     media = await stack.enter_async_context(LimitedMedia())
     parts: dict[str, Any] = {
         "rows": rows,
@@ -126,11 +135,17 @@ async def _work_of(
             on_failed=give_up[Queue.CLIP_GENERATION],
         )
         return {Queue.CLIP_GENERATION: work}
-    export = Export(**parts, posts=posts, framing_of=functools.partial(framing_of, data=installation.data))
+    export = Export(
+        **parts,
+        posts=posts,
+        framing_of=functools.partial(framing_of, data=installation.data),
+        longest_s=post_lengths_s(),
+    )
     work = one_by_one(
         in_time(unless_forgotten(export.handle, rows, clip_of)),
         concurrency=concurrency,
         on_failed=give_up[Queue.EXPORT],
+        versions=EXPORT_VERSIONS,
     )
     return {Queue.EXPORT: work}
 

@@ -154,9 +154,7 @@ class Cutting:
                     clip_id=row.clip_id,
                     preset=preset,
                 )
-            return [
-                steps.exporting(row.clip_id, preset, is_press=row.moment_id is None) for preset in presets
-            ]
+            return [steps.exporting_all(row.clip_id, is_press=row.moment_id is None)]
 
         return write
 

@@ -232,11 +232,12 @@ class PostgresRows:
     ) -> None:
         await connection.execute(SQL["add_export"], export_id, clip_id, preset)
 
-    async def finish_export(
-        self, connection: asyncpg.Connection, export_id: str, object_key: str, result: ExportResult
-    ) -> None:
-        await connection.execute(
-            SQL["finish_export"],
+    async def wanted_presets(self, clip_id: str, preset: str | None) -> list[str]:
+        return [row["preset"] for row in await self._fetch("wanted_presets", clip_id, preset)]
+
+    async def finish_export(self, export_id: str, object_key: str, result: ExportResult) -> None:
+        await self._fetch(
+            "finish_export",
             export_id,
             object_key,
             result.width,
@@ -250,11 +251,17 @@ class PostgresRows:
     async def fail_export(self, connection: asyncpg.Connection, export_id: str, reason: str) -> None:
         await connection.execute(SQL["fail_export"], export_id, reason)
 
+    async def fail_exports(self, connection: asyncpg.Connection, clip_id: str, reason: str) -> None:
+        await connection.execute(SQL["fail_exports"], clip_id, reason)
+
     async def fail_request(self, connection: asyncpg.Connection, request_id: str, reason: str) -> None:
         await connection.execute(SQL["fail_request"], request_id, reason)
 
     async def reopen_export(self, connection: asyncpg.Connection, export_id: str) -> None:
         await connection.execute(SQL["reopen_export"], export_id)
+
+    async def reopen_exports(self, connection: asyncpg.Connection, clip_id: str) -> None:
+        await connection.execute(SQL["reopen_exports"], clip_id)
 
     async def reopen_request(self, connection: asyncpg.Connection, request_id: str) -> None:
         await connection.execute(SQL["reopen_request"], request_id)

@@ -138,11 +138,19 @@ select $1, c.clip_id, $3 from clips c where c.clip_id = $2
 for key share of c
 on conflict do nothing
 
+-- name: wanted_presets
+-- Of which presets posts of a clip are wanted: those that are made together, or this one ($2) alone.
+select preset from exports
+where clip_id = $1 and state = 'pending' and case when $2::text is null then not is_extra else preset = $2 end
+order by preset
+
 -- name: finish_export
--- An export is ready.
-update exports set state = 'ready', reason = '', object_key = $2, width = $3, height = $4, duration_s = $5,
-       lufs = $6, captions = $7, size_bytes = $8, ready_at = now(), updated_at = now()
-where export_id = $1 and state <> 'ready'
+-- A post is ready; tell the agent.
+with ready as (
+    update exports set state = 'ready', reason = '', object_key = $2, width = $3, height = $4, duration_s = $5,
+           lufs = $6, captions = $7, size_bytes = $8, ready_at = now(), updated_at = now()
+    where export_id = $1 and state <> 'ready' returning clip_id)
+select pg_notify('clippy_link', c.session_id) from ready join clips c using (clip_id)
 
 -- name: fail_export
 -- An export failed for good; tell the agent.
@@ -151,12 +159,26 @@ with failed as (
     where export_id = $1 and state <> 'ready' returning clip_id)
 select pg_notify('clippy_link', c.session_id) from failed join clips c using (clip_id)
 
+-- name: fail_exports
+-- What is made together of a clip failed for good, but for what is ready or failed already; tell the agent.
+with failed as (
+    update exports set state = 'failed', reason = $2, updated_at = now()
+    where clip_id = $1 and state = 'pending' and not is_extra returning clip_id)
+select pg_notify('clippy_link', c.session_id) from (select distinct clip_id from failed) as f join clips c using (clip_id)
+
 -- name: reopen_export
 -- An export that was given up is wanted again.
 with again as (
     update exports set state = 'pending', reason = '', updated_at = now()
     where export_id = $1 and state = 'failed' returning clip_id)
 select pg_notify('clippy_link', c.session_id) from again join clips c using (clip_id)
+
+-- name: reopen_exports
+-- What is made together of a clip and was given up is wanted again.
+with again as (
+    update exports set state = 'pending', reason = '', updated_at = now()
+    where clip_id = $1 and state = 'failed' and not is_extra returning clip_id)
+select pg_notify('clippy_link', c.session_id) from (select distinct clip_id from again) as a join clips c using (clip_id)
 
 -- name: reopen_request
 -- An upload that was given up is to be used again; one that never came stays as it is.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,16 +59,25 @@ class PlainMedia:
         await asyncio.to_thread(shutil.copyfile, src, dst)
         return end_s - start_s
 
-    async def export(
-        self, src: Path, dst: Path, recipe: Recipe, *, on_progress: Callable[[float], None]
-    ) -> ExportResult:
+    async def export_all(
+        self,
+        src: Path,
+        orders: Sequence[tuple[Path, str]],
+        recipe: Recipe,
+        *,
+        on_progress: Callable[[float], None],
+    ) -> list[ExportResult]:
         on_progress(0.5)
         self.recipes.append(recipe)
-        await asyncio.to_thread(shutil.copyfile, src, dst)
-        return ExportResult(
-            path=str(dst), preset=recipe.preset, width=1080, height=1920,
-            duration_s=10.0, lufs=-14.0, captions=1, size_bytes=3,
-        )  # fmt: skip
+        for dst, _ in orders:
+            await asyncio.to_thread(shutil.copyfile, src, dst)
+        return [
+            ExportResult(
+                path=str(dst), preset=preset, width=1080, height=1920,
+                duration_s=10.0, lufs=-14.0, captions=1, size_bytes=3,
+            )
+            for dst, preset in orders
+        ]  # fmt: skip
 
 
 @pytest.fixture
@@ -101,7 +110,7 @@ def before_cutting(parts: dict[str, Any]) -> dict[str, Any]:
 
 def rendering(parts: dict[str, Any]) -> Export:
     """The stage `export`; no layouts are kept."""
-    return Export(**parts, framing_of=functools.partial(framing_of, data=parts["scratch"]))
+    return Export(**parts, framing_of=functools.partial(framing_of, data=parts["scratch"]), longest_s={})
 
 
 async def ask(pool: asyncpg.Pool, state: str, *, moment_id: str | None = None, age: str = "0 s") -> None:
@@ -146,8 +155,8 @@ async def test_an_upload_is_prepared_cut_and_rendered_twice_and_written_once(
     assert first == [["clip:r1"]] * 2
     cut = Cutting(**parts)
     second = await twice(flow, cut.handle, job(Queue.CLIP_GENERATION, "c", request_id="r1"))
-    assert second == [[f"exp:{CLIP}:vertical"]] * 2
-    render = job(Queue.EXPORT, "e", clip_id=CLIP, preset="vertical")
+    assert second == [[f"exp:{CLIP}"]] * 2
+    render = job(Queue.EXPORT, "e", clip_id=CLIP)
     await twice(flow, rendering(parts).handle, render)
 
     assert (await num(pool, "clips"), await num(pool, "exports")) == (1, 1)
@@ -165,7 +174,7 @@ async def test_a_post_looks_as_its_account_wishes(flow: Flow, parts: dict[str, A
         "owner", PostWishes(caption_style="calm", shape="1:1", is_title_shown=True, profanity="mask")
     )
 
-    await rendering(parts).handle(job(Queue.EXPORT, "e", clip_id=CLIP, preset="vertical"))
+    await rendering(parts).handle(job(Queue.EXPORT, "e", clip_id=CLIP))
 
     [recipe] = parts["media"].recipes
     assert recipe.captions == CaptionWish(style="calm", profanity="mask", files=())
@@ -179,7 +188,7 @@ async def test_a_second_run_that_fails_spoils_nothing_that_a_first_has_made(
     await ask(flow.pool, "uploaded", moment_id="m1")
     cut = Cutting(**parts)
     await flow.commit(await cut.handle(job(Queue.CLIP_GENERATION, "c", request_id="r1")))
-    render = job(Queue.EXPORT, "e", clip_id=CLIP, preset="vertical")
+    render = job(Queue.EXPORT, "e", clip_id=CLIP)
     await flow.commit(await rendering(parts).handle(render))
 
     await flow.commit(give_up(parts["rows"])(job(Queue.CLIP_GENERATION, "c", request_id="r1"), "no picture"))
@@ -200,7 +209,7 @@ async def test_each_failure_stands_with_its_reason_where_the_page_looks(flow: Fl
     await flow.pool.execute("update source_requests set state = 'uploaded'")
     cut = Cutting(**parts)
     await flow.commit(await cut.handle(job(Queue.CLIP_GENERATION, "c", request_id="r1")))
-    render = job(Queue.EXPORT, "e", clip_id=CLIP, preset="vertical")
+    render = job(Queue.EXPORT, "e", clip_id=CLIP)
     await flow.commit(give_up_export(parts["rows"])(render, "it took too long"))
 
     assert tuple(await flow.pool.fetchrow("select state, reason from exports")) == (
@@ -322,7 +331,7 @@ async def test_each_stage_of_a_clip_says_how_far_it_is(flow: Flow, parts: dict[s
         (0.95, "storing the clip"),
     ]
 
-    await rendering(parts).handle(telling(Queue.EXPORT, clip_id=CLIP, preset="vertical"))
+    await rendering(parts).handle(telling(Queue.EXPORT, clip_id=CLIP))
     assert told == [
         *((0.0, "fetching the clip"), (0.1, "rendering"), (0.525, "rendering")),
         (0.95, "storing the post"),

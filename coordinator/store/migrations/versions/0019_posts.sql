@@ -1,4 +1,6 @@
--- How each account's posts look. A row is what was set; null: as the coordinator is configured.
+-- How each account's posts look, and posts that are asked for one by one.
+
+-- A row is what was set; null: as the coordinator is configured.
 create table post_settings (
     user_id text primary key references accounts on delete cascade,
     presets text[] check (cardinality(presets) between 1 and 8),
@@ -13,3 +15,6 @@ alter table post_settings enable row level security;
 create policy of_account on post_settings for select
     using (user_id = current_setting('clippy.user_id', true));
 grant select on post_settings to clippy_reader;
+
+-- The posts of a clip are made together, in one job; one that was asked for by itself is a job of its own.
+alter table exports add column is_extra boolean not null default false;

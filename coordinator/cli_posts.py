@@ -1,4 +1,4 @@
-"""The verb `posts`: how an account's posts look."""
+"""The verb `posts`: how an account's posts look, and one more post of a clip."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 _HELP = """posts show [ACCOUNT]     what holds for an account's posts, and what of it was set
 posts set [ACCOUNT] ...  change some of it, for the posts that are made from now on
 posts reset [ACCOUNT]    forget what was set: the account's posts look as the coordinator is configured
+posts make CLIP ...      make one more post of a clip, by another preset
 
 Without ACCOUNT it is the owner's. Posts that are made already stay as they are.
 """
 _SET_HELP = """Change how an account's posts look. What is not named stays; `default` means as the coordinator is
 configured (auto_export.preset, auto_export.layout and [export] in coordinator.toml)."""
+_MAKE_HELP = """Ask for one more post of a clip. CLIP is its id, its moment's, or that of the press which it shows. A
+post that is there or on its way stays as it is; one that failed is tried again. It looks as its account's posts do."""
 _DEFAULT = "default"
 
 
@@ -27,7 +30,10 @@ def add_verb(verbs: Any, common: argparse.ArgumentParser) -> None:
     """Add it to the command line."""
     raw = argparse.RawDescriptionHelpFormatter
     posts = verbs.add_parser(
-        "posts", help="how an account's posts look", description=_HELP, formatter_class=raw
+        "posts",
+        help="how an account's posts look, and one more post of a clip",
+        description=_HELP,
+        formatter_class=raw,
     )
     whats = posts.add_subparsers(dest="what", required=True, metavar="WHAT")
 
@@ -40,6 +46,13 @@ def add_verb(verbs: Any, common: argparse.ArgumentParser) -> None:
 
     add("show", "what holds for an account's posts")
     add("reset", "forget what was set of an account's posts")
+    making = whats.add_parser(
+        "make", help="one more post of a clip", description=_MAKE_HELP, parents=[common]
+    )
+    making.add_argument("clip", metavar="CLIP", help="an id of it")
+    making.add_argument(
+        "--preset", action="append", required=True, metavar="NAME", help="see `presets`; again for more"
+    )
     setting = add("set", "change how an account's posts look", _SET_HELP)
     setting.add_argument(
         "--preset",
@@ -68,6 +81,11 @@ def run(installation: Installation, arguments: argparse.Namespace) -> int:
     """Do it, and print the answer; returns the exit code. Raises as `post_commands`."""
     from coordinator.app import post_commands
 
+    if arguments.what == "make":
+        value = post_commands.make_posts(installation, arguments.clip, arguments.preset)
+        lines = [f"{one['preset']}: {_asked(one)}" for one in value["posts"]]
+        print(json.dumps(value) if arguments.json else "\n".join(lines), flush=True)
+        return 0
     if arguments.what == "reset":
         value = post_commands.reset_posts(installation, arguments.account)
     elif arguments.what == "set":
@@ -78,6 +96,12 @@ def run(installation: Installation, arguments: argparse.Namespace) -> int:
         value = post_commands.posts_of(installation, arguments.account)
     print(json.dumps(value) if arguments.json else "\n".join(_lines(value)), flush=True)
     return 0
+
+
+def _asked(post: dict[str, Any]) -> str:
+    if post["is_new"]:
+        return f"asked for; `clippy-coordinator jobs show exp:{post['clip_id']}:{post['preset']}` says how far it is"
+    return "is there already" if post["state"] == "ready" else "is being made already"
 
 
 def _changed(wishes: PostWishes, arguments: argparse.Namespace) -> PostWishes:

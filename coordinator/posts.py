@@ -77,6 +77,11 @@ def check_wishes(wishes: PostWishes, choices: PostChoices) -> PostWishes:
     return wishes
 
 
+def check_preset(name: str) -> None:
+    """Raise InputUnusable for what is no preset of posts."""
+    check_choice("preset", name, post_presets())
+
+
 def check_choice(what: str, value: str, known: Collection[str]) -> None:
     """Raise InputUnusable for what is not among the choices; the message names some value and all there is."""
     if value not in known:

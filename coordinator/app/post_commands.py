@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from coordinator.app.identity_commands import command_pool
@@ -66,3 +66,23 @@ async def _after(
         wishes = await posts.wishes(found.user_id)
     holding = dataclasses.asdict(wishes.over(posts.defaults))
     return {"account": found.name, **holding, "set": list(wishes.names)}
+
+
+def make_posts(installation: Installation, clip: str, presets: Sequence[str]) -> dict[str, Any]:
+    """Ask for posts of a clip; returns each with its state. Raises as `command_pool` and `AskedPosts.make`."""
+
+    async def run() -> list[dict[str, Any]]:
+        from coordinator.app.asked_posts import AskedPosts
+        from coordinator.jobs.engine import PgQueuerQueue
+        from coordinator.jobs.placing import Placing
+        from coordinator.posts import check_preset
+
+        for preset in presets:
+            check_preset(preset)
+        async with command_pool(installation) as pool:
+            placing = Placing(pool)
+            await placing.look()
+            asked = AskedPosts(pool, PgQueuerQueue(placing))
+            return [dataclasses.asdict(await asked.make(clip, preset)) for preset in presets]
+
+    return {"posts": asyncio.run(run())}

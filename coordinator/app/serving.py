@@ -55,7 +55,7 @@ async def _serve(installation: Installation, process: int, num_processes: int) -
         placing = Placing(pool)
         node = Node(installation, pool, process=process, num_processes=num_processes, placing=placing)
         link = _link(installation, pool, node, placing, is_port_shared=num_processes > 1)
-        servers = _servers(installation, pool, process, is_port_shared=num_processes > 1)
+        servers = _servers(installation, pool, placing, process, is_port_shared=num_processes > 1)
         placing_task = asyncio.create_task(placing.run(), name="placing")
         await node.join(link)
         try:
@@ -88,7 +88,7 @@ def _calm_collector() -> None:
 
 
 def _servers(
-    installation: Installation, pool: asyncpg.Pool, process: int, *, is_port_shared: bool
+    installation: Installation, pool: asyncpg.Pool, placing: Placing, process: int, *, is_port_shared: bool
 ) -> list[HttpServer]:
     """The pages in the first process; signed files for other machines in each."""
     servers: list[HttpServer] = []
@@ -98,7 +98,7 @@ def _servers(
         )
     if process == 0:
         web = installation.config.listen.web_endpoint
-        servers.append(HttpServer(_site(installation, pool), host=web.host, port=web.port))
+        servers.append(HttpServer(_site(installation, pool, placing), host=web.host, port=web.port))
     return servers
 
 
@@ -215,7 +215,9 @@ def _after_press(pool: asyncpg.Pool, *, is_exported: bool) -> Any:
     return after_press
 
 
-def _site(installation: Installation, pool: asyncpg.Pool) -> Any:
+def _site(installation: Installation, pool: asyncpg.Pool, placing: Placing) -> Any:
+    from coordinator.app.asked_posts import AskedPosts
+    from coordinator.jobs.engine import PgQueuerQueue
     from coordinator.posts import default_settings, post_choices
     from coordinator.search.find import find
     from coordinator.store.posts import PostgresPosts
@@ -241,5 +243,6 @@ def _site(installation: Installation, pool: asyncpg.Pool) -> Any:
         tastes=PostgresTastes(pool),
         posts=PostgresPosts(pool, default_settings(installation.config)),
         post_choices=functools.partial(post_choices, installation.data),
+        make_post=AskedPosts(pool, PgQueuerQueue(placing)).make,
     )
     return site.application()

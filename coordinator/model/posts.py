@@ -54,3 +54,15 @@ class PostWishes:
     def over(self, defaults: PostSettings) -> PostSettings:
         """What holds: the wishes, and the defaults where there are none."""
         return dataclasses.replace(defaults, **{name: getattr(self, name) for name in self.names})
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AskedPost:
+    """A post that was asked for. `state`: pending or ready; `is_new`: it was neither before."""
+
+    export_id: str
+    session_id: str
+    clip_id: str
+    preset: str
+    state: str
+    is_new: bool

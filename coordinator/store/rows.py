@@ -232,6 +232,21 @@ class PostgresRows:
     ) -> None:
         await connection.execute(SQL["add_export"], export_id, clip_id, preset)
 
+    async def clip_meant(self, text: str) -> str:
+        """The clip that an id means: its own, its moment's or its press's. Raises NotFound."""
+        # PostgreSQL itself refuses a text with a NUL in it.
+        rows = await self._fetch("clip_meant", text.replace("\0", ""))
+        if not rows:
+            raise NotFound(f"no clip {text[:64]!r} here; give its id, its moment's or its press's")
+        return str(rows[0]["clip_id"])
+
+    async def ask_export(
+        self, connection: asyncpg.Connection, *, export_id: str, clip_id: str, preset: str
+    ) -> str | None:
+        """Ask for a post by itself; returns its state where it is ready or on its way, None where it is wanted now."""
+        rows = await connection.fetch(SQL["ask_export"], export_id, clip_id, preset)
+        return None if rows else str(await connection.fetchval(SQL["export_state"], clip_id, preset))
+
     async def wanted_presets(self, clip_id: str, preset: str | None) -> list[str]:
         return [row["preset"] for row in await self._fetch("wanted_presets", clip_id, preset)]
 

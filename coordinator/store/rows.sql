@@ -138,6 +138,25 @@ select $1, c.clip_id, $3 from clips c where c.clip_id = $2
 for key share of c
 on conflict do nothing
 
+-- name: clip_meant
+-- The clip of an id, of a moment, or of a press as its agent calls it.
+select clip_id from clips c left join source_requests r using (request_id)
+where c.clip_id = $1 or c.moment_id = $1 or r.marker_clip_id = $1
+order by c.clip_id <> $1 limit 1
+
+-- name: ask_export
+-- A post is asked for by itself: a new one, or one that had failed. No row: it is ready or on its way.
+insert into exports (export_id, clip_id, preset, is_extra)
+select $1, c.clip_id, $3, true from clips c where c.clip_id = $2
+for key share of c
+on conflict (clip_id, preset) do update set state = 'pending', reason = '', is_extra = true, updated_at = now()
+    where exports.state = 'failed'
+returning export_id
+
+-- name: export_state
+-- What became of one.
+select state from exports where clip_id = $1 and preset = $2
+
 -- name: wanted_presets
 -- Of which presets posts of a clip are wanted: those that are made together, or this one ($2) alone.
 select preset from exports

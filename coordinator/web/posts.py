@@ -1,10 +1,11 @@
-"""The page and the JSON of how an account's posts look, and the form that changes it."""
+"""The page and the JSON of how an account's posts look, the form that changes it, and one more post of a clip."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -12,7 +13,7 @@ from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 
 from coordinator.errors import InputUnusable
-from coordinator.model.posts import PostSettings, PostWishes
+from coordinator.model.posts import AskedPost, PostSettings, PostWishes
 from coordinator.posts import PostChoices, check_wishes
 from coordinator.web.forms import check_origin, read_form
 from coordinator.web.reading import reading, translated
@@ -42,6 +43,14 @@ class PostsKept(Protocol):
         ...
 
 
+class MakePost(Protocol):
+    """Asks for a post: (clip, preset). Raises InputUnusable, NotFound, DatabaseUnavailable."""
+
+    def __call__(self, clip: str, preset: str) -> Awaitable[AskedPost]:
+        """Ask."""
+        ...
+
+
 class PostPages:
     """Handlers of their routes."""
 
@@ -50,12 +59,14 @@ class PostPages:
         pool: asyncpg.Pool,
         posts: PostsKept,
         choices: Callable[[], PostChoices],
+        make: MakePost,
         templates: Jinja2Templates,
     ) -> None:
-        """Args: choices: what may be chosen now."""
+        """Args: choices: what may be chosen now; make: asks for one more post."""
         self._pool = pool
         self._posts = posts
         self._choices = choices
+        self._make = make
         self._templates = templates
 
     def routes(self) -> Sequence[Route]:
@@ -65,6 +76,7 @@ class PostPages:
             Route("/api/posts", self.api),
             Route("/posts", self.save, methods=["POST"]),
             Route("/posts/reset", self.reset, methods=["POST"]),
+            Route("/clips/{clip_id}/posts", self.make, methods=["POST"]),
         ]
 
     async def page(self, request: Request) -> Response:
@@ -97,6 +109,14 @@ class PostPages:
         with translated():
             await self._posts.reset(user_id)
         return _back(request)
+
+    async def make(self, request: Request) -> Response:
+        """One more post of a clip, by the form's preset; then back to where it is shown."""
+        check_origin(request)
+        form = await read_form(request)
+        asked = await self._make(request.path_params["clip_id"][:128], form.get("preset", [""])[-1])
+        card = quote(form.get("card", [""])[-1][:128])
+        return RedirectResponse(f"/sessions/{asked.session_id}#{card}", status_code=303)
 
     async def _form(
         self, request: Request, *, chosen: PostWishes | None = None, problem: str = ""

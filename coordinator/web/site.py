@@ -20,12 +20,13 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
+from coordinator.config import post_presets
 from coordinator.ports import ObjectStore
 from coordinator.posts import PostChoices
 from coordinator.web import read
 from coordinator.web.answers import HANDLERS
 from coordinator.web.headers import SafeHeaders
-from coordinator.web.posts import PostPages, PostsKept
+from coordinator.web.posts import MakePost, PostPages, PostsKept
 from coordinator.web.reading import reading, translated
 from coordinator.web.search import Find, SearchPages
 from coordinator.web.signed_files import SignedFiles, Verifier
@@ -47,6 +48,7 @@ class Site:
         find: finds what was said.
         tastes: what is known of accounts' tastes.
         posts, post_choices: what accounts set of their posts, and what may be chosen now.
+        make_post: asks for one more post of a clip.
         media_sources: origins the browser may play from beside our own: the bucket's, where objects lie in one.
     """
 
@@ -63,6 +65,7 @@ class Site:
         tastes: TasteKept,
         posts: PostsKept,
         post_choices: Callable[[], PostChoices],
+        make_post: MakePost,
         media_sources: Sequence[str] = (),
     ) -> None:
         self._pool = pool
@@ -73,7 +76,8 @@ class Site:
         self._templates.env.filters["clock"] = clock
         self._search = SearchPages(pool, find, self._templates)
         self._taste = TastePages(pool, tastes, self._templates)
-        self._posts = PostPages(pool, posts, post_choices, self._templates)
+        self._templates.env.globals["post_presets"] = list(post_presets())
+        self._posts = PostPages(pool, posts, post_choices, make_post, self._templates)
 
     def application(self) -> Starlette:
         """The ASGI application."""

@@ -13,7 +13,9 @@ from pathlib import Path
 import asyncpg
 import uvicorn
 
+from coordinator.app.asked_posts import AskedPosts
 from coordinator.errors import DatabaseUnavailable, InputUnusable
+from coordinator.jobs.engine import PgQueuerQueue
 from coordinator.model.posts import PostSettings
 from coordinator.posts import post_choices
 from coordinator.search.find import find
@@ -72,6 +74,7 @@ async def running_site(
         tastes=PostgresTastes(pool),
         posts=PostgresPosts(pool, PostSettings()),
         post_choices=functools.partial(post_choices, folder),
+        make_post=AskedPosts(pool, PgQueuerQueue()).make,
     ).application()
     server = uvicorn.Server(
         uvicorn.Config(application, log_config=None, lifespan="off", timeout_graceful_shutdown=1)

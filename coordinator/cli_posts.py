@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coordinator.errors import InputUnusable
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 _HELP = """posts show [ACCOUNT]     what holds for an account's posts, and what of it was set
 posts set [ACCOUNT] ...  change some of it, for the posts that are made from now on
 posts reset [ACCOUNT]    forget what was set: the account's posts look as the coordinator is configured
+posts brand [ACCOUNT]    give an account's clips a watermark, an intro or an outro, or take them away
 posts make CLIP ...      make one more post of a clip, by another preset
 
 Without ACCOUNT it is the owner's. Posts that are made already stay as they are.
@@ -23,6 +25,8 @@ _SET_HELP = """Change how an account's posts look. What is not named stays; `def
 configured (auto_export.preset, auto_export.layout and [export] in coordinator.toml)."""
 _MAKE_HELP = """Ask for one more post of a clip. CLIP is its id, its moment's, or that of the press which it shows. A
 post that is there or on its way stays as it is; one that failed is tried again. It looks as its account's posts do."""
+_BRAND_HELP = """Give an account's clips a frame of its own. `presets --json` says which preset takes what of it. A
+file is decoded within limits and encoded anew; only that is kept."""
 _DEFAULT = "default"
 
 
@@ -46,6 +50,8 @@ def add_verb(verbs: Any, common: argparse.ArgumentParser) -> None:
 
     add("show", "what holds for an account's posts")
     add("reset", "forget what was set of an account's posts")
+    _add_settings(add("set", "change how an account's posts look", _SET_HELP))
+    _add_brand(add("brand", "an account's own frame around its clips", _BRAND_HELP))
     making = whats.add_parser(
         "make", help="one more post of a clip", description=_MAKE_HELP, parents=[common]
     )
@@ -53,7 +59,9 @@ def add_verb(verbs: Any, common: argparse.ArgumentParser) -> None:
     making.add_argument(
         "--preset", action="append", required=True, metavar="NAME", help="see `presets`; again for more"
     )
-    setting = add("set", "change how an account's posts look", _SET_HELP)
+
+
+def _add_settings(setting: argparse.ArgumentParser) -> None:
     setting.add_argument(
         "--preset",
         action="append",
@@ -77,6 +85,22 @@ def add_verb(verbs: Any, common: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_brand(brand: argparse.ArgumentParser) -> None:
+    for part, text in (
+        ("intro", "a film before each clip, at most 30 s and 64 MiB"),
+        ("outro", "a film after each clip, the same"),
+        ("watermark", "a picture in the corner: PNG, WebP or JPEG, at most 4 MiB"),
+    ):
+        brand.add_argument(f"--{part}", type=Path, metavar="FILE", help=text)
+    brand.add_argument(
+        "--remove",
+        action="append",
+        default=[],
+        choices=["intro", "outro", "watermark"],
+        help="again for more",
+    )
+
+
 def run(installation: Installation, arguments: argparse.Namespace) -> int:
     """Do it, and print the answer; returns the exit code. Raises as `post_commands`."""
     from coordinator.app import post_commands
@@ -88,6 +112,12 @@ def run(installation: Installation, arguments: argparse.Namespace) -> int:
         return 0
     if arguments.what == "reset":
         value = post_commands.reset_posts(installation, arguments.account)
+    elif arguments.what == "brand":
+        named = {part: getattr(arguments, part) for part in ("intro", "outro", "watermark")}
+        files = {part: path for part, path in named.items() if path is not None}
+        if not files and not arguments.remove:
+            raise InputUnusable("nothing to change; see `clippy-coordinator posts brand --help`")
+        value = post_commands.change_brand(installation, arguments.account, files, arguments.remove)
     elif arguments.what == "set":
         value = post_commands.set_posts(
             installation, arguments.account, lambda wishes: _changed(wishes, arguments)
@@ -142,4 +172,7 @@ def _lines(value: dict[str, Any]) -> list[str]:
     for name, text in shown.items():
         note = "" if name in value["set"] else "   (as configured)"
         lines.append(f"  {names.get(name, name):10} {text}{note}")
+    for part, one in value["brand"].items():
+        length = "" if one["duration_s"] is None else f", {one['duration_s']:.1f} s"
+        lines.append(f"  {part:10} {one['width']}x{one['height']}{length}")
     return lines

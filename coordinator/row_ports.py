@@ -12,7 +12,7 @@ from coordinator.model.chat import Chatter
 from coordinator.model.chunks import ChunkRow
 from coordinator.model.forgetting import DoomedObject, HeldChunk, Receipt
 from coordinator.model.media import ExportResult
-from coordinator.model.posts import PostSettings
+from coordinator.model.posts import BrandPart, PostSettings
 from coordinator.model.sessions import (
     AnalysisRow,
     ClipRow,
@@ -192,6 +192,10 @@ class Posts(Protocol):
 
     async def of_session(self, session_id: str) -> PostSettings:
         """What holds now for posts of a session: its account's settings over the coordinator's."""
+        ...
+
+    async def brand_of_session(self, session_id: str) -> Sequence[BrandPart]:
+        """The brand kit of the session's account; each part once."""
         ...
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coordinator.app.identity_commands import command_pool
@@ -51,6 +52,31 @@ def reset_posts(installation: Installation, account: str) -> dict[str, Any]:
     return asyncio.run(_after(installation, account, reset))
 
 
+def change_brand(
+    installation: Installation, account: str, files: Mapping[str, Path], removed: Sequence[str]
+) -> dict[str, Any]:
+    """Give and remove parts of an account's brand kit; returns what holds then.
+
+    Raises:
+        InputUnusable: A file is not there, cannot be decoded, or is too large or too long.
+        Others as `posts_of`, and `BrandKits.take`.
+    """
+    from coordinator.app.brand_kits import BrandKits
+    from coordinator.media.commands import require_file
+
+    for path in files.values():
+        require_file(path)
+
+    async def change(posts: PostgresPosts, user_id: str) -> None:
+        kits = BrandKits(posts, installation.objects(), installation.scratch_of("commands"))
+        for part in removed:
+            await kits.remove(user_id, part)
+        for part, path in files.items():
+            await kits.take(user_id, part, path)
+
+    return asyncio.run(_after(installation, account, change))
+
+
 async def _after(
     installation: Installation, account: str, work: Callable[[PostgresPosts, str], Awaitable[None]]
 ) -> dict[str, Any]:
@@ -63,9 +89,10 @@ async def _after(
         found = await Accounts(pool).find(account)
         posts = PostgresPosts(pool, default_settings(installation.config))
         await work(posts, found.user_id)
-        wishes = await posts.wishes(found.user_id)
+        wishes, brand = await posts.wishes(found.user_id), await posts.brand(found.user_id)
     holding = dataclasses.asdict(wishes.over(posts.defaults))
-    return {"account": found.name, **holding, "set": list(wishes.names)}
+    parts = {part.part: dataclasses.asdict(part) for part in brand}
+    return {"account": found.name, **holding, "set": list(wishes.names), "brand": parts}
 
 
 def make_posts(installation: Installation, clip: str, presets: Sequence[str]) -> dict[str, Any]:

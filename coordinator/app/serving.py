@@ -217,6 +217,7 @@ def _after_press(pool: asyncpg.Pool, *, is_exported: bool) -> Any:
 
 def _site(installation: Installation, pool: asyncpg.Pool, placing: Placing) -> Any:
     from coordinator.app.asked_posts import AskedPosts
+    from coordinator.app.brand_kits import BrandKits
     from coordinator.jobs.engine import PgQueuerQueue
     from coordinator.posts import default_settings, post_choices
     from coordinator.search.find import find
@@ -232,17 +233,20 @@ def _site(installation: Installation, pool: asyncpg.Pool, placing: Placing) -> A
         if missing:
             raise DatabaseUnavailable(f"workers are still starting: {', '.join(sorted(missing))}")
 
+    objects, scratch = installation.objects(), installation.scratch_of("serve")
+    posts = PostgresPosts(pool, default_settings(installation.config))
     site = Site(
         pool=pool,
-        objects=installation.objects(),
+        objects=objects,
         local_path=local_path(installation),
         verify=verifier(load_secret(installation.data / "objects.secret")),
         check_ready=check_ready,
-        scratch=installation.scratch_of("serve"),
+        scratch=scratch,
         find=functools.partial(find, pool),
         tastes=PostgresTastes(pool),
-        posts=PostgresPosts(pool, default_settings(installation.config)),
+        posts=posts,
         post_choices=functools.partial(post_choices, installation.data),
         make_post=AskedPosts(pool, PgQueuerQueue(placing)).make,
+        brands=BrandKits(posts, objects, scratch),
     )
     return site.application()

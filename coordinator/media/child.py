@@ -188,6 +188,14 @@ class LimitedMedia:
         result, _ = await self._light("layout_still", arguments, dst=dst, timeout_s=timeout_s)
         return dict(result)
 
+    async def clean_watermark(
+        self, src: Path, dst: Path, *, timeout_s: float = LIGHT_WALL_S
+    ) -> tuple[int, int]:
+        """See `brand.clean_watermark`."""
+        arguments = {"src": str(src), "dst": str(dst)}
+        result, _ = await self._light("clean_watermark", arguments, dst=dst, timeout_s=timeout_s)
+        return int(result[0]), int(result[1])
+
     async def find_cameras(self, path: Path, *, timeout_s: float = LIGHT_WALL_S) -> list[dict[str, Any]]:
         """See `camera_search.propose_cameras`; each as plain values."""
         result, _ = await self._light("find_cameras", {"path": str(path)}, timeout_s=timeout_s)

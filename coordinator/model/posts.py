@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal, get_args
 
 from coordinator.model.exporting import Profanity
 from coordinator.model.framing import ShapeName
 
 MAX_PRESETS = 8
+BrandPartName = Literal["intro", "outro", "watermark"]
+BRAND_PARTS: tuple[BrandPartName, ...] = get_args(BrandPartName)
 # A layout's name that stands for the preset's own.
 PRESETS_OWN = "preset"
 
@@ -66,3 +69,20 @@ class AskedPost:
     preset: str
     state: str
     is_new: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class BrandPart:
+    """A part of an account's brand kit: a film before or after its clips, or a picture in their corner.
+
+    Attributes:
+        width, height: pixels.
+        duration_s: of a film; None: it is a picture.
+    """
+
+    part: BrandPartName
+    object_key: str
+    size_bytes: int
+    width: int
+    height: int
+    duration_s: float | None

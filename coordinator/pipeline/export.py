@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from coordinator.errors import InputUnusable
-from coordinator.model.exporting import CaptionWish, Recipe
+from coordinator.errors import InputUnusable, NotFound
+from coordinator.model.exporting import Brand, CaptionWish, Recipe
 from coordinator.model.framing import Framing
 from coordinator.model.jobs import Job, NewJob
 from coordinator.model.media import ExportResult
@@ -85,6 +85,7 @@ class Export:
             with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
                 job.progress(0.0, "fetching the clip")
                 await self._objects.get_file(clip.object_key, Path(folder) / "clip.mp4")
+                recipe = dataclasses.replace(recipe, brand=await self._brand(clip.session_id, Path(folder)))
                 job.progress(FETCHED, making.words)
                 await self._make(making, making.left, recipe, Path(folder))
         if len(making.failed) == len(presets):
@@ -116,6 +117,21 @@ class Export:
                 language=language_of(transcripts),
             ),
         )
+
+    async def _brand(self, session_id: str, folder: Path) -> Brand:
+        """The account's brand kit as files; a part that is changed meanwhile is taken as it is then."""
+        paths: dict[str, str] = {}
+        for part in await self._posts.brand_of_session(session_id):
+            path = folder / f"{part.part}{Path(part.object_key).suffix}"
+            try:
+                await self._objects.get_file(part.object_key, path)
+            except NotFound:
+                newer = {each.part: each for each in await self._posts.brand_of_session(session_id)}
+                if part.part not in newer:
+                    continue
+                await self._objects.get_file(newer[part.part].object_key, path)
+            paths[part.part] = str(path)
+        return Brand(intro=paths.get("intro"), outro=paths.get("outro"), watermark=paths.get("watermark"))
 
     async def _make(self, making: _Making, presets: Sequence[str], recipe: Recipe, folder: Path) -> None:
         """Make these from one decode; where one of them spoils that, each half of them by itself."""

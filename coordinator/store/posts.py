@@ -1,4 +1,4 @@
-"""Accounts' post settings in PostgreSQL: port `Posts`. The SQL is in posts.sql.
+"""Accounts' post settings and brand kits in PostgreSQL: port `Posts`. The SQL is in posts.sql.
 
 What is shown to people is read as the role that sees one account's rows alone.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from coordinator.database import Asking
 from coordinator.errors import DatabaseUnavailable
-from coordinator.model.posts import PostSettings, PostWishes
+from coordinator.model.posts import BrandPart, BrandPartName, PostSettings, PostWishes
 from coordinator.statements import load_statements
 
 if TYPE_CHECKING:
@@ -40,16 +40,26 @@ class PostgresPosts:
         Raises:
             DatabaseUnavailable: Later; or the role that reads is missing.
         """
-        import asyncpg
+        return _wishes(await self._read("wishes", user_id))
 
-        try:
-            async with _ASKING.transaction(self._pool) as connection:
-                await _ASKING.fetch_in(connection, "become_reader", user_id)
-                return _wishes(await _ASKING.fetch_in(connection, "wishes", user_id))
-        except (asyncpg.InvalidParameterValueError, asyncpg.InsufficientPrivilegeError) as exc:
-            raise DatabaseUnavailable(
-                f"post settings need the role clippy_reader: {exc}; see docs/operations.md"
-            ) from exc
+    async def brand_of_session(self, session_id: str) -> list[BrandPart]:
+        """As the port says."""
+        rows = await _ASKING.fetch(self._pool, "brand_of_session", session_id)
+        return [BrandPart(**dict(row)) for row in rows]
+
+    async def brand(self, user_id: str) -> list[BrandPart]:
+        """An account's brand kit. Raises as `wishes`."""
+        return [BrandPart(**dict(row)) for row in await self._read("brand", user_id)]
+
+    async def save_brand_part(self, user_id: str, part: BrandPart) -> str | None:
+        """Put a part in the place of the one before; returns that one's object. Raises as `save`."""
+        rows = await _ASKING.fetch(self._pool, "save_brand_part", user_id, *dataclasses.astuple(part))
+        return str(rows[0]["object_key"]) if rows else None
+
+    async def remove_brand_part(self, user_id: str, part: BrandPartName) -> str | None:
+        """Take a part away; returns its object, None where there was none. Raises as `save`."""
+        rows = await _ASKING.fetch(self._pool, "remove_brand_part", user_id, part)
+        return str(rows[0]["object_key"]) if rows else None
 
     async def save(self, user_id: str, wishes: PostWishes) -> None:
         """Replace what an account has set, for the posts that are made from now on.
@@ -67,6 +77,18 @@ class PostgresPosts:
     async def reset(self, user_id: str) -> bool:
         """Forget what an account has set; False: it had set nothing. Raises as `save`."""
         return bool(await _ASKING.fetch(self._pool, "reset", user_id))
+
+    async def _read(self, name: str, user_id: str) -> Sequence[asyncpg.Record]:
+        import asyncpg
+
+        try:
+            async with _ASKING.transaction(self._pool) as connection:
+                await _ASKING.fetch_in(connection, "become_reader", user_id)
+                return await _ASKING.fetch_in(connection, name, user_id)
+        except (asyncpg.InvalidParameterValueError, asyncpg.InsufficientPrivilegeError) as exc:
+            raise DatabaseUnavailable(
+                f"post settings need the role clippy_reader: {exc}; see docs/operations.md"
+            ) from exc
 
 
 def _wishes(rows: Sequence[asyncpg.Record]) -> PostWishes:

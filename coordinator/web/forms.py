@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from starlette.requests import Request
 
@@ -41,3 +41,10 @@ async def read_form(request: Request) -> dict[str, list[str]]:
         return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_MAX_FIELDS, errors="strict")
     except ValueError as exc:
         raise InputUnusable(f"the form cannot be read: {exc}") from exc
+
+
+def whose(request: Request) -> str:
+    """Return the part of an address's query that says whose things are meant."""
+    return urlencode(
+        [(name, value) for name, value in request.query_params.items() if name in ("user", "session")]
+    )

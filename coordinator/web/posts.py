@@ -13,9 +13,9 @@ from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 
 from coordinator.errors import InputUnusable
-from coordinator.model.posts import AskedPost, PostSettings, PostWishes
+from coordinator.model.posts import BRAND_PARTS, AskedPost, BrandPart, PostSettings, PostWishes
 from coordinator.posts import PostChoices, check_wishes
-from coordinator.web.forms import check_origin, read_form
+from coordinator.web.forms import check_origin, read_form, whose
 from coordinator.web.reading import reading, translated
 from coordinator.web.search import account_meant
 
@@ -40,6 +40,10 @@ class PostsKept(Protocol):
 
     async def reset(self, user_id: str) -> bool:
         """Set nothing."""
+        ...
+
+    async def brand(self, user_id: str) -> Sequence[BrandPart]:
+        """An account's brand kit."""
         ...
 
 
@@ -85,9 +89,11 @@ class PostPages:
 
     async def api(self, request: Request) -> Response:
         """The same as JSON, of `user` or of whose `session` it is; `set` names what was set."""
-        wishes = await self._wishes(await self._account(request))
+        user_id = await self._account(request)
+        wishes, brand = await self._wishes(user_id), await self._brand(user_id)
         holding = dataclasses.asdict(wishes.over(self._posts.defaults))
-        return JSONResponse({**holding, "set": list(wishes.names)})
+        parts = {name: dataclasses.asdict(part) for name, part in brand.items()}
+        return JSONResponse({**holding, "set": list(wishes.names), "brand": parts})
 
     async def save(self, request: Request) -> Response:
         """Take what was chosen; what cannot be is said on the form, with the choice still there."""
@@ -126,9 +132,11 @@ class PostPages:
             "wishes": chosen if chosen is not None else await self._wishes(user_id),
             "defaults": self._posts.defaults,
             "choices": self._choices(),
+            "brand": await self._brand(user_id),
+            "brand_parts": BRAND_PARTS,
             "problem": problem,
             "is_saved": "saved" in request.query_params,
-            "query": _whose(request),
+            "query": whose(request),
             "session_id": request.query_params.get("session", ""),
         }
         status = 400 if problem else 200
@@ -137,6 +145,10 @@ class PostPages:
     async def _wishes(self, user_id: str) -> PostWishes:
         with translated():
             return await self._posts.wishes(user_id)
+
+    async def _brand(self, user_id: str) -> dict[str, BrandPart]:
+        with translated():
+            return {part.part: part for part in await self._posts.brand(user_id)}
 
     async def _account(self, request: Request) -> str:
         async with reading(self._pool) as connection:
@@ -163,12 +175,6 @@ def chosen_in(form: dict[str, list[str]]) -> PostWishes:
     )
 
 
-def _whose(request: Request) -> str:
-    """The part of the query that says whose posts are meant."""
-    params = {name: value for name, value in request.query_params.items() if name in ("user", "session")}
-    return str(request.url.replace_query_params(**params).query) if params else ""
-
-
 def _back(request: Request) -> Response:
-    query = _whose(request)
+    query = whose(request)
     return RedirectResponse(f"/posts?{query}{'&' if query else ''}saved=1", status_code=303)

@@ -25,6 +25,7 @@ from coordinator.ports import ObjectStore
 from coordinator.posts import PostChoices
 from coordinator.web import read
 from coordinator.web.answers import HANDLERS
+from coordinator.web.brand import BrandPages, BrandsKept
 from coordinator.web.headers import SafeHeaders
 from coordinator.web.posts import MakePost, PostPages, PostsKept
 from coordinator.web.reading import reading, translated
@@ -49,6 +50,7 @@ class Site:
         tastes: what is known of accounts' tastes.
         posts, post_choices: what accounts set of their posts, and what may be chosen now.
         make_post: asks for one more post of a clip.
+        brands: changes accounts' brand kits.
         media_sources: origins the browser may play from beside our own: the bucket's, where objects lie in one.
     """
 
@@ -66,6 +68,7 @@ class Site:
         posts: PostsKept,
         post_choices: Callable[[], PostChoices],
         make_post: MakePost,
+        brands: BrandsKept,
         media_sources: Sequence[str] = (),
     ) -> None:
         self._pool = pool
@@ -78,6 +81,7 @@ class Site:
         self._taste = TastePages(pool, tastes, self._templates)
         self._templates.env.globals["post_presets"] = list(post_presets())
         self._posts = PostPages(pool, posts, post_choices, make_post, self._templates)
+        self._brands = BrandPages(pool, brands, scratch)
 
     def application(self) -> Starlette:
         """The ASGI application."""
@@ -93,6 +97,7 @@ class Site:
                 *self._search.routes(),
                 *self._taste.routes(),
                 *self._posts.routes(),
+                *self._brands.routes(),
                 *self._files.routes(),
                 Route("/healthz", self.healthz),
                 Route("/readyz", self.readyz),

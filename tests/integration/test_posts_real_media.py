@@ -13,8 +13,10 @@ import asyncpg
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from coordinator.app.asked_posts import AskedPosts
+from coordinator.app.brand_kits import BrandKits
 from coordinator.app.working import give_up_effects
 from coordinator.jobs.engine import PgQueuerQueue
 from coordinator.jobs.work import Work, one_by_one
@@ -114,10 +116,14 @@ async def upload(pool: asyncpg.Pool, objects: LocalObjects, folder: Path) -> Non
 
 
 def first_picture(path: Path) -> tuple[tuple[int, int], str, np.ndarray[Any, Any]]:
-    """Size, title of the file, and the first picture's luma."""
+    """Size, title of the file, and the first picture."""
     with av.open(path) as container:
         picture = next(container.decode(video=0))
-        return (picture.width, picture.height), container.metadata.get("title", ""), picture.to_ndarray()
+        return (
+            (picture.width, picture.height),
+            container.metadata.get("title", ""),
+            picture.to_ndarray(format="rgb24"),
+        )
 
 
 async def test_an_upload_becomes_the_posts_that_its_account_chose_and_one_more_on_demand(
@@ -126,22 +132,30 @@ async def test_an_upload_becomes_the_posts_that_its_account_chose_and_one_more_o
     await upload(pool, objects, tmp_path)
     posts = PostgresPosts(pool, PostSettings())
     await posts.save("owner", PostWishes(presets=("square", "discord", "x"), is_title_shown=True))
+    kits = BrandKits(posts, objects, tmp_path / "scratch")
+    Image.new("RGB", (200, 200), (255, 0, 0)).save(tmp_path / "mark.png")
+    await kits.take("owner", "watermark", tmp_path / "mark.png")
+    outro = await asyncio.to_thread(write_clip, tmp_path / "outro.mp4", duration_s=1.0, size=(160, 90))
+    await kits.take("owner", "outro", outro)
     await put(pool, steps.cutting("r1", is_press=False))
 
     async with working(pool, works):
         await until_state(pool, f"exp:{CLIP}", "done")
         # Another look for the next one.
+        await kits.remove("owner", "outro")
         await posts.save("owner", PostWishes(shape="4:5", is_title_shown=False))
         await AskedPosts(pool, PgQueuerQueue()).make("m1", "vertical")
         await until_state(pool, f"exp:{CLIP}:vertical", "done")
 
     assert media.together == [["discord", "square"], ["vertical"]]
-    rows = await pool.fetch("select preset, state, width, height, captions from exports order by preset")
+    rows = await pool.fetch(
+        "select preset, state, width, height, captions, round(duration_s) from exports order by preset"
+    )
     assert [tuple(row) for row in rows] == [
-        ("discord", "ready", 320, 180, 3),
-        ("square", "ready", 1080, 1080, 3),
-        ("vertical", "ready", 1080, 1350, 3),
-        ("x", "failed", None, None, None),
+        ("discord", "ready", 320, 180, 3, 5),
+        ("square", "ready", 1080, 1080, 3, 5),
+        ("vertical", "ready", 1080, 1350, 3, 4),
+        ("x", "failed", None, None, None, None),
     ]
     found = {}
     for preset in ("discord", "square", "vertical"):
@@ -154,5 +168,9 @@ async def test_an_upload_becomes_the_posts_that_its_account_chose_and_one_more_o
         "discord": (320, 180), "square": (1080, 1080), "vertical": (1080, 1350),
     }  # fmt: skip
     # The title's sticker is white, and stands where nothing else does: above the film, on its blurred copy.
-    assert (found["square"][1][60:180, 300:780] > 225).mean() > 0.2
-    assert (found["vertical"][1][:300] > 225).mean() < 0.02
+    assert (found["square"][1][60:180, 300:780].min(axis=2) > 225).mean() > 0.2
+    assert (found["vertical"][1][:300].min(axis=2) > 225).mean() < 0.02
+    # The mark is red, in the corner.
+    for preset in ("square", "vertical"):
+        red, green, _ = found[preset][1][80, 100]
+        assert red > 150 and green < 90

@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from PIL import Image
 
 from coordinator.model.sessions import Said
 from coordinator.search.index import PostgresUtterances
@@ -187,7 +188,7 @@ async def test_how_posts_look_is_chosen_by_keyboard_and_holds(
     await page.get_by_label("The moment's title").select_option("show")
     await page.get_by_role("button", name="Save").press("Enter")
 
-    await page.get_by_role("status").wait_for()
+    await page.get_by_role("status").filter(has_text="Saved.").wait_for()
     row = await pool.fetchrow(
         "select user_id, presets, caption_style, layout, is_title_shown from post_settings"
     )
@@ -225,3 +226,24 @@ async def test_one_more_post_is_asked_for_on_its_card(pool: asyncpg.Pool, site: 
     await page.wait_for_selector("#moment-m-ready:has-text('square is being rendered')")
     assert await pool.fetchval("select state from exports where preset = 'square'") == "pending"
     assert page.url.endswith("#moment-m-ready")
+
+
+async def test_a_watermark_is_given_on_the_page_and_a_bad_one_is_told(
+    pool: asyncpg.Pool, site: RunningSite, page: Any, tmp_path: Path
+):
+    Image.new("RGB", (200, 100), (255, 0, 0)).save(tmp_path / "mark.png")
+    await page.goto(f"{site.url}/posts")
+    section = page.get_by_role("region", name="Watermark")
+
+    await section.get_by_label("A file for it").set_input_files(
+        {"name": "mark.png", "mimeType": "image/png", "buffer": b"no picture"}
+    )
+    await section.get_by_role("button", name="Use it").click()
+    await page.get_by_text("it is no PNG, WebP or JPEG").wait_for()
+    await section.get_by_label("A file for it").set_input_files(tmp_path / "mark.png")
+    await section.get_by_role("button", name="Use it").click()
+
+    await section.get_by_text("200×100").wait_for()
+    await section.get_by_role("button", name="Remove").click()
+    await section.get_by_text("None.").wait_for()
+    assert await pool.fetch("select * from brand_parts") == []

@@ -23,6 +23,7 @@ from coordinator import (
     cli_layouts,
     cli_llm,
     cli_placement,
+    cli_posts,
     cli_search,
     cli_taste,
     cli_users,
@@ -95,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_llm.add_verb(verbs, common)
     cli_taste.add_verb(verbs, common)
     cli_placement.add_verb(verbs, common)
+    cli_posts.add_verb(verbs, common)
     cli_export.add_verb(verbs, common)
     cli_layouts.add_verbs(verbs, common)
     _add_file_verbs(verbs, common)
@@ -321,6 +323,7 @@ _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "forget": lambda arguments: cli_forget.run(_installation(arguments), arguments),
     "search": lambda arguments: cli_search.run(_installation(arguments), arguments),
     "placement": lambda arguments: cli_placement.run(_installation(arguments), arguments),
+    "posts": lambda arguments: cli_posts.run(_installation(arguments), arguments),
     "jobs": lambda arguments: cli_jobs.run(_installation(arguments), arguments),
     "taste": lambda arguments: cli_taste.run(_installation(arguments), arguments),
     "llm": lambda arguments: cli_llm.run(_installation(arguments), arguments),

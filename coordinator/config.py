@@ -137,10 +137,22 @@ def caption_style_names() -> list[str]:
     return sorted(_rows_of("captions/styles.toml"))
 
 
-def post_preset_names() -> list[str]:
-    """Return the presets that a post may have: those that make an MP4."""
+def post_presets() -> dict[str, str]:
+    """Return the presets that a post may have (those that make an MP4), each with where it goes."""
     rows = _rows_of("output/presets.toml")
-    return sorted(name for name, row in rows.items() if row.get("container", "mp4") == "mp4")
+    return {name: row["about"] for name, row in sorted(rows.items()) if _is_film(row, rows)}
+
+
+def post_lengths_s() -> dict[str, float]:
+    """Return how long a post may be, by preset, for those whose platform says so."""
+    rows = _rows_of("output/presets.toml")
+    found = {name: {**rows.get(row.get("same_as", ""), {}), **row} for name, row in rows.items()}
+    return {name: float(row["max_duration_s"]) for name, row in found.items() if "max_duration_s" in row}
+
+
+def _is_film(row: dict[str, Any], rows: dict[str, dict[str, Any]]) -> bool:
+    base = rows.get(row.get("same_as", ""), {})
+    return bool({**base, **row}.get("container", "mp4") == "mp4")
 
 
 def _rows_of(table: str) -> dict[str, dict[str, Any]]:
@@ -194,7 +206,7 @@ def _rules(config: Config) -> list[_Rule]:
     max_connections, export = config.database.max_connections, config.auto_export
     limits = msgspec.structs.asdict(config.limits)
     wait_s, style, styles = config.asr.remote_timeout_s, config.export.caption_style, caption_style_names()
-    presets = post_preset_names()
+    presets = list(post_presets())
     return [
         (0.1 <= wait_s <= 60, "asr.remote_timeout_s", wait_s, "0.1..60"),
         (is_node, "node", config.node, "letters, digits and -, at most 60, a letter or digit first"),

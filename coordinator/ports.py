@@ -114,18 +114,19 @@ class Media(Protocol):
         """
         ...
 
-    async def export(
+    async def export_all(
         self,
         src: Path,
-        dst: Path,
+        orders: Sequence[tuple[Path, str]],
         recipe: Recipe,
         *,
         on_progress: Callable[[float], None] = ...,
-    ) -> ExportResult:
-        """Render by a recipe.
+    ) -> list[ExportResult]:
+        """Render to every (file, preset) from one decode, all of them or none; results in the same order.
 
         Args:
-            on_progress: told the share that is rendered, from 0 to 1.
+            recipe: for all of them; its own preset counts for nothing.
+            on_progress: told the share that is rendered, from 0 to 1; from 0 again where one has to be made smaller.
         """
         ...
 

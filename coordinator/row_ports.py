@@ -12,6 +12,7 @@ from coordinator.model.chat import Chatter
 from coordinator.model.chunks import ChunkRow
 from coordinator.model.forgetting import DoomedObject, HeldChunk, Receipt
 from coordinator.model.media import ExportResult
+from coordinator.model.posts import BrandPart, PostSettings
 from coordinator.model.sessions import (
     AnalysisRow,
     ClipRow,
@@ -131,14 +132,20 @@ class Rows(Protocol):
         """Write once."""
         ...
 
-    async def finish_export(
-        self, connection: asyncpg.Connection, export_id: str, object_key: str, result: ExportResult
-    ) -> None:
-        """Mark it ready."""
+    async def wanted_presets(self, clip_id: str, preset: str | None) -> list[str]:
+        """Of which presets posts of a clip are wanted and not made: all that are made together, or the one named."""
+        ...
+
+    async def finish_export(self, export_id: str, object_key: str, result: ExportResult) -> None:
+        """Mark it ready and tell the agent, in a transaction of its own: it is never made again."""
         ...
 
     async def fail_export(self, connection: asyncpg.Connection, export_id: str, reason: str) -> None:
         """Mark it failed for good, and tell the agent."""
+        ...
+
+    async def fail_exports(self, connection: asyncpg.Connection, clip_id: str, reason: str) -> None:
+        """Mark all of a clip that are made together failed for good, and tell the agent; what is ready stays so."""
         ...
 
     async def fail_request(self, connection: asyncpg.Connection, request_id: str, reason: str) -> None:
@@ -147,6 +154,10 @@ class Rows(Protocol):
 
     async def reopen_export(self, connection: asyncpg.Connection, export_id: str) -> None:
         """One that had failed is wanted again."""
+        ...
+
+    async def reopen_exports(self, connection: asyncpg.Connection, clip_id: str) -> None:
+        """All of a clip that are made together and had failed are wanted again."""
         ...
 
     async def reopen_request(self, connection: asyncpg.Connection, request_id: str) -> None:
@@ -175,6 +186,22 @@ class Rows(Protocol):
 
     async def notify_link(self, connection: asyncpg.Connection, session_id: str) -> None:
         """Tell the process that holds the agent's stream, once the transaction commits."""
+        ...
+
+
+class Posts(Protocol):
+    """How accounts' posts look.
+
+    Raises (every method):
+        DatabaseUnavailable: Later.
+    """
+
+    async def of_session(self, session_id: str) -> PostSettings:
+        """What holds now for posts of a session: its account's settings over the coordinator's."""
+        ...
+
+    async def brand_of_session(self, session_id: str) -> Sequence[BrandPart]:
+        """The brand kit of the session's account; each part once."""
         ...
 
 

@@ -247,14 +247,16 @@ class AutoExport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Export(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How posts are made.
+    """How posts look whose account has not said otherwise.
 
     Attributes:
         caption_style: a name in `media/captions/styles.toml`.
-        profanity: `mask` leaves the first letter of a swear word in captions.
+        profanity: `mask` leaves the first letter of a swear word in captions and in titles that are shown.
+        is_title_shown: the moment's title is drawn on a post's first seconds, where its preset has room for one.
     """
 
     caption_style: str = "pop"
+    is_title_shown: bool = False
     profanity: Literal["keep", "mask"] = "keep"
 
 

@@ -56,7 +56,7 @@ async def _serve(installation: Installation, process: int, num_processes: int) -
         placing = Placing(pool)
         node = Node(installation, pool, process=process, num_processes=num_processes, placing=placing)
         link = _link(installation, pool, node, placing, is_port_shared=num_processes > 1)
-        servers = _servers(installation, pool, process, is_port_shared=num_processes > 1)
+        servers = _servers(installation, pool, placing, process, is_port_shared=num_processes > 1)
         placing_task = asyncio.create_task(placing.run(), name="placing")
         await node.join(link)
         try:
@@ -89,7 +89,7 @@ def _calm_collector() -> None:
 
 
 def _servers(
-    installation: Installation, pool: asyncpg.Pool, process: int, *, is_port_shared: bool
+    installation: Installation, pool: asyncpg.Pool, placing: Placing, process: int, *, is_port_shared: bool
 ) -> list[HttpServer]:
     """The pages in the first process; signed files for other machines in each."""
     servers: list[HttpServer] = []
@@ -99,7 +99,7 @@ def _servers(
         )
     if process == 0:
         web = installation.config.listen.web_endpoint
-        servers.append(HttpServer(_site(installation, pool), host=web.host, port=web.port))
+        servers.append(HttpServer(_site(installation, pool, placing), host=web.host, port=web.port))
     return servers
 
 
@@ -220,8 +220,13 @@ def press_effect(pool: asyncpg.Pool, *, is_exported: bool) -> Any:
     return after_press
 
 
-def _site(installation: Installation, pool: asyncpg.Pool) -> Any:
+def _site(installation: Installation, pool: asyncpg.Pool, placing: Placing) -> Any:
+    from coordinator.app.asked_posts import AskedPosts
+    from coordinator.app.brand_kits import BrandKits
+    from coordinator.jobs.engine import PgQueuerQueue
+    from coordinator.posts import default_settings, post_choices
     from coordinator.search.find import find
+    from coordinator.store.posts import PostgresPosts
     from coordinator.store.signatures import load_secret
     from coordinator.taste.verdicts import PostgresTastes
     from coordinator.web.site import Site
@@ -233,14 +238,20 @@ def _site(installation: Installation, pool: asyncpg.Pool) -> Any:
         if missing:
             raise DatabaseUnavailable(f"workers are still starting: {', '.join(sorted(missing))}")
 
+    objects, scratch = installation.objects(), installation.scratch_of("serve")
+    posts = PostgresPosts(pool, default_settings(installation.config))
     site = Site(
         pool=pool,
-        objects=installation.objects(),
+        objects=objects,
         local_path=local_path(installation),
         verify=verifier(load_secret(installation.data / "objects.secret")),
         check_ready=check_ready,
-        scratch=installation.scratch_of("serve"),
+        scratch=scratch,
         find=functools.partial(find, pool),
         tastes=PostgresTastes(pool),
+        posts=posts,
+        post_choices=functools.partial(post_choices, installation.data),
+        make_post=AskedPosts(pool, PgQueuerQueue(placing)).make,
+        brands=BrandKits(posts, objects, scratch),
     )
     return site.application()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -85,25 +86,33 @@ async def _work_of(
     stack: contextlib.AsyncExitStack,
 ) -> dict[Queue, Work]:
     """What a stage's process does for which queue."""
-    from coordinator.jobs.work import one_by_one
     from coordinator.store.rows import PostgresRows
 
-    rows, concurrency = PostgresRows(pool), installation.config.workers.concurrency(stage)
-    give_up = give_up_effects(pool)
+    rows = PostgresRows(pool)
     if stage == "transcribe":
         return await _transcribe_work(installation, pool, rows, presence, stack)
     if stage == "ai":
         return await ai_work(installation, pool, stack, presence)
     if stage == "maintenance":
         return _maintenance_work(installation, pool, placing, stop, stack)
-    from coordinator.layouts import layout_named, layouts_file
+    return await _media_work(installation, stage, pool, rows, stack)
+
+
+async def _media_work(
+    installation: Installation, stage: str, pool: asyncpg.Pool, rows: Any, stack: contextlib.AsyncExitStack
+) -> dict[Queue, Work]:
+    """What works on files: uploads, cuts, posts."""
+    from coordinator.config import post_lengths_s
+    from coordinator.jobs.work import one_by_one
     from coordinator.media.child import LimitedMedia
-    from coordinator.model.exporting import CaptionWish
-    from coordinator.model.framing import Framing
     from coordinator.pipeline.export import Export
     from coordinator.pipeline.quiet import clip_of, request_of, unless_forgotten
     from coordinator.pipeline.source import Cutting, Preparation
+    from coordinator.pipeline.steps import EXPORT_VERSIONS
+    from coordinator.posts import default_settings, framing_of
+    from coordinator.store.posts import PostgresPosts
 
+    concurrency, give_up = installation.config.workers.concurrency(stage), give_up_effects(pool)
     media = await stack.enter_async_context(LimitedMedia())
     parts: dict[str, Any] = {
         "rows": rows,
@@ -111,28 +120,30 @@ async def _work_of(
         "media": media,
         "scratch": stack.enter_context(own_folder(installation.scratch_of(stage))),
     }
+    posts = PostgresPosts(pool, default_settings(installation.config))
     if stage == "media":
         handle = unless_forgotten(Preparation(**parts).handle, rows, request_of)
         work = one_by_one(handle, concurrency=concurrency, on_failed=give_up[Queue.VIDEO_PROCESSING])
         return {Queue.VIDEO_PROCESSING: work}
     if stage == "clip":
-        cutting = Cutting(**parts, presets=[installation.config.auto_export.preset])
+        cutting = Cutting(**parts, posts=posts)
         work = one_by_one(
             unless_forgotten(cutting.handle, rows, request_of),
             concurrency=concurrency,
             on_failed=give_up[Queue.CLIP_GENERATION],
         )
         return {Queue.CLIP_GENERATION: work}
-    layout, wishes = installation.config.auto_export.layout, installation.config.export
     export = Export(
         **parts,
-        framing=layout_named(layout, layouts_file(installation.data)) if layout else Framing(),
-        captions=CaptionWish(style=wishes.caption_style, profanity=wishes.profanity, files=()),
+        posts=posts,
+        framing_of=functools.partial(framing_of, data=installation.data),
+        longest_s=post_lengths_s(),
     )
     work = one_by_one(
         unless_forgotten(export.handle, rows, clip_of),
         concurrency=concurrency,
         on_failed=give_up[Queue.EXPORT],
+        versions=EXPORT_VERSIONS,
     )
     return {Queue.EXPORT: work}
 

@@ -36,7 +36,7 @@ class Want:
 
     Attributes:
         sql: returns `key` text, `payload` jsonb, `queue` text, `priority` integer (a public `Priority`), and where
-            it is known `account` and `tier` text; without a final semicolon. It
+            it is known `account` and `tier` text, and a `version` that is not 1; without a final semicolon. It
             should leave out what has a `job_runs` row in state done, failed or cancelled.
     """
 
@@ -100,4 +100,5 @@ def _job_of(row: asyncpg.Record) -> NewJob:
         priority=Priority(row["priority"]),
         tier=row.get("tier") or "",
         account=row.get("account") or "",
+        version=row.get("version") or 1,
     )

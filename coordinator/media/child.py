@@ -177,6 +177,12 @@ class LimitedMedia:
         result, _ = await self._light("layout_still", arguments, written=(dst,))
         return dict(result)
 
+    async def clean_watermark(self, src: Path, dst: Path) -> tuple[int, int]:
+        """See `brand.clean_watermark`."""
+        arguments = {"src": str(src), "dst": str(dst)}
+        result, _ = await self._light("clean_watermark", arguments, written=(dst,))
+        return int(result[0]), int(result[1])
+
     async def find_cameras(self, path: Path) -> list[dict[str, Any]]:
         """See `camera_search.propose_cameras`; each as plain values."""
         result, _ = await self._light("find_cameras", {"path": str(path)})

@@ -123,6 +123,12 @@ def _layout_still(arguments: dict[str, Any], _: bytes, _tell: Tell) -> Answer:
     return dataclasses.asdict(found), b""
 
 
+def _clean_watermark(arguments: dict[str, Any], _: bytes, _tell: Tell) -> Answer:
+    from coordinator.media.output.brand import clean_watermark
+
+    return clean_watermark(Path(arguments["src"]), Path(arguments["dst"])), b""
+
+
 def _find_cameras(arguments: dict[str, Any], _: bytes, _tell: Tell) -> Answer:
     from coordinator.media.output.camera_search import propose_cameras
 
@@ -154,6 +160,7 @@ _OPERATIONS: dict[str, Callable[[dict[str, Any], bytes, Tell], Answer]] = {
     "thumbnail": _thumbnail,
     "thumbnails": _thumbnails,
     "layout_still": _layout_still,
+    "clean_watermark": _clean_watermark,
     "find_cameras": _find_cameras,
     "decode_pcm16k": _decode_pcm16k,
     "decode_channels": _decode_channels,

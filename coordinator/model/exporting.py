@@ -91,7 +91,8 @@ class Recipe:
         preset: a name in `media/output/presets.toml`.
         start_s, end_s: the part of the source, in seconds from its start; None: to its end.
         words: on the time line of the source; those outside the part are left out.
-        title: kept in the file and, where the preset says so, shown at the start.
+        title: kept in the file and, where the preset says so, shown at the start, masked like captions.
+        is_title_shown: False keeps it from the picture; the file has it all the same.
         encoder: `x264`, an encoder of a graphics card by FFmpeg's name, or `auto`: a card's where one works.
     """
 
@@ -100,6 +101,7 @@ class Recipe:
     end_s: float | None = None
     words: tuple[Word, ...] = ()
     title: str | None = None
+    is_title_shown: bool = True
     framing: Framing = dataclasses.field(default_factory=Framing)
     captions: CaptionWish = CaptionWish()
     sound: SoundWish = SoundWish()

@@ -1,4 +1,7 @@
-"""Which objects a source request leads to. Pure: the same request always has the same keys, made or not yet made."""
+"""Which objects a source request leads to, and where an account's own lie.
+
+Pure: the same request always has the same keys, made or not yet made.
+"""
 
 from __future__ import annotations
 
@@ -23,3 +26,8 @@ def clip_key(session_id: str, clip_id: str) -> str:
 def export_key(session_id: str, export_id: str) -> str:
     """Where a post lies."""
     return f"exports/{session_id}/{export_id}.mp4"
+
+
+def new_brand_key(user_id: str, suffix: str) -> str:
+    """Where a new part of an account's brand kit will lie; no two share a place."""
+    return f"brands/{user_id}/{uuid.uuid4().hex}{suffix}"

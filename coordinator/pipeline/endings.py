@@ -28,7 +28,7 @@ _NEEDED = {
     Queue.CLIP_GENERATION: {"request_id"},
     Queue.TRANSCRIPTION: {"session_id", "lane", "seq"},
     Queue.AI_ANALYSIS: {"session_id"},
-    Queue.EXPORT: {"clip_id", "preset"},
+    Queue.EXPORT: {"clip_id"},
     Queue.CLEANUP: set(),
 }
 
@@ -67,8 +67,11 @@ def reopen_by_queue(rows: Rows) -> Mapping[Queue, Reopen]:
         await rows.reopen_request(connection, str(job.payload["request_id"]))
 
     async def post(connection: asyncpg.Connection, job: Job) -> None:
-        export_id = export_id_of(str(job.payload["clip_id"]), str(job.payload["preset"]))
-        await rows.reopen_export(connection, export_id)
+        clip_id = str(job.payload["clip_id"])
+        if "preset" in job.payload:
+            await rows.reopen_export(connection, export_id_of(clip_id, str(job.payload["preset"])))
+        else:
+            await rows.reopen_exports(connection, clip_id)
 
     of_request = reopening(request)
     return {

@@ -21,7 +21,7 @@ from coordinator.model.sessions import ClipRow, RequestRow
 from coordinator.pipeline import steps
 from coordinator.pipeline.upload import fetch_object, fetch_upload, parts_of_request
 from coordinator.ports import Effect, Media, ObjectStore
-from coordinator.row_ports import Rows
+from coordinator.row_ports import Posts, Rows
 from protos.timebase import SECOND_NS
 
 if TYPE_CHECKING:
@@ -97,13 +97,13 @@ class Cutting:
     """Cuts an uploaded source to its clip."""
 
     def __init__(
-        self, *, rows: Rows, objects: ObjectStore, media: Media, scratch: Path, presets: Sequence[str]
+        self, *, rows: Rows, objects: ObjectStore, media: Media, scratch: Path, posts: Posts
     ) -> None:
         self._rows = rows
         self._objects = objects
         self._media = media
         self._scratch = scratch
-        self._presets = presets
+        self._posts = posts
 
     async def handle(self, job: Job) -> Effect:
         """Cut one upload."""
@@ -141,22 +141,20 @@ class Cutting:
             width=picture.width or 0,
             height=picture.height or 0,
         )
-        return self._effect(row)
+        settings = await self._posts.of_session(request.session_id)
+        return self._effect(row, settings.presets)
 
-    def _effect(self, row: ClipRow) -> Effect:
+    def _effect(self, row: ClipRow, presets: Sequence[str]) -> Effect:
         async def write(connection: asyncpg.Connection) -> list[NewJob]:
             await self._rows.add_clip(connection, row)
-            for preset in self._presets:
+            for preset in presets:
                 await self._rows.add_export(
                     connection,
                     export_id=export_id_of(row.clip_id, preset),
                     clip_id=row.clip_id,
                     preset=preset,
                 )
-            return [
-                steps.exporting(row.clip_id, preset, is_press=row.moment_id is None)
-                for preset in self._presets
-            ]
+            return [steps.exporting_all(row.clip_id, is_press=row.moment_id is None)]
 
         return write
 

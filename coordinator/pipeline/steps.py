@@ -23,6 +23,10 @@ HEARD_LANES = frozenset(
 FETCHED, WORKED = 0.1, 0.95
 
 
+# Payloads of the queue `export`: of one post, and of all of a clip.
+EXPORT_VERSIONS = (1, 2)
+
+
 def share_of_work(share: float) -> float:
     """The share of the whole job, when so much of its work between fetching and storing is done."""
     return FETCHED + (WORKED - FETCHED) * share
@@ -88,8 +92,19 @@ def cutting(request_id: str, *, is_press: bool) -> NewJob:
     )
 
 
+def exporting_all(clip_id: str, *, is_press: bool) -> NewJob:
+    """Make all posts of a clip that are wanted, from one decode."""
+    return NewJob(
+        queue=Queue.EXPORT,
+        key=f"exp:{clip_id}",
+        payload={"clip_id": clip_id},
+        priority=_priority(is_press=is_press),
+        version=max(EXPORT_VERSIONS),
+    )
+
+
 def exporting(clip_id: str, preset: str, *, is_press: bool) -> NewJob:
-    """Render one clip to one preset."""
+    """Make one post of a clip by itself."""
     return NewJob(
         queue=Queue.EXPORT,
         key=f"exp:{clip_id}:{preset}",
@@ -120,7 +135,13 @@ def subject_of(key: str) -> dict[str, str | int | float | bool | None]:
         return {"session_id": parts[0], "lane": int(parts[1]), "seq": int(parts[2])}
     if kind == "exp" and len(parts) == 2:
         return {"clip_id": parts[0], "preset": parts[1]}
-    names = {"ai": "session_id", "prep": "request_id", "clip": "request_id", "forget": "forget_id"}
+    names = {
+        "exp": "clip_id",
+        "ai": "session_id",
+        "prep": "request_id",
+        "clip": "request_id",
+        "forget": "forget_id",
+    }
     return {names[kind]: parts[0]} if kind in names and parts else {}
 
 

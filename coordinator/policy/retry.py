@@ -72,7 +72,8 @@ _TIME_LIMIT_S = {
     Queue.TRANSCRIPTION: 600.0,
     Queue.AI_ANALYSIS: 300.0,
     Queue.CLIP_GENERATION: 900.0,
-    Queue.EXPORT: 1800.0,
+    # Up to eight posts of one clip; each rendering has a deadline of its own, by its length.
+    Queue.EXPORT: 7200.0,
     Queue.CLEANUP: 600.0,
 }
 

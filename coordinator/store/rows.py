@@ -238,11 +238,27 @@ class PostgresRows:
     ) -> None:
         await connection.execute(SQL["add_export"], export_id, clip_id, preset)
 
-    async def finish_export(
-        self, connection: asyncpg.Connection, export_id: str, object_key: str, result: ExportResult
-    ) -> None:
-        await connection.execute(
-            SQL["finish_export"],
+    async def clip_meant(self, text: str) -> str:
+        """The clip that an id means: its own, its moment's or its press's. Raises NotFound."""
+        # PostgreSQL itself refuses a text with a NUL in it.
+        rows = await self._fetch("clip_meant", text.replace("\0", ""))
+        if not rows:
+            raise NotFound(f"no clip {text[:64]!r} here; give its id, its moment's or its press's")
+        return str(rows[0]["clip_id"])
+
+    async def ask_export(
+        self, connection: asyncpg.Connection, *, export_id: str, clip_id: str, preset: str
+    ) -> str | None:
+        """Ask for a post by itself; returns its state where it is ready or on its way, None where it is wanted now."""
+        rows = await connection.fetch(SQL["ask_export"], export_id, clip_id, preset)
+        return None if rows else str(await connection.fetchval(SQL["export_state"], clip_id, preset))
+
+    async def wanted_presets(self, clip_id: str, preset: str | None) -> list[str]:
+        return [row["preset"] for row in await self._fetch("wanted_presets", clip_id, preset)]
+
+    async def finish_export(self, export_id: str, object_key: str, result: ExportResult) -> None:
+        await self._fetch(
+            "finish_export",
             export_id,
             object_key,
             result.width,
@@ -256,11 +272,17 @@ class PostgresRows:
     async def fail_export(self, connection: asyncpg.Connection, export_id: str, reason: str) -> None:
         await connection.execute(SQL["fail_export"], export_id, reason)
 
+    async def fail_exports(self, connection: asyncpg.Connection, clip_id: str, reason: str) -> None:
+        await connection.execute(SQL["fail_exports"], clip_id, reason)
+
     async def fail_request(self, connection: asyncpg.Connection, request_id: str, reason: str) -> None:
         await connection.execute(SQL["fail_request"], request_id, reason)
 
     async def reopen_export(self, connection: asyncpg.Connection, export_id: str) -> None:
         await connection.execute(SQL["reopen_export"], export_id)
+
+    async def reopen_exports(self, connection: asyncpg.Connection, clip_id: str) -> None:
+        await connection.execute(SQL["reopen_exports"], clip_id)
 
     async def reopen_request(self, connection: asyncpg.Connection, request_id: str) -> None:
         await connection.execute(SQL["reopen_request"], request_id)

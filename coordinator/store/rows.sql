@@ -145,11 +145,38 @@ select $1, c.clip_id, $3 from clips c where c.clip_id = $2
 for key share of c
 on conflict do nothing
 
+-- name: clip_meant
+-- The clip of an id, of a moment, or of a press as its agent calls it.
+select clip_id from clips c left join source_requests r using (request_id)
+where c.clip_id = $1 or c.moment_id = $1 or r.marker_clip_id = $1
+order by c.clip_id <> $1 limit 1
+
+-- name: ask_export
+-- A post is asked for by itself: a new one, or one that had failed. No row: it is ready or on its way.
+insert into exports (export_id, clip_id, preset, is_extra)
+select $1, c.clip_id, $3, true from clips c where c.clip_id = $2
+for key share of c
+on conflict (clip_id, preset) do update set state = 'pending', reason = '', is_extra = true, updated_at = now()
+    where exports.state = 'failed'
+returning export_id
+
+-- name: export_state
+-- What became of one.
+select state from exports where clip_id = $1 and preset = $2
+
+-- name: wanted_presets
+-- Of which presets posts of a clip are wanted: those that are made together, or this one ($2) alone.
+select preset from exports
+where clip_id = $1 and state = 'pending' and case when $2::text is null then not is_extra else preset = $2 end
+order by preset
+
 -- name: finish_export
--- An export is ready.
-update exports set state = 'ready', reason = '', object_key = $2, width = $3, height = $4, duration_s = $5,
-       lufs = $6, captions = $7, size_bytes = $8, ready_at = now(), updated_at = now()
-where export_id = $1 and state <> 'ready'
+-- A post is ready; tell the agent.
+with ready as (
+    update exports set state = 'ready', reason = '', object_key = $2, width = $3, height = $4, duration_s = $5,
+           lufs = $6, captions = $7, size_bytes = $8, ready_at = now(), updated_at = now()
+    where export_id = $1 and state <> 'ready' returning clip_id)
+select pg_notify('clippy_link', c.session_id) from ready join clips c using (clip_id)
 
 -- name: fail_export
 -- An export failed for good; tell the agent.
@@ -158,12 +185,26 @@ with failed as (
     where export_id = $1 and state <> 'ready' returning clip_id)
 select pg_notify('clippy_link', c.session_id) from failed join clips c using (clip_id)
 
+-- name: fail_exports
+-- What is made together of a clip failed for good, but for what is ready or failed already; tell the agent.
+with failed as (
+    update exports set state = 'failed', reason = $2, updated_at = now()
+    where clip_id = $1 and state = 'pending' and not is_extra returning clip_id)
+select pg_notify('clippy_link', c.session_id) from (select distinct clip_id from failed) as f join clips c using (clip_id)
+
 -- name: reopen_export
 -- An export that was given up is wanted again.
 with again as (
     update exports set state = 'pending', reason = '', updated_at = now()
     where export_id = $1 and state = 'failed' returning clip_id)
 select pg_notify('clippy_link', c.session_id) from again join clips c using (clip_id)
+
+-- name: reopen_exports
+-- What is made together of a clip and was given up is wanted again.
+with again as (
+    update exports set state = 'pending', reason = '', updated_at = now()
+    where clip_id = $1 and state = 'failed' and not is_extra returning clip_id)
+select pg_notify('clippy_link', c.session_id) from (select distinct clip_id from again) as a join clips c using (clip_id)
 
 -- name: reopen_request
 -- An upload that was given up is to be used again; one that never came stays as it is.

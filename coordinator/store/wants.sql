@@ -81,15 +81,23 @@ where r.state = 'uploaded'
       select from job_runs j where j.key = format('clip:%s', r.request_id) and j.state in ('done', 'failed', 'cancelled'))
 
 -- name: unrendered_exports
--- Exports that are wanted.
-select format('exp:%s:%s', e.clip_id, e.preset) as key,
-       jsonb_build_object('clip_id', e.clip_id, 'preset', e.preset) as payload, 'export' as queue,
+-- Posts that are wanted: those of a clip are one job; each that was asked for by itself, or is still wanted when that one
+-- has ended, is its own, and one for which an older release has queued such a job is left to it.
+select distinct w.key, case when w.is_alone then jsonb_build_object('clip_id', w.clip_id, 'preset', w.preset)
+                            else jsonb_build_object('clip_id', w.clip_id) end as payload, 'export' as queue,
+       case when w.is_alone then 1 else 2 end as version,
        case when c.moment_id is null then 1 else 100 end as priority, a.user_id as account, a.tier
-from exports e join clips c using (clip_id) join sessions s using (session_id) join accounts a using (user_id)
-where e.state = 'pending'
-  and not exists (
-      select from job_runs j
-      where j.key = format('exp:%s:%s', e.clip_id, e.preset) and j.state in ('done', 'failed', 'cancelled'))
+from (select e.clip_id, e.preset, one.is_alone,
+             case when one.is_alone then format('exp:%s:%s', e.clip_id, e.preset) else format('exp:%s', e.clip_id) end as key
+      from exports e cross join lateral (
+          select e.is_extra or exists (
+              select from job_runs j
+              where j.key = format('exp:%s', e.clip_id) and j.state in ('done', 'failed', 'cancelled')) as is_alone) as one
+      where e.state = 'pending') as w
+     join clips c using (clip_id) join sessions s using (session_id) join accounts a using (user_id)
+where not exists (
+          select from job_runs j where j.key = w.key and j.state in ('done', 'failed', 'cancelled'))
+      and not exists (select from job_keys k where k.key = format('exp:%s:%s', w.clip_id, w.preset))
 
 -- name: open_tombstones
 -- Orders to forget that are not worked off: once a minute, because the disk of a node may be waited for.

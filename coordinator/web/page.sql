@@ -39,7 +39,7 @@ order by window_no desc limit 1
 select e.export_id, e.preset, e.state, e.reason, e.object_key, e.width, e.height, e.duration_s, e.lufs, e.captions,
        e.size_bytes, e.ready_at, c.clip_id, c.moment_id, c.start_ns, c.end_ns, r.marker_clip_id
 from exports e join clips c using (clip_id) join source_requests r using (request_id)
-where c.session_id = $1 order by c.start_ns
+where c.session_id = $1 order by c.start_ns, e.created_at, e.preset
 
 -- name: presses
 -- Presses of a session, each with the state of its source request.

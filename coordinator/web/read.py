@@ -152,6 +152,7 @@ def _press(row: asyncpg.Record, exports: list[dict[str, Any]]) -> dict[str, Any]
 def _export(row: asyncpg.Record, started_unix_s: float) -> dict[str, Any]:
     names = (
         "export_id",
+        "clip_id",
         "preset",
         "state",
         "reason",

@@ -20,10 +20,14 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
+from coordinator.config import post_presets
 from coordinator.ports import ObjectStore
+from coordinator.posts import PostChoices
 from coordinator.web import read
 from coordinator.web.answers import HANDLERS
+from coordinator.web.brand import BrandPages, BrandsKept
 from coordinator.web.headers import SafeHeaders
+from coordinator.web.posts import MakePost, PostPages, PostsKept
 from coordinator.web.reading import reading, translated
 from coordinator.web.search import Find, SearchPages
 from coordinator.web.signed_files import SignedFiles, Verifier
@@ -44,6 +48,9 @@ class Site:
         check_ready: raises CoordinatorError while the process should get no traffic.
         find: finds what was said.
         tastes: what is known of accounts' tastes.
+        posts, post_choices: what accounts set of their posts, and what may be chosen now.
+        make_post: asks for one more post of a clip.
+        brands: changes accounts' brand kits.
         media_sources: origins the browser may play from beside our own: the bucket's, where objects lie in one.
     """
 
@@ -58,6 +65,10 @@ class Site:
         scratch: Path,
         find: Find,
         tastes: TasteKept,
+        posts: PostsKept,
+        post_choices: Callable[[], PostChoices],
+        make_post: MakePost,
+        brands: BrandsKept,
         media_sources: Sequence[str] = (),
     ) -> None:
         self._pool = pool
@@ -68,6 +79,9 @@ class Site:
         self._templates.env.filters["clock"] = clock
         self._search = SearchPages(pool, find, self._templates)
         self._taste = TastePages(pool, tastes, self._templates)
+        self._templates.env.globals["post_presets"] = list(post_presets())
+        self._posts = PostPages(pool, posts, post_choices, make_post, self._templates)
+        self._brands = BrandPages(pool, brands, scratch)
 
     def application(self) -> Starlette:
         """The ASGI application."""
@@ -82,6 +96,8 @@ class Site:
                 Route("/exports/{export_id}.mp4", self.post),
                 *self._search.routes(),
                 *self._taste.routes(),
+                *self._posts.routes(),
+                *self._brands.routes(),
                 *self._files.routes(),
                 Route("/healthz", self.healthz),
                 Route("/readyz", self.readyz),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -15,6 +14,7 @@ from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 
 from coordinator.errors import InputUnusable
+from coordinator.web.forms import check_origin
 from coordinator.web.reading import reading, translated
 from coordinator.web.search import account_meant
 from protos.taste import Subject, Verdict, VerdictKind
@@ -80,7 +80,7 @@ class TastePages:
 
     async def reset(self, request: Request) -> Response:
         """Forget every verdict of the account."""
-        _check_origin(request)
+        check_origin(request)
         user_id = await self._account(request)
         with translated():
             await self._tastes.reset(user_id)
@@ -88,7 +88,7 @@ class TastePages:
 
     async def judge(self, request: Request) -> Response:
         """Keep or skip a moment, or take that back."""
-        _check_origin(request)
+        check_origin(request)
         kind = _KINDS.get(request.path_params["verdict"])
         if kind is None:
             raise InputUnusable(f"a moment is judged by {', '.join(_KINDS)}")
@@ -106,14 +106,3 @@ class TastePages:
             taste = await self._tastes.of_account(user_id)
             verdicts, moments = await self._tastes.verdicts(user_id), await self._tastes.moments(user_id)
         return shown(taste, verdicts, moments)
-
-
-def _check_origin(request: Request) -> None:
-    """Was it sent by a page of ours? Browsers say where a POST comes from; other programs need not."""
-    origin = request.headers.get("origin")
-    site = request.headers.get("sec-fetch-site", "same-origin")
-    if (origin is not None and urlsplit(origin).netloc != request.headers.get("host")) or site not in (
-        "same-origin",
-        "none",
-    ):
-        raise InputUnusable("this is changed from its own page alone")

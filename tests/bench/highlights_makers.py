@@ -141,7 +141,8 @@ def _measure(maker: str, seed: int, path: Path) -> None:
         f"{track.name}.{part}": getattr(track, part) for track in tracks for part in ("values", "present")
     }
     told = {
-        name: getattr(made, name) for name in ("duration_s", "segs", "chat", "num_viewers", "moments", "decoys")
+        name: getattr(made, name)
+        for name in ("duration_s", "segs", "chat", "num_viewers", "moments", "decoys")
     }
     arrays["told"] = np.frombuffer(json.dumps(told).encode(), dtype=np.uint8)
     half = path.with_suffix(".half.npz")
@@ -198,7 +199,9 @@ def _at_16k(sound: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     from av import AudioFrame, AudioResampler
 
     resampler = AudioResampler(format="fltp", layout="mono", rate=16_000)
-    frame = AudioFrame.from_ndarray(np.ascontiguousarray(sound[None], np.float32), format="fltp", layout="mono")
+    frame = AudioFrame.from_ndarray(
+        np.ascontiguousarray(sound[None], np.float32), format="fltp", layout="mono"
+    )
     frame.sample_rate = 24_000
     parts = [part.to_ndarray()[0] for piece in (frame, None) for part in resampler.resample(piece)]
     return np.concatenate(parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from coordinator.model.exporting import Recipe
@@ -28,13 +28,22 @@ class PlainMedia:
         await asyncio.to_thread(shutil.copyfile, src, dst)
         return end_s - start_s
 
-    async def export(
-        self, src: Path, dst: Path, recipe: Recipe, *, on_progress: Callable[[float], None]
-    ) -> ExportResult:
+    async def export_all(
+        self,
+        src: Path,
+        orders: Sequence[tuple[Path, str]],
+        recipe: Recipe,
+        *,
+        on_progress: Callable[[float], None],
+    ) -> list[ExportResult]:
         on_progress(0.5)
         self.recipes.append(recipe)
-        await asyncio.to_thread(shutil.copyfile, src, dst)
-        return ExportResult(
-            path=str(dst), preset=recipe.preset, width=1080, height=1920,
-            duration_s=10.0, lufs=-14.0, captions=1, size_bytes=3,
-        )  # fmt: skip
+        for dst, _ in orders:
+            await asyncio.to_thread(shutil.copyfile, src, dst)
+        return [
+            ExportResult(
+                path=str(dst), preset=preset, width=1080, height=1920,
+                duration_s=10.0, lufs=-14.0, captions=1, size_bytes=3,
+            )
+            for dst, preset in orders
+        ]  # fmt: skip

@@ -13,9 +13,15 @@ from pathlib import Path
 import asyncpg
 import uvicorn
 
+from coordinator.app.asked_posts import AskedPosts
+from coordinator.app.brand_kits import BrandKits
 from coordinator.errors import DatabaseUnavailable, InputUnusable
+from coordinator.jobs.engine import PgQueuerQueue
+from coordinator.model.posts import PostSettings
+from coordinator.posts import post_choices
 from coordinator.search.find import find
 from coordinator.store.objects import LocalObjects
+from coordinator.store.posts import PostgresPosts
 from coordinator.store.signatures import verify
 from coordinator.taste.verdicts import PostgresTastes
 from coordinator.web.site import Site
@@ -58,6 +64,7 @@ async def running_site(
     url = f"http://127.0.0.1:{port}"
     objects = LocalObjects(folder / "objects", base_url=url, secret=SECRET)
     site = RunningSite(url=url, port=port, objects=objects, scratch=scratch)
+    posts = PostgresPosts(pool, PostSettings())
     application = Site(
         pool=pool,
         objects=objects,
@@ -67,6 +74,10 @@ async def running_site(
         scratch=scratch,
         find=functools.partial(find, pool),
         tastes=PostgresTastes(pool),
+        posts=posts,
+        post_choices=functools.partial(post_choices, folder),
+        make_post=AskedPosts(pool, PgQueuerQueue()).make,
+        brands=BrandKits(posts, objects, scratch),
     ).application()
     server = uvicorn.Server(
         uvicorn.Config(application, log_config=None, lifespan="off", timeout_graceful_shutdown=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,18 @@ from coordinator.jobs.claims import Claim
 from coordinator.jobs.engine import PgQueuerQueue
 from coordinator.jobs.ledger import Ledger, Started
 from coordinator.model.exporting import CaptionWish
+from coordinator.model.framing import Framing
 from coordinator.model.jobs import Job, Queue
 from coordinator.model.object_keys import clip_id_of, export_id_of
+from coordinator.model.posts import PostSettings, PostWishes
 from coordinator.model.sessions import SpokenWord, TranscriptRow
 from coordinator.pipeline.export import Export
 from coordinator.pipeline.export import give_up as give_up_export
 from coordinator.pipeline.source import Cutting, Preparation, give_up
 from coordinator.ports import Effect
+from coordinator.posts import framing_of
 from coordinator.store.objects import LocalObjects
+from coordinator.store.posts import PostgresPosts
 from coordinator.store.rows import PostgresRows
 from protos.timebase import SECOND_NS
 from tests.fakes.flow_parts import MIC, SESSION, Flow, flow_on
@@ -45,7 +50,23 @@ async def parts(pool: asyncpg.Pool, tmp_path: Path) -> dict[str, Any]:
     await objects.put("sources/r1.mp4", b"mp4")
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    return {"rows": PostgresRows(pool), "objects": objects, "media": PlainMedia(), "scratch": scratch}
+    return {
+        "rows": PostgresRows(pool),
+        "objects": objects,
+        "media": PlainMedia(),
+        "scratch": scratch,
+        "posts": PostgresPosts(pool, PostSettings()),
+    }
+
+
+def before_cutting(parts: dict[str, Any]) -> dict[str, Any]:
+    """What a stage is made of that makes no posts."""
+    return {name: part for name, part in parts.items() if name != "posts"}
+
+
+def rendering(parts: dict[str, Any]) -> Export:
+    """The stage `export`; no layouts are kept."""
+    return Export(**parts, framing_of=functools.partial(framing_of, data=parts["scratch"]), longest_s={})
 
 
 async def ask(pool: asyncpg.Pool, state: str, *, moment_id: str | None = None, age: str = "0 s") -> None:
@@ -84,13 +105,15 @@ async def test_an_upload_is_prepared_cut_and_rendered_twice_and_written_once(
     pool = flow.pool
     await ask(pool, "uploaded", moment_id="m1")
 
-    first = await twice(flow, Preparation(**parts).handle, job(Queue.VIDEO_PROCESSING, "p", request_id="r1"))
+    first = await twice(
+        flow, Preparation(**before_cutting(parts)).handle, job(Queue.VIDEO_PROCESSING, "p", request_id="r1")
+    )
     assert first == [["clip:r1"]] * 2
-    cut = Cutting(**parts, presets=["vertical"])
+    cut = Cutting(**parts)
     second = await twice(flow, cut.handle, job(Queue.CLIP_GENERATION, "c", request_id="r1"))
-    assert second == [[f"exp:{CLIP}:vertical"]] * 2
-    render = job(Queue.EXPORT, "e", clip_id=CLIP, preset="vertical")
-    await twice(flow, Export(**parts).handle, render)
+    assert second == [[f"exp:{CLIP}"]] * 2
+    render = job(Queue.EXPORT, "e", clip_id=CLIP)
+    await twice(flow, rendering(parts).handle, render)
 
     assert (await num(pool, "clips"), await num(pool, "exports")) == (1, 1)
     assert tuple(await pool.fetchrow("select export_id, state from exports")) == (POST, "ready")
@@ -98,25 +121,31 @@ async def test_an_upload_is_prepared_cut_and_rendered_twice_and_written_once(
     assert list(parts["scratch"].iterdir()) == []
 
 
-async def test_words_on_a_post_are_shown_as_the_operator_wishes(flow: Flow, parts: dict[str, Any]):
+async def test_a_post_looks_as_its_account_wishes(flow: Flow, parts: dict[str, Any]):
     await ask(flow.pool, "uploaded", moment_id="m1")
-    cut = Cutting(**parts, presets=["vertical"])
+    await flow.pool.execute("update moments set title = 'What a goal'")
+    cut = Cutting(**parts)
     await flow.commit(await cut.handle(job(Queue.CLIP_GENERATION, "c", request_id="r1")))
-    wish = CaptionWish(style="calm", profanity="mask", files=())
+    await PostgresPosts(flow.pool, PostSettings()).save(
+        "owner", PostWishes(caption_style="calm", shape="1:1", is_title_shown=True, profanity="mask")
+    )
 
-    await Export(**parts, captions=wish).handle(job(Queue.EXPORT, "e", clip_id=CLIP, preset="vertical"))
+    await rendering(parts).handle(job(Queue.EXPORT, "e", clip_id=CLIP))
 
-    assert [recipe.captions for recipe in parts["media"].recipes] == [wish]
+    [recipe] = parts["media"].recipes
+    assert recipe.captions == CaptionWish(style="calm", profanity="mask", files=())
+    assert recipe.framing == Framing(shape="1:1")
+    assert (recipe.title, recipe.is_title_shown) == ("What a goal", True)
 
 
 async def test_a_second_run_that_fails_spoils_nothing_that_a_first_has_made(
     flow: Flow, parts: dict[str, Any]
 ):
     await ask(flow.pool, "uploaded", moment_id="m1")
-    cut = Cutting(**parts, presets=["vertical"])
+    cut = Cutting(**parts)
     await flow.commit(await cut.handle(job(Queue.CLIP_GENERATION, "c", request_id="r1")))
-    render = job(Queue.EXPORT, "e", clip_id=CLIP, preset="vertical")
-    await flow.commit(await Export(**parts).handle(render))
+    render = job(Queue.EXPORT, "e", clip_id=CLIP)
+    await flow.commit(await rendering(parts).handle(render))
 
     await flow.commit(give_up(parts["rows"])(job(Queue.CLIP_GENERATION, "c", request_id="r1"), "no picture"))
     await flow.commit(give_up_export(parts["rows"])(render, "it took too long"))
@@ -134,9 +163,9 @@ async def test_each_failure_stands_with_its_reason_where_the_page_looks(flow: Fl
     )
 
     await flow.pool.execute("update source_requests set state = 'uploaded'")
-    cut = Cutting(**parts, presets=["vertical"])
+    cut = Cutting(**parts)
     await flow.commit(await cut.handle(job(Queue.CLIP_GENERATION, "c", request_id="r1")))
-    render = job(Queue.EXPORT, "e", clip_id=CLIP, preset="vertical")
+    render = job(Queue.EXPORT, "e", clip_id=CLIP)
     await flow.commit(give_up_export(parts["rows"])(render, "it took too long"))
 
     assert tuple(await flow.pool.fetchrow("select state, reason from exports")) == (
@@ -207,7 +236,7 @@ async def test_a_completion_that_comes_second_writes_nothing(flow: Flow, parts: 
     claimed = job(Queue.VIDEO_PROCESSING, "prep:r1", request_id="r1")
     await flow.pool.execute("insert into job_runs (key, queue) values ('prep:r1', 'video-processing')")
     ledger = Ledger(flow.pool, PgQueuerQueue())
-    effects = [await Preparation(**parts).handle(claimed) for _ in range(2)]
+    effects = [await Preparation(**before_cutting(parts)).handle(claimed) for _ in range(2)]
 
     claim = Claim(job_id=claimed.job_id, queue=claimed.queue, key=claimed.key, payload=claimed.payload)
     started = Started(job=claimed, attempts=1, claim=claim)
@@ -230,17 +259,17 @@ async def test_each_stage_of_a_clip_says_how_far_it_is(flow: Flow, parts: dict[s
             progress=lambda share, words: told.append((round(share, 3), words)),
         )
 
-    await Preparation(**parts).handle(telling(Queue.VIDEO_PROCESSING, request_id="r1"))
+    await Preparation(**before_cutting(parts)).handle(telling(Queue.VIDEO_PROCESSING, request_id="r1"))
     assert told == [(0.0, "fetching the upload"), (0.5, "looking at the upload")]
 
-    cut = Cutting(**parts, presets=["vertical"])
+    cut = Cutting(**parts)
     await flow.commit(await cut.handle(telling(Queue.CLIP_GENERATION, request_id="r1")))
     assert told == [
         *((0.0, "fetching the source"), (0.1, "cutting"), (0.525, "cutting")),
         (0.95, "storing the clip"),
     ]
 
-    await Export(**parts).handle(telling(Queue.EXPORT, clip_id=CLIP, preset="vertical"))
+    await rendering(parts).handle(telling(Queue.EXPORT, clip_id=CLIP))
     assert told == [
         *((0.0, "fetching the clip"), (0.1, "rendering"), (0.525, "rendering")),
         (0.95, "storing the post"),

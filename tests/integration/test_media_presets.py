@@ -23,7 +23,7 @@ from coordinator.media.output import export as exporting
 from coordinator.media.output import making, presets
 from coordinator.media.output.export import export, export_all
 from coordinator.media.output.making import Order
-from coordinator.model.exporting import About, Brand, Chapter, Recipe
+from coordinator.model.exporting import About, Brand, CaptionWish, Chapter, Recipe
 from coordinator.model.speech import Word
 from tests.fakes.flash_clip import beeps_s, flashes_s, num_frames, write_clip
 
@@ -331,3 +331,19 @@ def test_a_second_try_that_is_needed_leaves_no_notes_behind(tmp_path, small_canv
     assert 0.9 * 120_000 <= result.size_bytes <= 120_000
     assert [path.name for path in (tmp_path / "posts").iterdir()] == ["post.mp4"]
     assert np.isclose(result.duration_s, 2.0)
+
+
+def test_a_title_that_is_not_to_be_seen_is_in_the_file_all_the_same(clip, tmp_path):
+    def first_picture(name, **more):
+        export(clip, tmp_path / name, Recipe(preset="vertical", title="Shit happens", **more))
+        with av.open(tmp_path / name) as container:
+            assert container.metadata["title"] == "Shit happens"
+            return next(container.decode(video=0)).to_ndarray(format="gray").astype(int)
+
+    without = first_picture("without.mp4", is_title_shown=False)
+    plain = first_picture("plain.mp4")
+    masked = first_picture("masked.mp4", captions=CaptionWish(profanity="mask"))
+
+    assert np.abs(plain - without).max() > 100
+    assert np.abs(plain - masked).max() > 60
+    assert np.abs(masked - without).max() > 100

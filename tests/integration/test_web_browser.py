@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from PIL import Image
 
 from coordinator.model.sessions import Said
 from coordinator.search.index import PostgresUtterances
@@ -172,3 +173,77 @@ async def test_what_was_said_is_found_from_the_page_and_leads_back_to_its_sessio
     assert await page.get_by_text("Nobody said gaol; looked for goal.").count() == 1
     await hits.first.get_by_role("link").first.click()
     await page.wait_for_url(f"**/sessions/{SESSION_ID}")
+
+
+async def test_how_posts_look_is_chosen_by_keyboard_and_holds(
+    pool: asyncpg.Pool, site: RunningSite, page: Any
+):
+    await seed(pool)
+    await page.goto(f"{site.url}/sessions/{SESSION_ID}")
+    await page.get_by_role("link", name="how posts look").click()
+
+    await page.get_by_role("checkbox", name="tiktok").press("Space")
+    await page.get_by_role("checkbox", name="discord Discord without").press("Space")
+    await page.get_by_label("Captions").select_option("karaoke")
+    await page.get_by_label("The moment's title").select_option("show")
+    await page.get_by_role("button", name="Save").press("Enter")
+
+    await page.get_by_role("status").filter(has_text="Saved.").wait_for()
+    row = await pool.fetchrow(
+        "select user_id, presets, caption_style, layout, is_title_shown from post_settings"
+    )
+    assert tuple(row) == ("owner", ["discord", "tiktok"], "karaoke", None, True)
+    assert await page.get_by_role("checkbox", name="tiktok").is_checked()
+    await page.set_viewport_size({"width": 360, "height": 740})
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 360
+    await page.get_by_role("button", name="Everything as configured").click()
+    await until(page, "document.querySelectorAll(':checked[type=checkbox]').length === 0")
+
+
+async def test_a_moment_is_kept_and_skipped_from_its_card(pool: asyncpg.Pool, site: RunningSite, page: Any):
+    await seed(pool)
+    await page.goto(f"{site.url}/sessions/{SESSION_ID}")
+
+    await page.locator("#moment-m-ready").get_by_role("button", name="Skip").click()
+
+    await page.wait_for_selector("#moment-m-ready button[aria-pressed=true]:has-text('Skip')")
+    assert await pool.fetchval("select kind from verdicts") == "skip"
+
+
+async def test_one_more_post_is_asked_for_on_its_card(pool: asyncpg.Pool, site: RunningSite, page: Any):
+    await seed(pool)
+    await page.goto(f"{site.url}/sessions/{SESSION_ID}")
+    card = page.locator("#moment-m-ready")
+
+    await card.get_by_role("combobox", name="One more post").select_option("square")
+    # A choice stands while somebody makes it, whatever changes meanwhile.
+    await card.get_by_role("combobox").focus()
+    await pool.execute("update job_runs set state = 'done' where state = 'running'")
+    await page.wait_for_selector("#summary:has-text('3 jobs done')")
+    assert await card.get_by_role("combobox").input_value() == "square"
+    await card.get_by_role("button", name="Make it").click()
+
+    await page.wait_for_selector("#moment-m-ready:has-text('square is being rendered')")
+    assert await pool.fetchval("select state from exports where preset = 'square'") == "pending"
+    assert page.url.endswith("#moment-m-ready")
+
+
+async def test_a_watermark_is_given_on_the_page_and_a_bad_one_is_told(
+    pool: asyncpg.Pool, site: RunningSite, page: Any, tmp_path: Path
+):
+    Image.new("RGB", (200, 100), (255, 0, 0)).save(tmp_path / "mark.png")
+    await page.goto(f"{site.url}/posts")
+    section = page.get_by_role("region", name="Watermark")
+
+    await section.get_by_label("A file for it").set_input_files(
+        {"name": "mark.png", "mimeType": "image/png", "buffer": b"no picture"}
+    )
+    await section.get_by_role("button", name="Use it").click()
+    await page.get_by_text("it is no PNG, WebP or JPEG").wait_for()
+    await section.get_by_label("A file for it").set_input_files(tmp_path / "mark.png")
+    await section.get_by_role("button", name="Use it").click()
+
+    await section.get_by_text("200×100").wait_for()
+    await section.get_by_role("button", name="Remove").click()
+    await section.get_by_text("None.").wait_for()
+    assert await pool.fetch("select * from brand_parts") == []

@@ -9,7 +9,7 @@ from pathlib import Path
 from coordinator.media.captions.burning import Captioner, Place
 from coordinator.media.captions.cards import words_within
 from coordinator.media.captions.files import file_cards, write_caption_files
-from coordinator.media.captions.profanity import masked_words
+from coordinator.media.captions.profanity import masked, masked_words
 from coordinator.media.captions.soft_track import add_soft_track
 from coordinator.media.captions.styles import style_named
 from coordinator.media.picture.safe_areas import Box, safe_area
@@ -21,6 +21,11 @@ def words_to_show(wish: CaptionWish, words: Sequence[Word], *, start_s: float, l
     """Return the words of a part of the source, counted from its start, masked where that is wished."""
     found = words_within(words, start_s=start_s, end_s=start_s + length_s)
     return masked_words(found, language=wish.language) if wish.profanity == "mask" else found
+
+
+def title_to_show(wish: CaptionWish, title: str) -> str:
+    """Return a title as it is drawn, masked where that is wished."""
+    return masked(title, language=wish.language) if wish.profanity == "mask" else title
 
 
 def free_area(presets: Sequence[str], width: int, height: int) -> Box:

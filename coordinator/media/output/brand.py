@@ -17,6 +17,7 @@ from coordinator.media.intake.decoding import Samples, outline
 from coordinator.media.intake.opening import translating
 from coordinator.media.intake.span import Span, fitted
 from coordinator.media.output.render import Compose, Stretch
+from coordinator.media.partial import replacing
 from coordinator.media.picture.frames import Canvas, Layout
 from coordinator.media.sound.levelling import level_sound
 from coordinator.model.exporting import Brand
@@ -24,6 +25,8 @@ from coordinator.model.exporting import Brand
 # Beyond this a film is no frame around a clip any more.
 MAX_FILM_S = 30.0
 MAX_PICTURE_PX = 4096
+# No watermark is drawn larger than this.
+_KEPT_PX = 1024
 _MARGIN = 0.04
 # What most presets give sound: levelled once, for all of them.
 _SOUND_BPS = 160_000
@@ -106,6 +109,20 @@ class Watermark:
         """Blend it onto `frame`, at any time."""
         if self._stamp is not None:
             self._stamp.blend(frame)
+
+
+def clean_watermark(src: Path, dst: Path) -> tuple[int, int]:
+    """Write a picture anew as PNG, its pixels alone, and return its size.
+
+    Raises:
+        MediaUnusable: It is no picture, or larger than `MAX_PICTURE_PX`.
+        DiskFull: There is no room for the result.
+    """
+    image = _read(src)
+    image.thumbnail((_KEPT_PX, _KEPT_PX), Image.Resampling.LANCZOS)
+    with replacing(dst) as partial:
+        image.save(partial, format="PNG")
+    return image.size
 
 
 def _read(path: Path) -> Image.Image:

@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import TypeAlias
 
 from coordinator.media.captions.title_card import TitleCard
-from coordinator.media.captions.wishes import add_wished_track, captioner_of, free_area, words_to_show
+from coordinator.media.captions.wishes import (
+    add_wished_track,
+    captioner_of,
+    free_area,
+    title_to_show,
+    words_to_show,
+)
 from coordinator.media.intake.decoding import Samples
 from coordinator.media.intake.span import Span
 from coordinator.media.output.brand import Film, Watermark
@@ -314,10 +320,10 @@ def _drawings(making: Making, encoding: Encoding, settings: VideoSettings) -> tu
     )
     if captioner is not None:
         drawings.append(captioner)
-    if recipe.title and wanted.title_s:
+    if recipe.title and recipe.is_title_shown and wanted.title_s:
         drawings.append(
             TitleCard(
-                recipe.title,
+                title_to_show(recipe.captions, recipe.title),
                 width=width,
                 height=height,
                 centre_y=wanted.title_centre_y,

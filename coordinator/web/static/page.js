@@ -7,6 +7,9 @@ const cards = document.getElementById("cards");
 const trouble = document.getElementById("trouble");
 
 function isInUse(card) {
+  if (card.querySelector("select:focus")) {
+    return true; // somebody chooses
+  }
   return [...card.querySelectorAll("video")].some(
     (video) => !video.paused || (video.currentTime > 0 && !video.ended),
   );

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,12 +18,16 @@ from coordinator.ingest.events import FollowUps
 from coordinator.jobs.engine import PgQueuerQueue
 from coordinator.jobs.work import nothing, one_by_one
 from coordinator.model.jobs import Job, NewJob, Queue
+from coordinator.model.posts import PostSettings
 from coordinator.model.sessions import SpokenWord, TranscriptRow
 from coordinator.pipeline import steps
 from coordinator.pipeline.export import Export
 from coordinator.pipeline.source import Cutting, Preparation
+from coordinator.pipeline.steps import EXPORT_VERSIONS
 from coordinator.ports import Effect
+from coordinator.posts import framing_of
 from coordinator.store.objects import LocalObjects
+from coordinator.store.posts import PostgresPosts
 from coordinator.store.rows import PostgresRows
 from protos.clippy.v1 import link_pb2, media_pb2
 from tests.fakes.job_parts import working
@@ -71,11 +76,13 @@ class Worker:
         scratch = site.folder / "scratch"
         scratch.mkdir()
         parts = {"rows": self._rows, "objects": site.objects, "media": self.media, "scratch": scratch}
+        posts = PostgresPosts(site.pool, PostSettings())
+        layouts = functools.partial(framing_of, data=scratch)
         self._handlers = {
             Queue.TRANSCRIPTION: self._hear,
             Queue.VIDEO_PROCESSING: Preparation(**parts).handle,  # type: ignore[arg-type]
-            Queue.CLIP_GENERATION: Cutting(**parts, presets=["vertical"]).handle,  # type: ignore[arg-type]
-            Queue.EXPORT: Export(**parts).handle,  # type: ignore[arg-type]
+            Queue.CLIP_GENERATION: Cutting(**parts, posts=posts).handle,  # type: ignore[arg-type]
+            Queue.EXPORT: Export(**parts, posts=posts, framing_of=layouts, longest_s={}).handle,  # type: ignore[arg-type]
         }
 
     async def handle(self, job: Job) -> Effect:
@@ -184,7 +191,8 @@ async def test_a_presss_words_and_post_come_before_all_that_waited(site: Site, t
         worker = Worker(site)
         async with working(pool, {Queue.TRANSCRIPTION: one_by_one(worker.handle)}):
             await eventually(lambda: has(pool, "select count(*) from transcripts", 6), what="its words")
-        async with working(pool, {queue: one_by_one(worker.handle) for queue in STAGES[1:]}):
+        later = {queue: one_by_one(worker.handle, versions=EXPORT_VERSIONS) for queue in STAGES[1:]}
+        async with working(pool, later):
             await eventually(
                 lambda: has(pool, "select count(*) from exports where state = 'ready'", 1), what="the post"
             )

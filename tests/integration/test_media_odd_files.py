@@ -131,8 +131,9 @@ def first_picture(path):
     return np.frombuffer(data[-pixels:], np.uint8).reshape(int(height), int(width))
 
 
-def test_pictures_that_have_times_of_decoding_only_come_in_their_order(plain, tmp_path):
-    normalize(write_odd("avi_b_frames", plain, tmp_path), tmp_path / "out.mp4")
+@pytest.mark.parametrize("name", ["avi_b_frames", "out_of_an_avi"])
+def test_pictures_that_have_times_of_decoding_only_come_in_their_order(name, plain, tmp_path):
+    normalize(write_odd(name, plain, tmp_path), tmp_path / "out.mp4")
 
     meant, shown = (lumas(p) for p in (plain, tmp_path / "out.mp4"))
     nearest = [int(np.abs(meant - luma).mean(axis=(1, 2)).argmin()) for luma in shown]

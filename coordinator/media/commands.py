@@ -132,6 +132,9 @@ def require_place(path: Path) -> None:
     """Raise InputUnusable where no file can be written at `path`, before minutes are spent on what goes there."""
     if path.is_dir():
         raise InputUnusable(f"cannot write {path}: it is a folder; name the file to write")
+    if path.exists() and not path.is_file():
+        # The result takes its place by a rename: a device or a pipe would be gone.
+        raise InputUnusable(f"cannot write {path}: it is a device or a pipe; name a file to write")
     if not path.parent.is_dir():
         raise InputUnusable(
             f"cannot write {path}: there is no folder {path.parent}; make it, or name another"

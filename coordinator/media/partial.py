@@ -33,7 +33,9 @@ def replacing(dst: Path) -> Iterator[Path]:
             partial.replace(dst)
             _fsync_folder(dst.parent)
     finally:
-        partial.unlink(missing_ok=True)
+        # A name too long to be written cannot be removed either: the reason is what was raised before.
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def numbered(dst: Path, count: int) -> Iterator[Path]:

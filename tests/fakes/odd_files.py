@@ -168,6 +168,14 @@ def mixing_desk(plain: Path, path: Path) -> None:
         file.writeframes(bytes(round(LENGTH_S * 48_000) * 32 * 2))
 
 
+def out_of_an_avi(plain: Path, path: Path) -> None:
+    """Copied from an AVI with B pictures: its times of decoding have become times of showing."""
+    avi = path.with_suffix(".avi")
+    encoded("-bf", "3", "-x264-params", "b-adapt=0", sound=("-c:a", "mp3"))(plain, avi)
+    ffmpeg("-fflags", "+genpts", "-i", avi, "-c", "copy", path)
+    avi.unlink()
+
+
 _KEY = "0123456789abcdef" * 2
 _HDR = "colorprim=bt2020:colormatrix=bt2020nc:log-level=none:transfer="
 _HEVC = (
@@ -263,6 +271,7 @@ KINDS: dict[str, Odd] = {
         suffix=".avi",
         make=encoded("-bf", "3", "-x264-params", "b-adapt=0", sound=("-c:a", "mp3")),
     ),
+    "out_of_an_avi": Odd(suffix=".mp4", make=out_of_an_avi),
     # Nothing in it says where its key frames are: it cannot be sought.
     "old_flash_video": Odd(suffix=".flv", make=by("-c:v", "flv", "-q:v", "4", "-c:a", "mp3", "-ar", "44100")),
     "camcorder": Odd(
@@ -270,6 +279,8 @@ KINDS: dict[str, Odd] = {
     ),
     "digital_video": Odd(suffix=".dv", make=by("-vf", "fps=25", "-target", "pal-dv"), size=(768, 576)),
     "animation": Odd(suffix=".gif", make=by("-an"), has_sound=False, is_marked=False),
+    # Its last picture is shown for as long as the others.
+    "slide_show": Odd(suffix=".gif", make=by("-an", "-vf", "fps=1"), has_sound=False, is_marked=False),
     "animated_png": Odd(
         suffix=".apng", make=by("-an", "-r", "10", "-plays", "0"), has_sound=False, is_marked=False
     ),

@@ -1,6 +1,7 @@
 """Whatever comes in becomes a plain file or is refused: each kind of odd file that we know."""
 
 import itertools
+import os
 import subprocess
 from fractions import Fraction
 from pathlib import Path
@@ -9,9 +10,10 @@ import av
 import numpy as np
 import pytest
 
-from coordinator.errors import MediaTooCostly, MediaUnusable
+from coordinator.errors import InputUnusable, MediaTooCostly, MediaUnusable
 from coordinator.media import child
 from coordinator.media.child import LimitedMedia
+from coordinator.media.commands import normalize_command
 from coordinator.media.intake.probe import probe
 from coordinator.media.intake.survey import constant_rate_of, survey
 from coordinator.media.output.normalize import normalize
@@ -131,8 +133,9 @@ def first_picture(path):
     return np.frombuffer(data[-pixels:], np.uint8).reshape(int(height), int(width))
 
 
-def test_pictures_that_have_times_of_decoding_only_come_in_their_order(plain, tmp_path):
-    normalize(write_odd("avi_b_frames", plain, tmp_path), tmp_path / "out.mp4")
+@pytest.mark.parametrize("name", ["avi_b_frames", "out_of_an_avi"])
+def test_pictures_that_have_times_of_decoding_only_come_in_their_order(name, plain, tmp_path):
+    normalize(write_odd(name, plain, tmp_path), tmp_path / "out.mp4")
 
     meant, shown = (lumas(p) for p in (plain, tmp_path / "out.mp4"))
     nearest = [int(np.abs(meant - luma).mean(axis=(1, 2)).argmin()) for luma in shown]
@@ -151,6 +154,21 @@ def test_a_format_that_is_not_read_is_called_that(plain, tmp_path):
 
     with pytest.raises(MediaUnusable, match="a format that is not read here"):
         probe(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+async def test_a_pipe_named_as_the_output_is_refused_and_stays(plain, tmp_path):
+    os.mkfifo(tmp_path / "out.mp4")
+
+    with pytest.raises(InputUnusable, match="a device or a pipe"):
+        await normalize_command(plain, tmp_path / "out.mp4")
+
+    assert (tmp_path / "out.mp4").is_fifo()
+
+
+def test_a_name_too_long_to_be_written_is_an_error_of_ours(plain, tmp_path):
+    with pytest.raises(MediaUnusable, match="cannot write x"):
+        normalize(plain, tmp_path / ("x" * 250 + ".mp4"))
 
 
 def test_fields_of_two_times_leave_no_comb(tmp_path):

@@ -74,6 +74,7 @@ class ShownTimes:
         self._previous_s: float | None = None
         self._first_packet_s: float | None = None
         self._first_dts: int | None = None
+        self._last: tuple[int, int] | None = None
 
     def note(self, packet: av.Packet[Any]) -> None:
         """Take notice of a packet before it is decoded."""
@@ -91,14 +92,22 @@ class ShownTimes:
     def _said(self, frame: VideoFrame) -> float | None:
         if frame.pts is None or frame.time_base is None:
             return None
+        if frame.dts is not None:
+            self._compare(frame.pts, frame.dts)
         if not self._is_by_decoding:
             return float(frame.pts * frame.time_base) - self._zero_s
         # Pictures leave the decoder in the order of showing, as far apart as the packets that went in.
-        if frame.dts is None or self._first_packet_s is None:
+        if frame.dts is None or self._first_dts is None or self._first_packet_s is None:
             return None
-        if self._first_dts is None:
-            self._first_dts = frame.dts
         return self._first_packet_s + float((frame.dts - self._first_dts) * frame.time_base) - self._zero_s
+
+    def _compare(self, pts: int, dts: int) -> None:
+        """See whether times of showing run back where those of decoding go on: then they are of decoding, too."""
+        if self._first_dts is None or self._last is None:
+            self._first_dts = dts
+        elif pts < self._last[0] and dts > self._last[1]:
+            self._is_by_decoding = True
+        self._last = pts, dts
 
 
 def _mend(

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import array
 import dataclasses
+import itertools
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,8 @@ MAX_JITTER_S = 0.0016
 MAX_LATE_S = 0.05
 MAX_SOUND_GAP_S = 0.04
 NUM_SAMPLES = 10
+# More pictures than one group of B pictures holds: among so many, a wrong order shows.
+NUM_IN_ORDER = 20
 SAMPLE_RATE_HZ = 48_000
 _PROFILES = ("Baseline", "Constrained Baseline", "Main", "High", "Constrained High", "Progressive High")
 _HDR_TRANSFERS = (16, 18)
@@ -296,9 +300,12 @@ def _unseen(path: Path, notes: _Notes) -> str | None:
             for number, key in enumerate(wanted):
                 if number:
                     container.seek(notes.keys[int(key)], stream=stream)
-                frame = _first_picture(container, stream)
-                if frame is None or frame.is_corrupt:
+                frames = list(itertools.islice(_decoded(container, stream), 1 if number else NUM_IN_ORDER))
+                if not frames or frames[0].is_corrupt:
                     return "a picture of it does not decode"
+                frame = frames[0]
+                if any((b.pts or 0) <= (a.pts or 0) for a, b in itertools.pairwise(frames)):
+                    return "its times are not in the order of showing"
                 if frame.interlaced_frame or frame.format.name != "yuv420p":
                     return "it is interlaced, or not 4:2:0"
                 if number == 0 and display_matrix(frame) != _IDENTITY:
@@ -308,11 +315,7 @@ def _unseen(path: Path, notes: _Notes) -> str | None:
     return None
 
 
-def _first_picture(container: av.container.InputContainer, stream: VideoStream) -> VideoFrame | None:
-    """Decode until one picture comes; a second of packets is enough for any order."""
-    for number, packet in enumerate(container.demux(stream)):
-        for frame in stream.decode(packet):
-            return frame
-        if number > 64:
-            break
-    return None
+def _decoded(container: av.container.InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """Decode from here; a second of packets is enough for any order."""
+    for packet in itertools.islice(container.demux(stream), 64):
+        yield from stream.decode(packet)

@@ -189,9 +189,9 @@ class _Encoding:
             threads=1 if width * height >= ONE_THREAD_FROM_PX else ENCODE_THREADS,
         )
         heard_s = found.sound.end_s if found.sound is not None else 0.0
-        return cls(
-            src=src, scaler=scaler, settings=settings, hold_until_s=max(0.0, heard_s - MAX_LONE_SOUND_S)
-        )
+        # The last picture of an animation, or of a screen at rest, may stay for long.
+        hold_until_s = max(0.0, heard_s - MAX_LONE_SOUND_S, found.picture.end_s)
+        return cls(src=src, scaler=scaler, settings=settings, hold_until_s=hold_until_s)
 
     def encode(self, out: Mp4Writer) -> Iterator[float]:
         """Write every tick's picture; yield when each ends."""

@@ -34,8 +34,8 @@ _SIZE = 49
 _SHARE_ONE, _MAX_SHARE, _DARKEST = 600, 1.7, 0.002
 # From 16 to 8 bit swscale dithers, and comes out a quarter of a step too low.
 _DITHER = 0.25
-# A quarter of a picture in 1080p.
-_BAND_PX = 1920 * 270
+# An eighth of a picture in 1080p.
+_BAND_PX = 1920 * 135
 _RED, _GREEN, _BLUE = range(3)
 # A fifth of a step of 8 bit.
 _STRAIGHT = 0.001
@@ -107,16 +107,24 @@ def _table(transfer: int) -> str:
     stays where the luma changes, as a texture's colour does.
     """
     axis = np.linspace(0, 1, _SIZE)
-    blue, green, red = np.meshgrid(axis, axis, axis, indexing="ij")
-    encoded = np.stack([red, green, blue], axis=-1).reshape(-1, 3)
-    shown = standard_colour(encoded, transfer)
+    green, red = np.meshgrid(axis, axis, indexing="ij")
+    # Blue by blue, so that it takes no memory worth mentioning.
+    planes = (
+        _table_rows(np.stack([red, green, np.full_like(red, blue)], axis=-1), transfer) for blue in axis
+    )
+    return "\n".join([f"LUT_3D_SIZE {_SIZE}", *planes, ""])
+
+
+def _table_rows(encoded: Array, transfer: int) -> str:
+    shown = standard_colour(encoded, transfer).reshape(-1, 3)
     luma = shown @ _BT709_LUMA
-    grey = np.interp(64 + 876 * (encoded @ _BT2020_LUMA), np.arange(1024), _grey(transfer))
+    light = (encoded @ _BT2020_LUMA).ravel()
+    grey = np.interp(64 + 876 * light, np.arange(1024), _grey(transfer))
     share = np.clip(luma / np.maximum(grey, _DARKEST), 0, _MAX_SHARE)
     cb, cr = ((shown[:, n] - luma) / (2 * (1 - _BT709_LUMA[n])) for n in (2, 0))
     cb, cr = ((128 + _DITHER + 224 * plane) / 255 for plane in (cb, cr))
     rows = np.stack([cr, share * _SHARE_ONE / 1023, cb], axis=-1)
-    return f"LUT_3D_SIZE {_SIZE}\n" + "\n".join(f"{r:.5f} {g:.5f} {b:.5f}" for r, g, b in rows) + "\n"
+    return "\n".join(f"{r:.5f} {g:.5f} {b:.5f}" for r, g, b in rows.tolist())
 
 
 @contextlib.contextmanager

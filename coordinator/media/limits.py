@@ -90,9 +90,9 @@ NORMALIZE_BASE_CPU_S = 17.0
 NORMALIZE_CPU_S_PER_FULL_HD_S = 0.5
 # Resident, of a probe or a normalisation: what stays of a machine's memory when many of them run.
 INTAKE_RESIDENT_BYTES = 400 * 1000**2
-# Of a normalisation of larger pictures: a decoder alone holds up to 17 of them, at 4K in 10 bit 25 MB each.
-LARGE_RESIDENT_BYTES = 800 * 1000**2
-_LARGE_FROM_PX = 2560 * 1440
+# Of a normalisation, where that is more, beyond 6.7 million pixels: a decoder holds six or seven pictures, at 4K in
+# 10 bit 31 MB each, x264 eight. 500 MB at 4K, 2 GB at 8K.
+_RESIDENT_BYTES_PER_PX = 60
 _FULL_HD_PX_PER_S = 1920 * 1080 * 30
 _WORTH_GIVING_BACK_BYTES = 150 * 1000**2
 # Holding a picture costs a fifth of showing a new one; no file may ask for more than half an hour of that.
@@ -155,9 +155,9 @@ def normalize_cpu_s_of(found: dict[str, Any]) -> float:
 
 def normalize_resident_bytes_of(found: dict[str, Any]) -> int:
     """How much memory making a file normal may take, by what `survey.Survey` found."""
-    picture = found["picture"]
-    is_large = picture is not None and picture["width"] * picture["height"] >= _LARGE_FROM_PX
-    return LARGE_RESIDENT_BYTES if is_large else INTAKE_RESIDENT_BYTES
+    picture = found["picture"] or {"width": 0, "height": 0}
+    pixels = int(picture["width"]) * int(picture["height"])
+    return max(INTAKE_RESIDENT_BYTES, _RESIDENT_BYTES_PER_PX * pixels)
 
 
 def apply_limits(limits: Limits) -> None:

@@ -22,10 +22,12 @@ from coordinator.media.captions.fonts import FOLDER as FONTS
 from coordinator.media.captions.styles import style_named
 from coordinator.model.speech import Word
 from tests.bench import ffmpeg
+from tests.bench.export_intake import FIGURES as INTAKE_FIGURES
+from tests.bench.export_intake import measure_intake
 from tests.bench.export_size import measure_size
 from tests.bench.measure import CannotMeasure, Result, median, quiet_log, say, spread
 
-PARTS = ("speed", "copy", "presets", "size", "sound", "captions", "sync")
+PARTS = ("speed", "copy", "presets", "size", "sound", "captions", "sync", "intake")
 _FIGURES = {
     "speed": (
         *("cpu_ratio_ffmpeg_vertical", "cpu_ratio_ffmpeg_vertical_plain", "cpu_s_vertical_30s"),
@@ -37,6 +39,7 @@ _FIGURES = {
     "sound": ("lufs_error_max", "true_peak_dbtp_max", "sounds_called_short"),
     "captions": ("caption_error_ms_max", "caption_frames_outside"),
     "sync": ("av_offset_ms_max",),
+    "intake": INTAKE_FIGURES,
 }
 _PAIRS = 3
 _LENGTH_S = 30.0
@@ -191,6 +194,11 @@ def _size(result: Result, folder: Path, scale: float) -> None:
     result.figures |= measure_size(folder, num_clips=max(2, round(200 * scale)))
 
 
+def _intake(result: Result, folder: Path, scale: float) -> None:
+    result.rivals["ffmpeg"] = ffmpeg.version()
+    result.figures |= measure_intake(folder, scale)
+
+
 def _measured_by(module: str, function: str) -> Callable[[Result, Path, float], None]:
     """A part whose figures a module of its own finds."""
 
@@ -209,4 +217,5 @@ _MEASURES: dict[str, Callable[[Result, Path, float], None]] = {
     "sound": _measured_by("export_sound", "measure_sound"),
     "captions": _measured_by("export_captions", "caption_errors"),
     "sync": _measured_by("export_sync", "measure_sync"),
+    "intake": _intake,
 }

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from tests.bench.export_intake import FIGURES as INTAKE_FIGURES
 from tests.bench.run import measure
 
 PROMISED = {
@@ -28,6 +29,7 @@ PROMISED = {
     ("export", "size"): {
         *("size_fill_min", "size_over_limit", "size_tries_mean", "size_second_tries_share"),
     },
+    ("export", "intake"): set(INTAKE_FIGURES),
     ("ring", "cost"): {
         "cpu_ms_per_s",
         "rss_mib_per_300s",

@@ -1,5 +1,6 @@
 """Whatever comes in becomes a plain file or is refused: each kind of odd file that we know."""
 
+import dataclasses
 import itertools
 import os
 import subprocess
@@ -15,8 +16,9 @@ from coordinator.media import child
 from coordinator.media.child import LimitedMedia
 from coordinator.media.commands import normalize_command
 from coordinator.media.intake.probe import probe
-from coordinator.media.intake.survey import constant_rate_of, survey
-from coordinator.media.output.normalize import normalize
+from coordinator.media.intake.survey import PictureFacts, Survey, constant_rate_of, survey
+from coordinator.media.limits import normalize_resident_bytes_of
+from coordinator.media.output.normalize import normalize, preset_for
 from tests.fakes.flash_clip import beeps_s, flashes_s
 from tests.fakes.odd_files import KINDS, ffmpeg, write_odd, write_plain
 
@@ -220,6 +222,39 @@ async def test_more_cpu_than_a_file_may_take_is_an_error_that_says_what_to_do(pl
             await media.normalize(path, tmp_path / "out.mp4")
 
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("more", "limit_mb"),
+    [("log-level=none", 400), ("log-level=none:colormatrix=bt2020nc:transfer=smpte2084", 498)],
+    ids=["standard", "high dynamic range"],
+)
+async def test_4k_in_10_bit_becomes_plain_within_its_memory(more, limit_mb, tmp_path, monkeypatch):
+    """Ordinary 4K keeps to what every file may take; what high dynamic range may take more is said in the limits."""
+    path = tmp_path / "large.mp4"
+    picture = "testsrc2=s=3840x2160:r=30:d=0.6,format=yuv420p10le"
+    ffmpeg(
+        "-f", "lavfi", "-i", picture, "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", more, path
+    )
+    monkeypatch.setattr(child, "normalize_resident_bytes_of", lambda found: limit_mb * 1000**2)
+    async with LimitedMedia() as media:
+        found = await media.normalize(path, tmp_path / "out.mp4")
+
+    assert [(t.width, t.height, t.num_packets) for t in found.tracks] == [(3840, 2160, 18)]
+    assert normalize_resident_bytes_of(dataclasses.asdict(survey(path))) == 497_664_000
+
+
+def test_high_dynamic_range_leaves_less_for_the_encoder():
+    """What a picture may take less decoding and tones is what is left for x264."""
+    facts = PictureFacts(
+        num_packets=600, start_s=0.0, end_s=20.0, width=1920, height=1080,
+        rate=(30, 1), num_reordered=0, why_encode="it is hevc",
+    )  # fmt: skip
+    found = Survey(picture=facts, sound=None)
+
+    presets = [preset_for(found, 30.0, 1.0, is_hdr=is_hdr) for is_hdr in (False, True)]
+
+    assert presets == ["superfast", "ultrafast"]
 
 
 LONG = Path(__file__).parents[3] / "shared" / "datasets" / "media" / "long_1080p_lowbitrate.mp4"

@@ -109,14 +109,15 @@ def pictures(path: Path, *, start_s: float = 0.0) -> Iterator[tuple[float, Video
         shown: tuple[float, VideoFrame] | None = None
         # Half a millisecond: a time that was rounded on its way here still means its own frame.
         first_s = start_s + 0.0005
-        for time_s, frame in _timed_from(path, container, stream, zero_s, first_s):
-            if time_s <= first_s:
-                shown = time_s, frame
+        for timed in _timed_from(path, container, stream, zero_s, first_s):
+            if timed[0] <= first_s:
+                shown = timed
                 continue
             if shown is not None:
                 yield shown
                 shown = None
-            yield time_s, frame
+            yield timed
+            del timed  # It must not live on while the next is decoded: at 4K it is 31 MB.
         if shown is not None:
             yield shown
 
@@ -141,6 +142,7 @@ def _timed_from(
             continue
         if first[0] <= first_s or seek_s <= 0:
             yield first
+            del first
             yield from frames
             return
 
@@ -171,13 +173,15 @@ def _timed(
         except av.FFmpegError:
             num_damaged += 1
             continue
-        for frame in frames:
+        while frames:
+            frame = frames.pop(0)
             check_size(path, frame)
             time_s = times.of(frame)
             num_frames += 1
             if time_s > MAX_MEDIA_S:
                 raise MediaUnusable(f"{path.name} is longer than {MAX_MEDIA_S / 3600:g} hours")
             yield time_s, frame
+            del frame
     if not num_frames:
         raise MediaUnusable(
             f"no picture of {path.name} can be decoded ({num_damaged} damaged packets): "

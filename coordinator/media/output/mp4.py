@@ -189,7 +189,8 @@ class Mp4Writer:
 
 
 def _x264_options(settings: VideoSettings) -> dict[str, str]:
-    options = {"preset": settings.x264_preset, "profile": "high"}
+    # Every picture lies on its tick: x264 need not wait for the next one to know how long it is shown.
+    options = {"preset": settings.x264_preset, "profile": "high", "x264-params": "force-cfr=1"}
     peak_bps = settings.max_bitrate_bps
     if settings.bitrate_bps:
         peak_bps = round(settings.bitrate_bps * 1.4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -21,7 +22,7 @@ from coordinator.media.intake.opening import audio_of, open_media, origin_s, vid
 from coordinator.media.intake.pacing import constant_rate, paced
 from coordinator.media.intake.probe import probe
 from coordinator.media.intake.survey import PictureFacts, Survey, survey
-from coordinator.media.limits import normalize_cpu_s
+from coordinator.media.limits import give_back_memory, normalize_cpu_s
 from coordinator.media.output.copying import CopiedSound, picture_packets
 from coordinator.media.output.mp4 import ENCODE_THREADS, Mp4Writer, VideoSettings
 from coordinator.media.output.render import SOUND_BLOCK_SAMPLES, SoundTrack
@@ -29,6 +30,7 @@ from coordinator.media.partial import replacing
 from coordinator.media.picture.fields import deinterlaced
 from coordinator.media.picture.frames import Scaler, upright_size
 from coordinator.media.picture.geometry import even, place
+from coordinator.media.picture.tones import HDR_TRANSFERS
 from coordinator.model.media import MediaFile
 
 log = structlog.get_logger()
@@ -39,6 +41,8 @@ FULL_HD_PX = 1920 * 1080
 PEAK_BPS_FULL_HD = 20_000_000
 # How many CPU milliseconds there must be for a 1080p picture to let x264 be this slow; measured on grain.
 PRESETS = (("veryfast", 80.0), ("superfast", 45.0), ("ultrafast", 0.0))
+# Of that, what decoding and making standard takes of a picture in high dynamic range.
+HDR_MS = 20.0
 # Larger pictures are encoded by one thread, and as fast as can be: every picture ahead is 12 MB at 4K.
 ONE_THREAD_FROM_PX = 2560 * 1440
 # Sound usually ends a few packets after its picture: that is no reason to freeze.
@@ -183,7 +187,7 @@ class _Encoding:
             width=width,
             height=height,
             rate=rate,
-            x264_preset=_preset(found, float(rate), size),
+            x264_preset=preset_for(found, float(rate), size, is_hdr=first.color_trc in HDR_TRANSFERS),
             crf=CRF,
             max_bitrate_bps=round(PEAK_BPS_FULL_HD * max(0.1, size) * speed),
             threads=1 if width * height >= ONE_THREAD_FROM_PX else ENCODE_THREADS,
@@ -195,15 +199,27 @@ class _Encoding:
 
     def encode(self, out: Mp4Writer) -> Iterator[float]:
         """Write every tick's picture; yield when each ends."""
-        rate = self.settings.rate
-        previous: VideoFrame | None = None
-        plain: VideoFrame | None = None
-        frames = deinterlaced(pictures(self.src))
-        for tick, frame in enumerate(paced(frames, rate, hold_until_s=self.hold_until_s)):
-            if plain is None or frame is not previous:
-                plain, previous = self.scaler.scale(frame), frame
-            out.write_picture(plain)
-            yield float((tick + 1) / rate)
+        # No picture may live on in a variable, or in `enumerate`, while the next is decoded: at 4K each is 12 MB,
+        # and 31 MB as it comes from the decoder.
+        rate, ticks = self.settings.rate, itertools.count(1)
+        for picture in paced(self._plain(), rate, hold_until_s=self.hold_until_s):
+            out.write_picture(picture)
+            del picture
+            yield float(next(ticks) / rate)
+
+    def _plain(self) -> Iterator[tuple[float, VideoFrame]]:
+        """Yield pictures as they are shown: what is held until the next one comes is half as large so, in 8 bit."""
+        is_first_over = is_tidy = False
+        for time_s, frame in deinterlaced(pictures(self.src)):
+            if is_first_over and not is_tidy:
+                # The first ones were asked how they are turned, which ties them into cycles.
+                give_back_memory()
+                is_tidy = True
+            picture = self.scaler.scale(frame)
+            del frame
+            is_first_over = True
+            yield time_s, picture
+            del picture
 
 
 def _first_picture(src: Path) -> VideoFrame:
@@ -225,8 +241,14 @@ def _rate(facts: PictureFacts, base: Fraction | None) -> Fraction:
     return constant_rate(average, base)
 
 
-def _preset(found: Survey, rate: float, size: float) -> str:
-    """The slowest preset that the CPU limit has room for; `size` of a picture in 1080p pictures."""
+def preset_for(found: Survey, rate: float, size: float, *, is_hdr: bool) -> str:
+    """Return the slowest x264 preset that the CPU limit has room for.
+
+    Args:
+        rate: ticks a second.
+        size: of a picture, in 1080p pictures.
+        is_hdr: whether it has to be made standard, which takes its share.
+    """
     assert found.picture is not None
     if size * FULL_HD_PX >= ONE_THREAD_FROM_PX:
         return PRESETS[-1][0]
@@ -236,5 +258,5 @@ def _preset(found: Survey, rate: float, size: float) -> str:
         picture_px=found.picture.width * found.picture.height,
         duration_s=found.duration_s,
     )
-    room_ms = limit_s * 1_000 / (num_ticks * size)
-    return next(name for name, needed_ms in PRESETS if room_ms >= needed_ms)
+    room_ms = limit_s * 1_000 / (num_ticks * size) - HDR_MS * is_hdr
+    return next((name for name, needed_ms in PRESETS if room_ms >= needed_ms), PRESETS[-1][0])

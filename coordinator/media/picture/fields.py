@@ -27,6 +27,7 @@ def deinterlaced(frames: Iterable[TimedFrame]) -> Iterator[TimedFrame]:
             weave = None
         if weave is None and not frame.interlaced_frame:
             yield time_s, frame
+            del frame  # Whoever took it may let it go before the next is decoded.
             continue
         weave = weave or _Weave(frame)
         yield from weave.push(time_s, frame)

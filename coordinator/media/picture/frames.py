@@ -15,7 +15,7 @@ from av.video.frame import VideoFrame
 
 from coordinator.media.intake.probe import clockwise_degrees, display_matrix
 from coordinator.media.picture.geometry import Placement, display_size, even, place
-from coordinator.media.picture.tones import HDR_TRANSFERS, table_file, tone_steps
+from coordinator.media.picture.tones import HDR_TRANSFERS, Tones
 
 Plane = npt.NDArray[np.uint8]
 BT709 = 1
@@ -62,6 +62,7 @@ class Scaler:
         self._sample_aspect = sample_aspect
         self._blur_sigma = blur_sigma
         self._graph: Graph | None = None
+        self._tones: Tones | None = None
         self._shape: tuple[Any, ...] = ()
         self.placement: Placement | None = None
 
@@ -78,7 +79,8 @@ class Scaler:
         pts, frame.pts = frame.pts, None
         self._graph.vpush(frame)
         frame.pts = pts
-        return self._graph.vpull()
+        scaled = self._graph.vpull()
+        return scaled if self._tones is None else self._tones.standard(scaled)
 
     def _build(self, frame: VideoFrame, matrix: tuple[int, int, int, int]) -> Graph:
         turned, is_on_side = _upright_steps(matrix)
@@ -99,12 +101,13 @@ class Scaler:
         if crop[:2] != coded:
             steps.append(("crop", ":".join(map(str, crop)) + f":exact={exactness(frame)}"))
         blur = [("gblur", f"sigma={self._blur_sigma}:steps=2")] if self._blur_sigma else []
+        size = f"{at.width}:{at.height}"
         if frame.color_trc in HDR_TRANSFERS:
-            steps.append(("scale", f"{at.width}:{at.height}:{_input_colours(frame)}"))
-            # The table is a file because the filter takes nothing else; it has read it once the graph stands.
-            with table_file(frame.color_trc) as path:
-                return _graph(frame, [*steps, *tone_steps(path), *blur])
-        steps.append(("scale", f"{at.width}:{at.height}:{_input_colours(frame)}:{_OUTPUT_COLOURS}"))
+            self._tones = Tones(at.width, at.height, frame.color_trc)
+            colours = f"{_input_colours(frame)}:out_color_matrix=bt2020:out_range=tv"
+            return _graph(frame, [*steps, ("scale", f"{size}:{colours}"), ("format", "yuv420p10le"), *blur])
+        self._tones = None
+        steps.append(("scale", f"{size}:{_input_colours(frame)}:{_OUTPUT_COLOURS}"))
         return _graph(frame, [*steps, ("format", "yuv420p"), *blur])
 
 

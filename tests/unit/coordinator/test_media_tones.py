@@ -4,9 +4,10 @@ import av
 import numpy as np
 import pytest
 
+from coordinator.media.picture import tones
 from coordinator.media.picture.frames import Scaler, planes_of
 from coordinator.media.picture.geometry import place
-from coordinator.media.picture.tones import HLG, PQ, pq_nits, standard_colour, tone_steps
+from coordinator.media.picture.tones import HLG, PQ, Tones, pq_nits, standard_colour
 
 
 def ten_bit_frame(signal, transfer):
@@ -64,5 +65,79 @@ def test_a_brighter_grey_is_never_darker():
         assert (np.diff(standard_colour(ramp, transfer)[:, 0]) >= -1e-9).all()
 
 
-def test_a_path_with_a_colon_is_one_argument(tmp_path):
-    assert r"file=/a\:b/c.cube" in tone_steps(type(tmp_path)("/a:b/c.cube"))[1][1]
+LUMA_2020, LUMA_709 = np.array([0.2627, 0.6780, 0.0593]), np.array([0.2126, 0.7152, 0.0722])
+
+
+def luma_and_chroma(colours, weights):
+    """Y, Cb and Cr of R'G'B', full scale; chroma is the mean of four pixels."""
+    luma = colours @ weights
+    chroma = [(colours[..., n] - luma) / (2 * (1 - weights[n])) for n in (2, 0)]
+    return luma, *((c[::2, ::2] + c[1::2, ::2] + c[::2, 1::2] + c[1::2, 1::2]) / 4 for c in chroma)
+
+
+def hdr_frame(colours, transfer):
+    """A picture of encoded colours of BT.2020, shape (height, width, 3), in 10 bit 4:2:0."""
+    height, width, _ = colours.shape
+    frame = av.VideoFrame(width, height, "yuv420p10le")
+    luma, cb, cr = luma_and_chroma(colours, LUMA_2020)
+    values = 64 + 876 * luma, 512 + 896 * cb, 512 + 896 * cr
+    for plane, value in zip(frame.planes, values, strict=True):
+        rows = np.frombuffer(plane, np.uint16).reshape(plane.height, -1)
+        rows[:, : plane.width] = np.round(value)
+    frame.color_trc, frame.colorspace, frame.color_primaries, frame.color_range = transfer, 9, 9, 1
+    return frame
+
+
+def ramps(height, width):
+    """Colours of BT.709 up to three times diffuse white, as PQ: hue goes down, light goes across."""
+    hue = np.linspace(0, 2 * np.pi, height)[:, None, None] + np.array([0, 2.1, 4.2])
+    light = (0.55 + 0.45 * np.cos(hue)) * 10 ** np.linspace(0, 2.8, width)[None, :, None]
+    return tones._pq_signal(light @ np.linalg.inv(tones._TO_BT709).T)
+
+
+@pytest.mark.parametrize("transfer", [PQ, HLG])
+def test_colours_come_out_as_the_recommendations_say(transfer):
+    colours = ramps(270, 480)
+    shown = Tones(480, 270, transfer).standard(hdr_frame(colours, transfer))
+
+    wanted = luma_and_chroma(standard_colour(colours, transfer), LUMA_709)
+
+    scales = (16, 219), (128, 224), (128, 224)
+    for plane, value, (zero, scale) in zip(planes_of(shown), wanted, scales, strict=True):
+        off = plane - (zero + scale * value)
+        assert np.sqrt((off**2).mean()) < 1.5
+        assert abs(off.mean()) < 0.4
+
+
+def test_a_texture_keeps_its_colour_within_four_pixels():
+    """Every second line is half as bright: what the chroma's grid cannot hold, the luma does."""
+    light = np.array([0.9, 0.4, 0.2]) * np.where(np.arange(64) % 2, 120.0, 60.0)[:, None, None].repeat(
+        64, axis=1
+    )
+    colours = tones._pq_signal(light @ np.linalg.inv(tones._TO_BT709).T)
+    shown = planes_of(Tones(64, 64, PQ).standard(hdr_frame(colours, PQ)))[0]
+
+    wanted = 16 + 219 * (standard_colour(colours, PQ) @ LUMA_709)
+
+    assert np.abs(shown - wanted).max() < 3
+
+
+def test_bands_leave_no_seam(monkeypatch):
+    """The last one overlaps, and the sides are no multiples of anything. The chroma's dithering goes by rows."""
+    frame = hdr_frame(ramps(154, 198), PQ)
+    whole = Tones(198, 154, PQ).standard(frame)
+    monkeypatch.setattr(tones, "_BAND_PX", 198 * 41)
+
+    banded = Tones(198, 154, PQ).standard(frame)
+
+    off = [np.abs(a.astype(int) - b).max() for a, b in zip(planes_of(whole), planes_of(banded), strict=True)]
+    assert off[0] == 0 and max(off) <= 1
+
+
+def test_a_picture_that_is_standard_says_so_and_is_left_as_it_is():
+    scaler = Scaler(lambda w, h: place(w, h, (64, 64), zoom=1.0), sample_aspect=None)
+    shown = scaler.scale(ten_bit_frame(0.5807, PQ))
+
+    again = scaler.scale(shown)
+
+    assert all(np.array_equal(a, b) for a, b in zip(planes_of(shown), planes_of(again), strict=True))

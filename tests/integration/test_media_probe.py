@@ -67,7 +67,7 @@ def test_rotation_is_clockwise_degrees_to_upright(name, rotation):
         ("sample_android_slow_motion.mp4", (1280, 720), 0.53),  # 7 frames of uneven length
         ("h264_10bits.mp4", (200, 200), 1.0),
         ("test_yuv422p.mp4", (640, 360), 2.0),
-        ("no-ftyp.avif", (2, 2), 0.2),  # one picture of one pixel
+        ("no-ftyp.avif", (2, 2), 1.0),  # one picture of one pixel, for one second
         ("testsrc_with_attachment.mkv", (640, 360), 2.04),
     ],
 )

@@ -33,10 +33,12 @@ WORDS_TAIL_S: Final = 15.0  # words alone do not know when: leave room
 # By the trees' curve, chosen on streams they were not fitted to.
 START_AT: Final = 0.1
 KEEP_ABOVE: Final = 0.08
-LEAST_SCORE: Final = 0.1
-CORE_SHARE: Final = 0.4
-SMOOTH_STEPS: Final = 2  # to each side: what one step doubts does not divide a moment
-PRE_ROLL_S: Final = 0.5
+LEAST_SCORE: Final = 0.2
+CORE_SHARE: Final = 0.5
+SMOOTH_STEPS: Final = 3  # to each side: what one step doubts does not divide a moment
+# What leads up to a moment and what answers it belong to it, and tell of themselves less clearly.
+PRE_ROLL_S: Final = 2.0
+TAIL_S: Final = 1.0
 CHAT_START_AT: Final = 0.22  # a chat alone, step by step
 TOLD_START_AT: Final = 0.05  # one clear sentence; rank decides
 
@@ -117,7 +119,9 @@ def _timed(signals: SessionSignals, lanes: Lanes, weights: Weights) -> list[Mome
         segment.rescored(span, both, decoys.lone_voice(lanes.lanes, span.first, span.last)) for span in found
     ]
     scored = [span for span in scored if span.score >= LEAST_SCORE]
-    return _spanned(signals, lanes, weights, scored, widened(lanes.lanes), pre_roll_s=PRE_ROLL_S, tail_s=0.0)
+    return _spanned(
+        signals, lanes, weights, scored, widened(lanes.lanes), pre_roll_s=PRE_ROLL_S, tail_s=TAIL_S
+    )
 
 
 def _told(signals: SessionSignals, lanes: Lanes, weights: Weights) -> list[Moment]:

@@ -1,9 +1,10 @@
 """Bench `highlights`: how well moments are found, in made-up streams and in commentary and chat of real ones.
 
 `synthetic`: forty streams of the family `held`, made by `tests/synthetic`, measured by the product's own code and
-given to the detector; from which score on a moment counts was chosen on eight of the family `dev`. `commentary`,
-`chat`: data that nobody here made, where it lies beside the checkout, judged by the scorer that lies with it.
-`live`: how much later than the chunk that holds it a moment is there. `cost`: CPU seconds.
+given to the detector; from which score on a moment counts was chosen on eight of the family `dev`. `makers`: fresh
+streams of four other makers; the threshold was chosen on other streams of all five. `commentary`, `chat`: data that
+nobody here made, where it lies beside the checkout, judged by the scorer that lies with it. `live`: how much later than
+the chunk that holds it a moment is there. `cost`: CPU seconds.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from coordinator.highlight.detect import detect
 from coordinator.model.highlight import ChatLine, Moment, SessionSignals, Track, Utterance
 from tests.bench import highlights_live
 from tests.bench import highlights_score as score
+from tests.bench.highlights_fit import FRESH, SET_RIGHT
+from tests.bench.highlights_makers import MAKERS, MadeCase, made_cases
 from tests.bench.highlights_naive import NAIVE
 from tests.bench.highlights_score import Guess, Judged
 from tests.bench.highlights_streams import Case, cases, in_processes, motion_track, signals_of, sound_tracks
@@ -32,13 +35,14 @@ from tests.synthetic.stream import make_stream
 
 Finder: TypeAlias = "Callable[[SessionSignals], Sequence[Guess]]"
 
-PARTS = ("synthetic", "commentary", "chat", "live", "cost")
+PARTS = ("synthetic", "makers", "commentary", "chat", "live", "cost")
 _NUM_LIVE = 12
 NUM_HELD, NUM_DEV = 40, 8
 _DEV_S = 600.0  # a threshold needs no more
 LANES = ("mic", "desktop", "motion", "words", "chat")
 _TOP_K = 60
 _DATA = ROOT.parent / "shared" / "datasets"
+MAKERS_FIGURES = ("f1", "ap", "ap_loose", "f1_mixed", "ap_mixed", "decoy_share", "boundary_s")
 FIGURES = {
     "synthetic": (
         *("synthetic_precision", "synthetic_recall", "synthetic_f1", "synthetic_f1_low", "synthetic_f1_high"),
@@ -58,6 +62,7 @@ FIGURES = {
         *("chat_recall20", "chat_precision20", "chat_recall20_laugh_rate", "chat_precision20_laugh_rate"),
         *("chat_recall20_rate", "chat_precision20_rate"),
     ),
+    "makers": tuple(f"{maker}_{figure}" for maker in MAKERS for figure in MAKERS_FIGURES),
     "live": highlights_live.FIGURES,
     "cost": ("cpu_s_per_media_hour", "sound_cpu_s_per_media_hour", "detect_cpu_s_4h"),
 }
@@ -65,7 +70,14 @@ FIGURES = {
 
 def run(result: Result, parts: tuple[str, ...], *, scale: float = 1.0) -> None:
     """Measure."""
-    steps = {"synthetic": _synthetic, "commentary": _commentary, "chat": _chat, "live": _live, "cost": _cost}
+    steps = {
+        "synthetic": _synthetic,
+        "makers": _makers,
+        "commentary": _commentary,
+        "chat": _chat,
+        "live": _live,
+        "cost": _cost,
+    }
     for part in parts:
         with result.promising(*FIGURES[part]):
             steps[part](result, scale)
@@ -193,6 +205,53 @@ def _add_whole(result: Result, on_dev: Sequence[Judged], on_held: Sequence[Judge
             result.notes.append(f"decoy_share_{kind}: not measured: these streams have none")
     result.notes.append(f"a moment counts from a score of {threshold:.3f} on")
     result.figures["boundary_s"] = score.middle_s(score.boundary_errors_s(on_held, threshold))
+
+
+def _makers(result: Result, scale: float) -> None:
+    """Streams of each maker that nothing was fitted to nor chosen by; other streams of it were."""
+    chosen_on = [
+        one
+        for maker, seeds in SET_RIGHT.items()
+        for how in (apart, mixed)
+        for one in judged_made(made_cases(maker, seeds[: max(2, round(len(seeds) * min(1.0, scale)))]), how)
+    ]
+    threshold = score.best_threshold(chosen_on)
+    for maker in MAKERS:
+        fresh = made_cases(maker, FRESH[: max(2, round(len(FRESH) * min(1.0, scale)))])
+        by_lanes = judged_made(fresh, apart)
+        as_recording = judged_made(fresh, mixed)
+        decoys = score.decoys_hit(by_lanes, threshold).values()
+        errors_s = score.boundary_errors_s(by_lanes, threshold)
+        result.figures |= {
+            f"{maker}_f1": round(score.f1(*score.precision_recall(by_lanes, threshold)), 3),
+            f"{maker}_ap": round(score.average_precision(by_lanes), 3),
+            f"{maker}_ap_loose": round(score.average_precision(by_lanes, 0.3), 3),
+            f"{maker}_f1_mixed": round(score.f1(*score.precision_recall(as_recording, threshold)), 3),
+            f"{maker}_ap_mixed": round(score.average_precision(as_recording), 3),
+            f"{maker}_decoy_share": round(
+                sum(hit for hit, _ in decoys) / max(1, sum(n for _, n in decoys)), 3
+            ),
+            f"{maker}_boundary_s": score.middle_s(errors_s) if errors_s else 0.0,
+        }
+        say(f"highlights: {maker}: F1 {result.figures[f'{maker}_f1']}")
+    result.notes.append(
+        f"makers: {len(FRESH)} fresh streams each; a moment counts from a score of {threshold:.3f} on"
+    )
+
+
+def apart(case: MadeCase) -> SessionSignals:
+    """Microphone and desktop in lanes of their own."""
+    return case.apart
+
+
+def mixed(case: MadeCase) -> SessionSignals:
+    """As a recording: all sound in one lane."""
+    return case.mixed
+
+
+def judged_made(found_in: Sequence[MadeCase], how: Callable[[MadeCase], SessionSignals]) -> list[Judged]:
+    """What the product finds in a maker's streams, beside the truth."""
+    return [Judged(guesses=ours(how(case)), wanted=case.wanted, decoys=case.decoys) for case in found_in]
 
 
 def _commentary(result: Result, scale: float) -> None:

@@ -1,7 +1,8 @@
-"""Streams of several independent makers as the detector gets them, measured by the product's own code.
+"""Streams of several makers as the detector gets them, measured by the product's own code.
 
-The makers know nothing of the detector nor of each other; a detector that was fitted to some of them is judged by one
-that it does not know. Measuring is kept in `.clippy/highlights`, under the sum of the code that has a part in it.
+All but `synthetic` were written by authors who knew nothing of the detector nor of each other: a detector that was
+fitted to some of them is judged by one that it does not know. Measuring is kept in `.clippy/highlights`, under the sum
+of the code that has a part in it.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ from agent.signals.motion import MotionMeter
 from coordinator.highlight import features
 from coordinator.model.highlight import SIGNAL_RATE_HZ, Audience, ChatLine, SessionSignals, Track, Utterance
 from protos.timebase import SECOND_NS
+from tests.bench.highlights_streams import cases
 from tests.bench.measure import ROOT, say
 from tests.synthetic.model import Span
 
 _CACHE = ROOT / ".clippy" / "highlights"
 _NUM_PROCESSES = 2
 _MIX = "mix"
+SYNTHETIC = "synthetic"
 DURATION_S = 600.0
 Picture = npt.NDArray[np.uint8]
 
@@ -119,7 +122,23 @@ MAKERS: dict[str, Callable[[int], Made]] = {
 
 
 def made_cases(maker: str, seeds: Sequence[int]) -> list[MadeCase]:
-    """A maker's streams of these seeds, in that order; what is not measured yet is rendered now."""
+    """A maker's streams of these seeds, in that order; what is not measured yet is rendered now.
+
+    Args:
+        maker: one of `MAKERS`, or `synthetic`, whose seeds name the family too.
+    """
+    if maker == SYNTHETIC:
+        both = (cases(seeds, duration_s=DURATION_S, is_mixed=is_mixed) for is_mixed in (False, True))
+        return [
+            MadeCase(
+                seed=apart.plan.seed,
+                apart=apart.signals,
+                mixed=mixed.signals,
+                wanted=[event.span for event in apart.plan.events],
+                decoys=apart.plan.decoys,
+            )
+            for apart, mixed in zip(*both, strict=True)
+        ]
     folder = _CACHE / f"{maker}-{_code_sum(maker)}"
     folder.mkdir(parents=True, exist_ok=True)
     missing = [seed for seed in seeds if not (folder / f"{seed}.npz").exists()]

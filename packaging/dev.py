@@ -122,7 +122,9 @@ def parallel(rest: list[str]) -> list[str]:
     num_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if has_own_way or names_tests or num_cores < 2:
         return []
-    return ["-n", str(min(num_cores, MAX_TEST_PROCESSES)), "--dist", "loadfile"]
+    # A process that crashes ends the run: where it is replaced, pytest-xdist 3.8 waits for ever (its issue 784).
+    processes = str(min(num_cores, MAX_TEST_PROCESSES))
+    return ["-n", processes, "--dist", "loadfile", "--max-worker-restart", "0"]
 
 
 def bench(arguments: argparse.Namespace) -> int:

@@ -160,7 +160,7 @@ async def test_what_the_products_own_wants_find_is_of_its_account(pool: asyncpg.
 
     rows = await pool.fetch("select payload, priority from pgqueuer")
     found = {(one := decode(row["payload"])).key: (one.tier, one.account) for row in rows}
-    assert found.keys() == {"stt:s:1:0", "ai:s:18", "prep:r", "clip:q", "exp:c:vertical"}
+    assert found.keys() == {"stt:s:1:0", "ai:s:18", "prep:r", "clip:q", "exp:c"}
     assert set(found.values()) == {("pro", "ann")}
     # None of the three has a moment: a press asked for them.
     assert sorted(priority_of(row["priority"]) for row in rows) == [

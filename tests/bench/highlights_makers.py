@@ -19,19 +19,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from agent.model.media import SignalSample
-from agent.signals.grid import STEP_NS
-from agent.signals.motion import MotionMeter
 from coordinator.highlight import features
-from coordinator.model.highlight import SIGNAL_RATE_HZ, Audience, ChatLine, SessionSignals, Track, Utterance
-from protos.timebase import SECOND_NS
-from tests.bench.highlights_streams import cases
+from coordinator.model.highlight import Audience, ChatLine, SessionSignals, Track, Utterance
+from tests.bench.highlights_streams import cases, motion_of
 from tests.bench.measure import ROOT, say
 from tests.synthetic.model import Span
 
 _CACHE = ROOT / ".clippy" / "highlights"
 _NUM_PROCESSES = 2
 _MIX = "mix"
+_FRAMES_PER_S = 10
 SYNTHETIC = "synthetic"
 DURATION_S = 600.0
 Picture = npt.NDArray[np.uint8]
@@ -157,7 +154,7 @@ def _measure(maker: str, seed: int, path: Path) -> None:
         *features.lane_tracks(made.mic, lane="mic"),
         *features.lane_tracks(made.desktop, lane="desktop"),
         *features.lane_tracks(made.mixed, lane=_MIX),
-        _motion(made),
+        motion_of(made.frames(), frames_per_s=_FRAMES_PER_S, duration_s=made.duration_s),
     ]
     arrays = {
         f"{track.name}.{part}": getattr(track, part) for track in tracks for part in ("values", "present")
@@ -170,21 +167,6 @@ def _measure(maker: str, seed: int, path: Path) -> None:
     half = path.with_suffix(".half.npz")
     np.savez_compressed(half, **arrays)  # type: ignore[arg-type]
     half.replace(path)
-
-
-def _motion(made: Made) -> Track:
-    num_steps = int(made.duration_s * SIGNAL_RATE_HZ)
-    values, present = np.zeros(num_steps), np.zeros(num_steps, dtype=bool)
-
-    def take(sample: SignalSample) -> None:
-        step = sample.at_ns // STEP_NS - 1
-        if 0 <= step < num_steps:
-            values[step], present[step] = sample.value, True
-
-    meter = MotionMeter(take)
-    for index, picture in enumerate(made.frames()):
-        meter.feed(index * SECOND_NS // 10, picture)
-    return Track(name="motion", values=values, present=present)
 
 
 def _case(seed: int, path: Path) -> MadeCase:

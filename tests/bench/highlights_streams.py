@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import hashlib
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,9 +19,16 @@ import numpy as np
 
 from agent.model.media import SignalSample
 from agent.signals.grid import STEP_NS
-from agent.signals.motion import MotionMeter
+from agent.signals.motion import MotionMeter, SmallPicture
 from coordinator.highlight import features
-from coordinator.model.highlight import Audience, ChatLine, SessionSignals, Track, Utterance
+from coordinator.model.highlight import (
+    SIGNAL_RATE_HZ,
+    Audience,
+    ChatLine,
+    SessionSignals,
+    Track,
+    Utterance,
+)
 from protos.timebase import SECOND_NS
 from tests.bench.measure import ROOT, say
 from tests.synthetic.chat import write_chat
@@ -98,7 +105,12 @@ def sound_tracks(stream: Stream) -> list[Track]:
 
 def motion_track(plan: Plan) -> Track:
     """The picture, as the agent measures it."""
-    num_steps = int(plan.duration_s * 2)
+    return motion_of(frames(plan), frames_per_s=FRAMES_PER_S, duration_s=plan.duration_s)
+
+
+def motion_of(pictures: Iterable[SmallPicture], *, frames_per_s: int, duration_s: float) -> Track:
+    """How much small pictures change, as the agent measures it."""
+    num_steps = int(duration_s * SIGNAL_RATE_HZ)
     values, present = np.zeros(num_steps), np.zeros(num_steps, dtype=bool)
 
     def take(sample: SignalSample) -> None:
@@ -107,8 +119,8 @@ def motion_track(plan: Plan) -> Track:
             values[step], present[step] = sample.value, True
 
     meter = MotionMeter(take)
-    for index, picture in enumerate(frames(plan)):
-        meter.feed(index * SECOND_NS // FRAMES_PER_S, picture)
+    for index, picture in enumerate(pictures):
+        meter.feed(index * SECOND_NS // frames_per_s, picture)
     return Track(name="motion", values=values, present=present)
 
 

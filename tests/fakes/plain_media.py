@@ -40,10 +40,12 @@ class PlainMedia:
         self.recipes.append(recipe)
         for dst, _ in orders:
             await asyncio.to_thread(shutil.copyfile, src, dst)
-        return [
-            ExportResult(
-                path=str(dst), preset=preset, width=1080, height=1920,
-                duration_s=10.0, lufs=-14.0, captions=1, size_bytes=3,
-            )
-            for dst, preset in orders
-        ]  # fmt: skip
+        return [plain_result(dst, preset) for dst, preset in orders]
+
+
+def plain_result(dst: Path, preset: str) -> ExportResult:
+    """What is said of a post that was not rendered."""
+    return ExportResult(
+        path=str(dst), preset=preset, width=1080, height=1920,
+        duration_s=10.0, lufs=-14.0, captions=1, size_bytes=3,
+    )  # fmt: skip

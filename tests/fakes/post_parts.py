@@ -22,6 +22,7 @@ from coordinator.store.objects import LocalObjects
 from coordinator.store.posts import PostgresPosts
 from coordinator.store.rows import PostgresRows
 from protos.timebase import SECOND_NS
+from tests.fakes.plain_media import plain_result
 
 SESSION = "5e55" * 8
 REQUEST = "12" * 16
@@ -57,13 +58,7 @@ class NotedMedia:
         on_progress(0.5)
         for dst, preset in orders:
             await asyncio.to_thread(dst.write_text, preset)
-        return [
-            ExportResult(
-                path=str(dst), preset=preset, width=1080, height=1920,
-                duration_s=10.0, lufs=-14.0, captions=1, size_bytes=3,
-            )
-            for dst, preset in orders
-        ]  # fmt: skip
+        return [plain_result(dst, preset) for dst, preset in orders]
 
 
 class FullingStore(LocalObjects):

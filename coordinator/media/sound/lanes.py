@@ -28,20 +28,20 @@ def decode_lanes(path: Path) -> dict[Lane, Pcm]:
     """
     named = [track for track in sound_tracks(path) if track.name]
     voices = [track for track in named if _is_voice(track)]
-    others = [track for track in named if track not in voices and track.name.casefold() != MIX]
+    # Neither the mix of all nor a voice as it was before it was cleaned is something else that is heard.
+    others = [
+        track
+        for track in named
+        if track not in voices and track.name.casefold() != MIX and not track.name.casefold().endswith("_raw")
+    ]
     if not voices or not others:
         return {"mix": decode_pcm16k(path)}
-    # A voice that is kept twice, raw and denoised, is heard once.
-    return {"mic": _sum(path, voices[:1]), "desktop": _sum(path, [one for one in others if not _is_raw(one)])}
+    return {"mic": decode_pcm16k(path, number=voices[0].number), "desktop": _sum(path, others)}
 
 
 def _is_voice(track: Track) -> bool:
     words = track.name.casefold().split()
     return bool(words) and words[0] in _VOICES
-
-
-def _is_raw(track: Track) -> bool:
-    return track.name.casefold().endswith("_raw")
 
 
 def _sum(path: Path, tracks: list[Track]) -> Pcm:

@@ -47,10 +47,10 @@ def lasting(name: str, seconds: float, *, kills: bool = False) -> NewJob:
 
 @contextlib.asynccontextmanager
 async def worker_process(
-    database_url: str, shape: str = "beside"
+    database_url: str, shape: str = "beside", *, lease_s: float = 1.0
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.fakes.fault_worker", shape),
+        *(sys.executable, "-m", "tests.fakes.fault_worker", shape, str(lease_s)),
         cwd=ROOT,
         env={**os.environ, "DATABASE_URL": database_url},
         stdout=asyncio.subprocess.PIPE,
@@ -185,10 +185,12 @@ async def test_a_worker_that_stood_still_past_its_lease_does_nothing_twice_and_d
         return writing(job)
 
     await put(pool, lasting("a", 0.5))
-    async with worker_process(database_url) as zombie, contextlib.AsyncExitStack() as stack:
+    # Long enough that the zombie does not take it up again from a successor that a busy machine holds up.
+    lease_s = 4.0
+    async with worker_process(database_url, lease_s=lease_s) as zombie, contextlib.AsyncExitStack() as stack:
         await heard(zombie, "started exp:a")
         zombie.send_signal(signal.SIGSTOP)
-        await stack.enter_async_context(working(pool, {Queue.EXPORT: one_by_one(hold)}, lease_s=1))
+        await stack.enter_async_context(working(pool, {Queue.EXPORT: one_by_one(hold)}, lease_s=lease_s))
         await asyncio.wait_for(started.wait(), 20)
         if is_successor_quicker:
             release.set()

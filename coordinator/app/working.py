@@ -292,9 +292,11 @@ def _maintenance_work(
     from coordinator.jobs.schedule import Scheduled, run_schedule, tidy
     from coordinator.jobs.work import one_by_one
     from coordinator.pipeline.cleanup import Cleanup
+    from coordinator.pipeline.expire import TASK, Expiring
     from coordinator.pipeline.forget import Forgetting
     from coordinator.statements import load_statements
     from coordinator.store.looks import PostgresLooks
+    from coordinator.store.retention import PostgresExpiry
     from coordinator.store.rows import PostgresRows
     from coordinator.store.tombstones import PostgresTombstones
 
@@ -314,7 +316,11 @@ def _maintenance_work(
             name="reconciler",
         ),
         asyncio.create_task(
-            run_schedule(pool, [Scheduled(name="expire", every_s=workers.cleanup_s)], stop=stop),
+            run_schedule(
+                pool,
+                [Scheduled(name=name, every_s=workers.cleanup_s) for name in ("expire", TASK)],
+                stop=stop,
+            ),
             name="schedule",
         ),
         asyncio.create_task(watch_consumers(pool, stop=stop), name="consumers"),
@@ -332,6 +338,11 @@ def _maintenance_work(
         tombstones=tombstones,
         objects=objects,
         forgetting=Forgetting(tombstones=tombstones, objects=objects, find_backups=installation.backups),
+        expiring=Expiring(
+            expiry=PostgresExpiry(pool, installation.config.retention.hours_by_tier),
+            tombstones=tombstones,
+            objects=objects,
+        ),
         tidy=tidy_all,
     )
     return {Queue.CLEANUP: one_by_one(cleanup.handle, on_failed=give_up_effects(pool)[Queue.CLEANUP])}

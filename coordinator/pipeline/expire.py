@@ -2,6 +2,7 @@
 
 Every step is one commit or can be done twice, so a kill anywhere costs nothing: the next round goes on. A round is
 bounded in time, because orders to forget wait in the same queue; one that does not get to the end puts another behind.
+Rows do not wait for a store that is away.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
@@ -29,12 +30,19 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 TASK = "retention"
-# Five rounds in a row end before the next minute's job begins its own.
-ROUND_S, MAX_ROUNDS = 10.0, 5
+# Objects that waited, rows, objects that these named: five rounds in a row end before the next minute's begin.
+OBJECTS_S, ROWS_S, MAX_ROUNDS = 2.5, 5.0, 5
 _SESSIONS_AT_ONCE = 50
 _OBJECTS_AT_ONCE, _AT_THE_SAME_TIME = 64, 8
 # Less than the two minutes for which objects are ours.
-_STORE_S = 60.0
+_STORE_S = 30.0
+
+
+class _Objects(NamedTuple):
+    """How far objects are deleted. `is_more`: time was up; `is_away`: the store was, and nothing more is tried."""
+
+    is_more: bool = False
+    is_away: bool = False
 
 
 class Expiring:
@@ -62,10 +70,12 @@ class Expiring:
         Raises:
             DatabaseUnavailable: Goes on later.
         """
-        until_s = self._clock_s() + ROUND_S
         # First what earlier rounds left: a kill, or a store that was away.
-        is_more = await self._delete_objects(until_s) and await self._expire_rows(until_s)
-        is_more = await self._delete_objects(until_s) and is_more
+        objects = await self._delete_objects()
+        is_more = await self._expire_rows()
+        if not objects.is_away:
+            objects = await self._delete_objects()
+        is_more = is_more or objects.is_more
         part = int(job.payload.get("part") or 0) + 1
         more = [] if not is_more or part >= MAX_ROUNDS else [next_round(job, part)]
 
@@ -74,8 +84,9 @@ class Expiring:
 
         return write
 
-    async def _expire_rows(self, until_s: float) -> bool:
+    async def _expire_rows(self) -> bool:
         """Steps of sessions that are due; False: none is left."""
+        until_s = self._clock_s() + ROWS_S
         while session_ids := await self._expiry.due_sessions(_SESSIONS_AT_ONCE):
             is_any = False
             for session_id in session_ids:
@@ -106,8 +117,9 @@ class Expiring:
             log.info("session_expired", session_id=session_id, tier=step.tier, reason="not kept", **counts)
         return step is not None
 
-    async def _delete_objects(self, until_s: float) -> bool:
-        """Objects whose rows went; False: the store is away, and nothing more should be tried in this round."""
+    async def _delete_objects(self) -> _Objects:
+        """Objects whose rows went, as far as time allows."""
+        until_s = self._clock_s() + OBJECTS_S
         while claimed := await self._expiry.claim_objects(_OBJECTS_AT_ONCE):
             sizes, problems = await self._delete(claimed)
             if sizes:
@@ -117,10 +129,10 @@ class Expiring:
                 problem = next(iter(problems.values()))
                 await self._expiry.put_off_objects(list(problems), problem)
                 log.warning("expired_objects_not_deleted", num_objects=len(problems), problem=problem)
-                return False
+                return _Objects(is_away=True)
             if self._clock_s() >= until_s:
-                return True
-        return True
+                return _Objects(is_more=True)
+        return _Objects()
 
     async def _delete(self, claimed: Sequence[ExpiredObject]) -> tuple[dict[str, int | None], dict[str, str]]:
         """Delete them; returns by key what each freed (None: it was not there), and why others are still there."""

@@ -27,8 +27,7 @@ async def move_others(
     Raises:
         DatabaseUnavailable, StoreUnavailable: The same again later goes on.
     """
-    name = uuid.uuid5(uuid.NAMESPACE_URL, f"clippy:{reason}:{doomed.key}").hex
-    new_key = f"chunks/{doomed.session_id}/{name}.bin"
+    new_key = moved_key(doomed, reason)
     for _ in range(_TRIES):
         others = await tombstones.chunks_in(doomed.session_id, doomed.key)
         if not others:
@@ -48,6 +47,12 @@ async def move_others(
     if not await tombstones.chunks_in(doomed.session_id, new_key):
         # Put by a job that was killed before it could move the rows; others have gone from it since.
         await objects.delete([new_key])
+
+
+def moved_key(doomed: DoomedObject, reason: str) -> str:
+    """Where they are moved: always the same place. Pure."""
+    name = uuid.uuid5(uuid.NAMESPACE_URL, f"clippy:{reason}:{doomed.key}").hex
+    return f"chunks/{doomed.session_id}/{name}.bin"
 
 
 def _laid_out(chunks: Sequence[HeldChunk]) -> list[tuple[HeldChunk, int]]:

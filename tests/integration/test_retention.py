@@ -11,13 +11,20 @@ import pytest
 from coordinator.ingest.chunk_rows import FORGOTTEN
 from coordinator.ingest.server import LinkServer
 from coordinator.taste.verdicts import PostgresTastes
-from tests.fakes.aged_stream import CHUNKS, MOMENTS, Rounds, aged_stream, make_older, say
-from tests.fakes.forgettable_stream import ForgettableStream, close_ingest, open_ingest
+from tests.fakes.aged_stream import (
+    EVERYTHING,
+    PRESSED,
+    Rounds,
+    aged_stream,
+    check_agree,
+    make_older,
+    named_objects,
+    objects_of,
+    say,
+    there,
+)
+from tests.fakes.forgettable_stream import close_ingest, open_ingest
 from tests.fakes.link_parts import Site, make_site
-
-EVERYTHING = [*CHUNKS, *MOMENTS, "press-60"]
-# A press is kept, with what was said in its clip.
-PRESSED = ["press-60", "chunk-6", "word-6", "track-6"]
 
 
 @pytest.fixture
@@ -30,53 +37,6 @@ async def server(site: Site) -> AsyncIterator[LinkServer]:
     opened = await open_ingest(site)
     yield opened
     await close_ingest(opened)
-
-
-async def there(stream: ForgettableStream) -> set[str]:
-    """What is found of a stream, in rows and in objects.
-
-    Drained segments of the spool are not asked, nor what was said of moments: a taste is learnt from that.
-    """
-    found = await stream.all_found(EVERYTHING)
-    return {
-        name
-        for name, places in found.items()
-        if any(not place.startswith("spool") and place != "verdicts" for place in places)
-    }
-
-
-async def objects_of(stream: ForgettableStream) -> set[str]:
-    """Files in the store that belong to its session."""
-    folder = stream.site.folder / "objects"
-    return {
-        str(path.relative_to(folder))
-        for path in folder.rglob("*")
-        if path.is_file() and stream.session_id in str(path)
-    }
-
-
-async def named_objects(pool: asyncpg.Pool, session_id: str) -> set[str]:
-    """Objects that rows of a session name."""
-    rows = await pool.fetch(
-        "select distinct substring(place from '^object:(.*)/[0-9]+/[0-9]+$') from chunks where session_id = $1"
-        " union select object_key from source_requests where session_id = $1 and state = 'uploaded'"
-        " union select object_key from clips where session_id = $1"
-        " union select e.object_key from exports e join clips using (clip_id) where session_id = $1",
-        session_id,
-    )
-    return {row[0] for row in rows}
-
-
-async def check_agree(stream: ForgettableStream) -> None:
-    """No row points to nothing, and no object is left that no row names."""
-    assert await objects_of(stream) == await named_objects(stream.pool, stream.session_id)
-    assert await stream.pool.fetchval("select count(*) from expired_objects where not is_gone") == 0
-    assert await stream.held() == [
-        row["seq"]
-        for row in await stream.pool.fetch(
-            "select seq from chunks where session_id = $1 order by seq", stream.session_id
-        )
-    ]
 
 
 async def test_what_nobody_kept_goes_and_what_was_pressed_stays_with_its_words(

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from coordinator.ingest.chunk_rows import FORGOTTEN
+from coordinator.ingest.database import SQL as LINK_SQL
 from coordinator.ingest.server import LinkServer
 from coordinator.taste.verdicts import PostgresTastes
 from tests.fakes.aged_stream import (
@@ -270,7 +271,8 @@ async def test_a_chunk_that_is_sent_again_after_it_expired_is_refused_and_a_new_
 
     assert await stream.send(server, [3]) == [FORGOTTEN]
     # Its agent names the session at the connect before it sends what never came here.
-    await pool.execute("update sessions set is_expired = false")
+    named = ([stream.session_id], ["u1"], ["agent-of-owner"], [0.0], [False])
+    assert await pool.fetch(LINK_SQL["upsert_sessions"], *named)
     outcomes = await stream.send(server, [14])
     await rounds.once()
 

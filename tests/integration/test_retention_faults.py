@@ -28,6 +28,7 @@ from tests.fakes.aged_stream import (
     there,
 )
 from tests.fakes.forgettable_stream import ForgettableStream, close_ingest, open_ingest
+from tests.fakes.job_parts import until
 from tests.fakes.link_parts import Site, make_site
 from tests.fakes.s3_server import s3_server
 
@@ -281,3 +282,37 @@ async def test_objects_go_from_a_bucket_as_from_a_folder(
     assert len(before) == 12 + 2 and len(after) == 3 + 1
     assert {key for key in before | after if await bucket.size(key) is not None} == after
     assert await stream.held() == [6]
+
+
+def start_worker(data: Path) -> subprocess.Popen[bytes]:
+    """A worker of the stage that cleans up, as an operator starts it."""
+    command = [sys.executable, "-m", "coordinator", "--data", str(data), "worker", "--stage", "maintenance"]
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(command, cwd=ROOT, stdin=quiet, stdout=quiet, stderr=quiet)
+
+
+@pytest.mark.timeout(240)
+async def test_two_worker_processes_let_it_expire_by_themselves_and_one_is_killed(
+    site: Site, server: LinkServer, pool: asyncpg.Pool, database_url: str
+):
+    streams = [await aged_stream(site, server, user_id=f"u{number}") for number in range(3)]
+    own = await aged_stream(site, server, user_id="owner", hours=9999)
+    (site.folder / "database.url").write_text(database_url)
+    (site.folder / "coordinator.toml").write_text("[workers]\ncleanup_s = 5\n")
+    workers = [start_worker(site.folder) for _ in range(2)]
+    try:
+        await until(lambda: pool.fetchval("select count(*) = 2 from workers"), "both are there", 60)
+        workers[0].kill()
+        await until(
+            lambda: pool.fetchval("select count(*) = 3 from sessions where is_expired"), "all went", 80
+        )
+        gone = "select count(*) = 0 from expired_objects where not is_gone"
+        await until(lambda: pool.fetchval(gone), "objects, too", 80)
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+
+    for stream in streams:
+        assert await there(stream) == set(PRESSED)
+    assert "moment-5" in await there(own)

@@ -24,6 +24,7 @@ from coordinator import (
     cli_llm,
     cli_placement,
     cli_posts,
+    cli_retention,
     cli_search,
     cli_taste,
     cli_users,
@@ -97,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_taste.add_verb(verbs, common)
     cli_placement.add_verb(verbs, common)
     cli_posts.add_verb(verbs, common)
+    cli_retention.add_verb(verbs, common)
     cli_export.add_verb(verbs, common)
     cli_layouts.add_verbs(verbs, common)
     _add_file_verbs(verbs, common)
@@ -324,6 +326,7 @@ _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "search": lambda arguments: cli_search.run(_installation(arguments), arguments),
     "placement": lambda arguments: cli_placement.run(_installation(arguments), arguments),
     "posts": lambda arguments: cli_posts.run(_installation(arguments), arguments),
+    "retention": lambda arguments: cli_retention.run(_installation(arguments), arguments),
     "jobs": lambda arguments: cli_jobs.run(_installation(arguments), arguments),
     "taste": lambda arguments: cli_taste.run(_installation(arguments), arguments),
     "llm": lambda arguments: cli_llm.run(_installation(arguments), arguments),

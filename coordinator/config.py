@@ -24,6 +24,8 @@ from coordinator.settings import STAGES, Config, Llm, Workers, place_named
 ENV_PREFIX = "CLIPPY_COORDINATOR_"
 # Read before there is a configuration, to find it; and the pipe of a supervisor (ops/lifeline.py).
 _ENV_ELSEWHERE = {f"{ENV_PREFIX}DATA", f"{ENV_PREFIX}CONFIG", f"{ENV_PREFIX}LIFELINE"}
+# Ten years; what is to stay longer is to stay: 0.
+MOST_HOURS = 87_600
 _SECRETS = {"asr.remote_key", "database.url", "objects.secret_access_key", "objects.access_key_id"}
 
 
@@ -226,6 +228,10 @@ def _rules(config: Config) -> list[_Rule]:
         (5 <= serve.dead_peer_s <= 600, "serve.dead_peer_s", serve.dead_peer_s, "5..600"),
         (age_s == 0 or age_s >= 10, "serve.max_connection_age_s", age_s, "0, or at least 10"),
         *((value >= 0, f"limits.{name}", value, "at least 0") for name, value in limits.items()),
+        *(
+            (0 <= hours <= MOST_HOURS, f"retention.{tier}_hours", hours, f"0 (never) .. {MOST_HOURS}")
+            for tier, hours in config.retention.hours_by_tier.items()
+        ),
     ]
 
 

@@ -13,6 +13,7 @@ from coordinator.model.chunks import ChunkRow
 from coordinator.model.forgetting import DoomedObject, HeldChunk, Receipt
 from coordinator.model.media import ExportResult
 from coordinator.model.posts import BrandPart, PostSettings
+from coordinator.model.retention import Expired, ExpiredObject
 from coordinator.model.sessions import (
     AnalysisRow,
     ClipRow,
@@ -322,4 +323,35 @@ class Tombstones(Protocol):
 
     async def end_again(self, connection: asyncpg.Connection) -> None:
         """Let go of those that nobody can put any more."""
+        ...
+
+
+class Expiry(Protocol):
+    """What was not kept, and is old enough. Each method is a transaction of its own.
+
+    Rows go before the objects that they name, and what objects there are to delete is written in the same commit.
+    """
+
+    async def due_sessions(self, limit: int) -> list[str]:
+        """Sessions of which something is old enough."""
+        ...
+
+    async def expire(self, session_id: str) -> Expired | None:
+        """Delete some of it, a bounded step; None: nothing of it is due, or another process has it."""
+        ...
+
+    async def put_off_session(self, session_id: str) -> None:
+        """Something is wrong with a session: others go first for an hour."""
+        ...
+
+    async def claim_objects(self, limit: int) -> list[ExpiredObject]:
+        """Objects to delete now; nobody else gets them for two minutes."""
+        ...
+
+    async def settle_objects(self, keys: Sequence[str], *, num_freed: int, freed_bytes: int) -> None:
+        """These are deleted; of them so many were there, with so many bytes."""
+        ...
+
+    async def put_off_objects(self, keys: Sequence[str], problem: str) -> None:
+        """These could not be deleted, and why; they come again in a minute."""
         ...

@@ -301,6 +301,11 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     pro_hours: float = 48
     business_hours: float = 168
 
+    @property
+    def hours_by_tier(self) -> dict[str, float]:
+        """The same, by the name of the tier."""
+        return {"free": self.free_hours, "pro": self.pro_hours, "business": self.business_hours}
+
 
 class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`format` auto: console on a terminal, else JSON. `keep_personal_data`: `pii_` keys stay in."""

@@ -253,5 +253,6 @@ def _site(installation: Installation, pool: asyncpg.Pool, placing: Placing) -> A
         post_choices=functools.partial(post_choices, installation.data),
         make_post=AskedPosts(pool, PgQueuerQueue(placing)).make,
         brands=BrandKits(posts, objects, scratch),
+        hours_by_tier=installation.config.retention.hours_by_tier,
     )
     return site.application()

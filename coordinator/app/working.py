@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from coordinator.jobs.work import FailureEffect, Work
     from coordinator.jobs.worker import Presence
     from coordinator.model.highlight import SessionSignals
+    from coordinator.pipeline.cleanup import Cleanup
     from coordinator.pipeline.detect import Found, RequestPolicy
     from coordinator.ports import ChunkBytes
 
@@ -289,20 +290,10 @@ def _maintenance_work(
     from coordinator.jobs.consumers import watch_consumers
     from coordinator.jobs.engine import PgQueuerQueue
     from coordinator.jobs.reconciler import Want, reconcile
-    from coordinator.jobs.schedule import Scheduled, run_schedule, tidy
+    from coordinator.jobs.schedule import Scheduled, run_schedule
     from coordinator.jobs.work import one_by_one
-    from coordinator.pipeline.cleanup import Cleanup
-    from coordinator.pipeline.forget import Forgetting
+    from coordinator.pipeline.expire import TASK
     from coordinator.statements import load_statements
-    from coordinator.store.looks import PostgresLooks
-    from coordinator.store.rows import PostgresRows
-    from coordinator.store.tombstones import PostgresTombstones
-
-    looks = PostgresLooks(pool)
-
-    async def tidy_all(connection: asyncpg.Connection) -> None:
-        await tidy(connection)
-        await looks.give_up_sessions(connection)
 
     wants = [
         Want(name=name, sql=sql) for name, sql in load_statements("coordinator.store", "wants.sql").items()
@@ -314,7 +305,11 @@ def _maintenance_work(
             name="reconciler",
         ),
         asyncio.create_task(
-            run_schedule(pool, [Scheduled(name="expire", every_s=workers.cleanup_s)], stop=stop),
+            run_schedule(
+                pool,
+                [Scheduled(name=name, every_s=workers.cleanup_s) for name in ("expire", TASK)],
+                stop=stop,
+            ),
             name="schedule",
         ),
         asyncio.create_task(watch_consumers(pool, stop=stop), name="consumers"),
@@ -326,15 +321,39 @@ def _maintenance_work(
         await asyncio.gather(*tasks, return_exceptions=True)
 
     stack.push_async_callback(finish)
+    cleanup = _cleanup(installation, pool)
+    return {Queue.CLEANUP: one_by_one(cleanup.handle, on_failed=give_up_effects(pool)[Queue.CLEANUP])}
+
+
+def _cleanup(installation: Installation, pool: asyncpg.Pool) -> Cleanup:
+    from coordinator.jobs.schedule import tidy
+    from coordinator.pipeline.cleanup import Cleanup
+    from coordinator.pipeline.expire import Expiring
+    from coordinator.pipeline.forget import Forgetting
+    from coordinator.store.looks import PostgresLooks
+    from coordinator.store.retention import PostgresExpiry
+    from coordinator.store.rows import PostgresRows
+    from coordinator.store.tombstones import PostgresTombstones
+
+    looks = PostgresLooks(pool)
+
+    async def tidy_all(connection: asyncpg.Connection) -> None:
+        await tidy(connection)
+        await looks.give_up_sessions(connection)
+
     tombstones, objects = PostgresTombstones(pool), installation.objects()
-    cleanup = Cleanup(
+    return Cleanup(
         rows=PostgresRows(pool),
         tombstones=tombstones,
         objects=objects,
         forgetting=Forgetting(tombstones=tombstones, objects=objects, find_backups=installation.backups),
+        expiring=Expiring(
+            expiry=PostgresExpiry(pool, installation.config.retention.hours_by_tier),
+            tombstones=tombstones,
+            objects=objects,
+        ),
         tidy=tidy_all,
     )
-    return {Queue.CLEANUP: one_by_one(cleanup.handle, on_failed=give_up_effects(pool)[Queue.CLEANUP])}
 
 
 def give_up_effects(pool: asyncpg.Pool) -> Mapping[Queue, FailureEffect]:

@@ -71,6 +71,10 @@ delete from workers where seen_at < now() - interval '10 minutes'
 -- Runs of the schedule are many, and of no use after a day.
 delete from job_runs where queue = 'cleanup' and state = 'done' and finished_at < now() - interval '1 day'
 
+-- name: now_s
+-- Seconds since 1970 by the database's clock.
+select extract(epoch from now())::double precision
+
 -- name: reconciler_turn
 -- One process reconciles at a time; the others skip their turn.
 select pg_try_advisory_xact_lock(7843001)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -46,21 +45,25 @@ def due_job(task: Scheduled, now_s: float) -> NewJob:
 
 
 async def run_schedule(pool: asyncpg.Pool, tasks: Sequence[Scheduled], *, stop: asyncio.Event) -> None:
-    """Enqueue each task once a period until `stop`; a period that nobody watched is not made up for."""
+    """Enqueue each task once a period until `stop`; a period that nobody watched is not made up for.
+
+    Periods are those of the database's clock: one for all machines, whatever happens to their own.
+    """
     queue = PgQueuerQueue()
     last_keys: dict[str, str] = {}
     while not stop.is_set():
-        due = [due_job(task, time.time()) for task in tasks]
-        fresh = [job for job in due if last_keys.get(str(job.payload["task"])) != job.key]
-        if fresh:
-            try:
-                async with transaction(pool, "scheduling") as connection:
+        try:
+            async with transaction(pool, "scheduling") as connection:
+                now_s = await connection.fetchval(SQL["now_s"])
+                due = [due_job(task, now_s) for task in tasks]
+                fresh = [job for job in due if last_keys.get(str(job.payload["task"])) != job.key]
+                if fresh:
                     await queue.enqueue(connection, fresh)
-                last_keys |= {str(job.payload["task"]): job.key for job in fresh}
-            except DatabaseUnavailable as exc:
-                log.info("scheduling_put_off", reason=str(exc))
-            except Exception:  # the loop's outermost frame
-                log.exception("scheduling_crashed")
+            last_keys |= {str(job.payload["task"]): job.key for job in fresh}
+        except DatabaseUnavailable as exc:
+            log.info("scheduling_put_off", reason=str(exc))
+        except Exception:  # the loop's outermost frame
+            log.exception("scheduling_crashed")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), min(_LATEST_S, *(task.every_s / 2 for task in tasks)))
 

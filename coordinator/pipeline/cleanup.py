@@ -1,6 +1,6 @@
-"""Stage `cleanup`: what is over is closed. Until accounts have tiers nothing of `owner` expires by time.
+"""Stage `cleanup`: what is over is closed, and what uploads leave behind is deleted.
 
-Orders to forget come in the same queue: see `forget.py`.
+Orders to forget come in the same queue: see `forget.py`; and what expires by its age: see `expire.py`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import structlog
 from coordinator.errors import EnvironmentProblem, StoreUnavailable
 from coordinator.model.jobs import Job, NewJob
 from coordinator.model.sessions import LeftoverUpload
+from coordinator.pipeline.expire import TASK, Expiring
 from coordinator.pipeline.forget import Forgetting
 from coordinator.policy.source_uploads import parts_of
 from coordinator.ports import Effect, ObjectStore
@@ -34,18 +35,22 @@ class Cleanup:
         tombstones: Tombstones,
         objects: ObjectStore,
         forgetting: Forgetting,
+        expiring: Expiring,
         tidy: Callable[[asyncpg.Connection], Awaitable[None]],
     ) -> None:
         self._rows = rows
         self._tombstones = tombstones
         self._objects = objects
         self._forgetting = forgetting
+        self._expiring = expiring
         self._tidy = tidy
 
     async def handle(self, job: Job) -> Effect:
-        """One round, or one order to forget."""
+        """One round of closing or of what expires, or one order to forget."""
         if "forget_id" in job.payload:
             return await self._forgetting.handle(job)
+        if job.payload.get("task") == TASK:
+            return await self._expiring.handle(job)
         are_deleted, swept = await self._delete_again(), await self._sweep()
 
         async def write(connection: asyncpg.Connection) -> list[NewJob]:

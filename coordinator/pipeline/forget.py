@@ -7,15 +7,14 @@ deleted when no row names it, and only then is it settled.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import structlog
 
-from coordinator.errors import NotFound, ObjectsAway, StoreUnavailable
-from coordinator.model.forgetting import DoomedObject, HeldChunk
+from coordinator.errors import ObjectsAway, StoreUnavailable
 from coordinator.model.jobs import Job, NewJob
+from coordinator.pipeline.moving import move_others
 from coordinator.ports import Effect, ObjectStore
 from coordinator.row_ports import Tombstones
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-_TRIES = 5
 # Where words that were deleted may still be read by who has the database's files.
 DATABASE_REMAINS = (
     "words and titles in unused parts of the database's own files and log, until PostgreSQL writes over them"
@@ -70,36 +68,9 @@ class Forgetting:
     async def _delete_objects(self, forget_id: str) -> None:
         for doomed in await self._tombstones.doomed(forget_id):
             if doomed.holds_others:
-                await self._move_others(forget_id, doomed)
+                await move_others(self._tombstones, self._objects, doomed, reason=f"forget:{forget_id}")
             await self._objects.delete([doomed.key])
             await self._tombstones.settle(forget_id, doomed.key)
-
-    async def _move_others(self, forget_id: str, doomed: DoomedObject) -> None:
-        """Give what others have in an object a new one; returns when no row names the old one any more."""
-        name = uuid.uuid5(uuid.NAMESPACE_URL, f"clippy:forget:{forget_id}:{doomed.key}").hex
-        new_key = f"chunks/{doomed.session_id}/{name}.bin"
-        for _ in range(_TRIES):
-            others = await self._tombstones.chunks_in(doomed.session_id, doomed.key)
-            if not others:
-                break
-            try:
-                parts = [
-                    await self._objects.get(doomed.key, offset=chunk.offset, length=chunk.length)
-                    for chunk in others
-                ]
-            except NotFound:
-                # Another order has moved them since.
-                continue
-            await self._objects.put(new_key, b"".join(parts))
-            if await self._tombstones.move_chunks(doomed.session_id, doomed.key, new_key, _laid_out(others)):
-                return
-        else:
-            raise StoreUnavailable(
-                f"the chunks of object {doomed.key} do not hold still; they are moved later"
-            )
-        if not await self._tombstones.chunks_in(doomed.session_id, new_key):
-            # Put by a job that was killed before it could move the rows; others have gone from it since.
-            await self._objects.delete([new_key])
 
 
 def give_up(tombstones: Tombstones) -> Callable[[Job, str], Effect]:
@@ -114,13 +85,3 @@ def give_up(tombstones: Tombstones) -> Callable[[Job, str], Effect]:
         return write
 
     return effect
-
-
-def _laid_out(chunks: Sequence[HeldChunk]) -> list[tuple[HeldChunk, int]]:
-    """Each chunk with its offset in the new object."""
-    laid_out: list[tuple[HeldChunk, int]] = []
-    offset = 0
-    for chunk in chunks:
-        laid_out.append((chunk, offset))
-        offset += chunk.length
-    return laid_out

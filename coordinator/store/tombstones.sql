@@ -27,8 +27,9 @@ update doomed_objects set is_gone = true where forget_id = $1 and object_key = $
 select session_id, went from tombstones where forget_id = $1 for update
 
 -- name: num_doomed
--- How many objects of an order are still there.
-select count(*) from doomed_objects where forget_id = $1 and not is_gone
+-- How many objects of an order are still there, those included that had expired in its session before.
+select (select count(*) from doomed_objects where forget_id = $1 and not is_gone)
+       + (select count(*) from expired_objects e join tombstones t using (session_id) where t.forget_id = $1 and not e.is_gone)
 
 -- name: spools
 -- Whose spools an order waits for, or waited for, and how long ago each was heard of.

@@ -22,6 +22,18 @@ delete from verdicts where user_id = $1 and (at_unix_ms, verdict_id) <= (
     select at_unix_ms, verdict_id from verdicts where user_id = $1
     order by at_unix_ms desc, verdict_id desc offset $2 limit 1)
 
+-- name: note_keep
+-- Whether a moment ($1, of session $2) is kept is what was said of it last, for good. One that is kept no longer expires:
+-- its session ($2) is looked at again.
+with last as (
+    select v.kind in ('keep', 'extend') as is_kept from verdicts v where v.session_id = $2 and v.moment_id = $1
+    order by v.at_unix_ms desc, v.verdict_id desc limit 1),
+changed as (
+    update moments m set is_kept = last.is_kept from last
+    where m.moment_id = $1 and m.session_id = $2 and m.is_kept <> last.is_kept returning m.is_kept)
+update sessions set is_expired = false, expiry_look_at = now()
+where session_id = $2 and is_expired and exists (select from changed where not is_kept)
+
 -- name: note_change
 -- The account's taste is another one now.
 update accounts set taste_no = taste_no + 1 where user_id = $1

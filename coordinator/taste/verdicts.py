@@ -128,6 +128,8 @@ class PostgresTastes:
                 made_by,
             )
             if is_new:
+                # Before old verdicts go: what this one says of its moment outlives it.
+                await _ASKING.fetch_in(connection, "note_keep", subject.moment_id, subject.session_id)
                 await _ASKING.fetch_in(connection, "keep_newest", user_id, MAX_KEPT)
                 await _ASKING.fetch_in(connection, "note_change", user_id)
 

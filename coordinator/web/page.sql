@@ -20,13 +20,20 @@ select user_id from accounts where user_id = $1 or lower(name) = lower($1) order
 
 -- name: moments
 -- Moments of a session, the best first, each with the state of its source request, and what was last said of it.
-select m.moment_id, m.start_ns, m.end_ns, m.peak_ns, m.score, m.kind, m.title, m.evidence, m.opinion,
+select m.moment_id, m.start_ns, m.end_ns, m.peak_ns, m.score, m.kind, m.title, m.evidence, m.opinion, m.is_kept,
+       extract(epoch from now() - a.made_at)::double precision as made_age_s,
        r.state as source_state, r.reason as source_reason,
        (select nullif(v.kind, 'undo') from verdicts v
         where v.session_id = m.session_id and v.moment_id = m.moment_id
         order by v.at_unix_ms desc, v.verdict_id desc limit 1) as verdict
-from moments m left join source_requests r using (moment_id)
+from moments m left join source_requests r using (moment_id) join moment_ages a using (moment_id)
 where m.session_id = $1 order by m.score desc, m.start_ns limit $2
+
+-- name: age
+-- Whose a session is, and how old for what expires; null: it is not over.
+select user_id, tier, extract(epoch from now() - aged_from)::double precision as age_s,
+       expiring_since is not null as has_begun
+from session_ages where session_id = $1
 
 -- name: judge
 -- Which language model judged what was found last, or why none did; none where no look found anything to judge.

@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from coordinator.errors import NotFound
 from coordinator.model.llm import unjudged_words
 from coordinator.policy.remedies import remedy_of
 from coordinator.statements import load_statements
+from coordinator.web.expiry import Age
 from protos.segment import LANE_NAMES
 from protos.timebase import SECOND_NS
 
@@ -40,11 +42,16 @@ async def read_sessions(connection: asyncpg.Connection, limit: int = 20) -> list
 
 
 async def read_session(
-    connection: asyncpg.Connection, session_id: str, *, has_words: bool = True
+    connection: asyncpg.Connection,
+    session_id: str,
+    *,
+    hours_by_tier: Mapping[str, float],
+    has_words: bool = True,
 ) -> dict[str, Any]:
     """Everything about one session.
 
     Args:
+        hours_by_tier: until what nobody kept expires; 0: never.
         has_words: False leaves the transcript's words out (hours of speech, for a page that only counts them).
 
     Raises:
@@ -58,8 +65,10 @@ async def read_session(
         for export in await connection.fetch(SQL["exports"], session_id)
     ]
     heard_ns = await connection.fetchval(SQL["heard_until"], session_id)
+    age = Age.of(await connection.fetchrow(SQL["age"], session_id), hours_by_tier)
     moments = [
-        _moment(moment, exports) for moment in await connection.fetch(SQL["moments"], session_id, MAX_MOMENTS)
+        _moment(moment, exports, age)
+        for moment in await connection.fetch(SQL["moments"], session_id, MAX_MOMENTS)
     ]
     return {
         "session_id": session_id,
@@ -67,6 +76,7 @@ async def read_session(
         "is_live": row["is_live"],
         "duration_s": None if row["duration_ns"] is None else _s(row["duration_ns"]),
         "heard_s": None if heard_ns is None else _s(heard_ns),
+        "expiry": age.of_session(),
         "moments": moments,
         "moments_reason": "" if moments else row["moments_reason"],
         "judge": await _judge(connection, session_id),
@@ -121,7 +131,7 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _moment(row: asyncpg.Record, exports: list[dict[str, Any]]) -> dict[str, Any]:
+def _moment(row: asyncpg.Record, exports: list[dict[str, Any]], age: Age) -> dict[str, Any]:
     return {
         "moment_id": row["moment_id"],
         "start_s": _s(row["start_ns"]),
@@ -132,6 +142,8 @@ def _moment(row: asyncpg.Record, exports: list[dict[str, Any]]) -> dict[str, Any
         "title": row["title"],
         "evidence": json.loads(row["evidence"]),
         "verdict": row["verdict"],
+        "is_kept": row["is_kept"],
+        "expiry": age.of_moment(is_kept=row["is_kept"], made_age_s=row["made_age_s"]),
         "opinion": json.loads(row["opinion"]) if row["opinion"] else None,
         "source": {"state": row["source_state"], "reason": row["source_reason"]},
         "exports": [export for export in exports if export["moment_id"] == row["moment_id"]],

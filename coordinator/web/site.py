@@ -7,9 +7,9 @@ Runs in the `serve` process's loop.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -51,6 +51,7 @@ class Site:
         posts, post_choices: what accounts set of their posts, and what may be chosen now.
         make_post: asks for one more post of a clip.
         brands: changes accounts' brand kits.
+        hours_by_tier: until what nobody kept expires.
         media_sources: origins the browser may play from beside our own: the bucket's, where objects lie in one.
     """
 
@@ -69,12 +70,14 @@ class Site:
         post_choices: Callable[[], PostChoices],
         make_post: MakePost,
         brands: BrandsKept,
+        hours_by_tier: Mapping[str, float],
         media_sources: Sequence[str] = (),
     ) -> None:
         self._pool = pool
         self._files = SignedFiles(objects=objects, local_path=local_path, verify=verify, scratch=scratch)
         self._check_ready = check_ready
         self._media_sources = media_sources
+        self._hours_by_tier = hours_by_tier
         self._templates = Jinja2Templates(directory=_FOLDER / "templates")
         self._templates.env.filters["clock"] = clock
         self._search = SearchPages(pool, find, self._templates)
@@ -116,15 +119,22 @@ class Site:
             chosen = request.path_params.get("session_id") or (
                 sessions[0]["session_id"] if sessions else None
             )
-            session = await read.read_session(connection, chosen, has_words=False) if chosen else None
+            session = await self._read(connection, chosen, has_words=False) if chosen else None
         return self._templates.TemplateResponse(
             request, "page.html", {"sessions": sessions, "session": session}
+        )
+
+    async def _read(
+        self, connection: asyncpg.Connection, session_id: str, *, has_words: bool = True
+    ) -> dict[str, Any]:
+        return await read.read_session(
+            connection, session_id, hours_by_tier=self._hours_by_tier, has_words=has_words
         )
 
     async def cards(self, request: Request) -> Response:
         """The moving part of the page alone, fetched every few seconds."""
         async with reading(self._pool) as connection:
-            session = await read.read_session(connection, request.path_params["session_id"], has_words=False)
+            session = await self._read(connection, request.path_params["session_id"], has_words=False)
         return self._templates.TemplateResponse(request, "cards.html", {"session": session})
 
     async def api_sessions(self, request: Request) -> Response:
@@ -133,7 +143,7 @@ class Site:
 
     async def api_session(self, request: Request) -> Response:
         async with reading(self._pool) as connection:
-            return JSONResponse(await read.read_session(connection, request.path_params["session_id"]))
+            return JSONResponse(await self._read(connection, request.path_params["session_id"]))
 
     async def api_workers(self, request: Request) -> Response:
         async with reading(self._pool) as connection:

@@ -78,6 +78,7 @@ async def running_site(
         post_choices=functools.partial(post_choices, folder),
         make_post=AskedPosts(pool, PgQueuerQueue()).make,
         brands=BrandKits(posts, objects, scratch),
+        hours_by_tier={"free": 12.0, "pro": 0.0, "business": 168.0},
     ).application()
     server = uvicorn.Server(
         uvicorn.Config(application, log_config=None, lifespan="off", timeout_graceful_shutdown=1)

@@ -7,8 +7,10 @@ import asyncpg
 from coordinator.media.child import LimitedMedia
 from coordinator.model.jobs import Job, NewJob, Queue
 from coordinator.pipeline.cleanup import Cleanup
+from coordinator.pipeline.expire import Expiring
 from coordinator.pipeline.forget import Forgetting
 from coordinator.pipeline.source import Preparation
+from coordinator.store.retention import PostgresExpiry
 from coordinator.store.rows import PostgresRows
 from coordinator.store.tombstones import PostgresTombstones
 from tests.fakes.link_parts import SECOND_NS, Site, eventually
@@ -70,6 +72,7 @@ async def clean_up(site: Site) -> None:
         tombstones=tombstones,
         objects=site.objects,
         forgetting=Forgetting(tombstones=tombstones, objects=site.objects, find_backups=list),
+        expiring=Expiring(expiry=PostgresExpiry(site.pool, {}), tombstones=tombstones, objects=site.objects),
         tidy=tidy,
     )
     effect = await stage.handle(Job(job_id=1, queue=Queue.CLEANUP, key="expire", payload={}, runs=1))

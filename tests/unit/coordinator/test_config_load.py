@@ -102,6 +102,8 @@ def test_a_wrong_variable_is_told_by_its_name(tmp_path: Path, environment: dict[
         ("[auto_export]\npreset = 'preview'\n", "auto_export.preset = 'preview' is not one of discord,"),
         ("[export]\ncaption_style = 'neon'\n", "'neon' is not one of calm, clean, karaoke, one-word, pop"),
         ("[export]\nprofanity = 'hide'\n", "export.profanity"),
+        ("[retention]\nfree_hours = -1\n", "retention.free_hours = -1.0 is not 0 (never) .. 87600"),
+        ("[retention]\npro_hours = nan\n", "retention.pro_hours = nan"),
     ],
 )
 def test_a_wrong_file_is_told_by_what_is_wrong(tmp_path: Path, text: str, said: str):

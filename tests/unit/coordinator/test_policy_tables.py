@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 
 from coordinator.model.jobs import Priority, Queue
 from coordinator.policy.admission import defer_s, load_of, max_pending_chunks
 from coordinator.policy.priorities import priority_of
-from coordinator.policy.retention import keep_hours
+from coordinator.policy.retention import ages_by_tier, expiry_words, keep_hours
 from coordinator.policy.retry import is_poison, max_attempts, next_delay_s, next_pause_s, time_limit_s
 
 
@@ -83,3 +85,24 @@ def test_unknown_tiers_have_the_free_tiers_cap():
 )
 def test_only_what_was_not_kept_expires(user: str, tier: str, is_kept: bool, hours: float | None):
     assert keep_hours(user, tier, hours_by_tier={"free": 12, "pro": 0}, is_kept=is_kept) == hours
+
+
+def test_ages_are_those_of_tiers_of_which_anything_expires():
+    ages = ages_by_tier({"free": 12, "pro": 0, "business": 0.5})
+
+    assert ages == {"free": datetime.timedelta(hours=12), "business": datetime.timedelta(minutes=30)}
+
+
+@pytest.mark.parametrize(
+    ("expires_in_s", "words"),
+    [
+        (0, "expires any minute"),
+        (59, "expires any minute"),
+        (90 * 60 + 59, "expires in 90 min"),
+        (12 * 3600 - 1, "expires in 11 h"),
+        (47 * 3600, "expires in 47 h"),
+        (7 * 86400 - 1, "expires in 6 days"),
+    ],
+)
+def test_nobody_comes_too_late_by_what_is_said(expires_in_s: float, words: str):
+    assert expiry_words(expires_in_s) == words

@@ -104,11 +104,19 @@ class Scaler:
         size = f"{at.width}:{at.height}"
         if frame.color_trc in HDR_TRANSFERS:
             self._tones = Tones(at.width, at.height, frame.color_trc)
-            colours = f"{_input_colours(frame)}:out_color_matrix=bt2020:out_range=tv"
-            return _graph(frame, [*steps, ("scale", f"{size}:{colours}"), ("format", "yuv420p10le"), *blur])
+            if steps or coded != (at.width, at.height) or not _is_plain_hdr(frame):
+                # Scaling what is right already would copy it: 31 MB at 4K.
+                colours = f"{_input_colours(frame)}:out_color_matrix=bt2020:out_range=tv"
+                steps.append(("scale", f"{size}:{colours}"))
+            return _graph(frame, [*steps, ("format", "yuv420p10le"), *blur])
         self._tones = None
         steps.append(("scale", f"{size}:{_input_colours(frame)}:{_OUTPUT_COLOURS}"))
         return _graph(frame, [*steps, ("format", "yuv420p"), *blur])
+
+
+def _is_plain_hdr(frame: VideoFrame) -> bool:
+    matrix = _MATRICES.get(frame.colorspace, "bt2020")
+    return frame.format.name == "yuv420p10le" and matrix == "bt2020" and frame.color_range != 2
 
 
 def exactness(frame: VideoFrame) -> int:

@@ -88,6 +88,7 @@ def _start(
         is_generated=is_generated,
         on_chunk=sending.take_chunk,
         on_saved=sending.take_press,
+        on_changed=sending.take_change,
         on_taste=sending.take_taste,
         play_sound=chime.play,
         on_change=on_change,

@@ -103,12 +103,7 @@ def _start(
     engine = RunningEngine(paths, config, recording, sending, watching, stop)
     changed.append(engine)
 
-    def finish() -> None:
-        duration_ns = recording.now_ns
-        recording.stop()
-        sending.finish_session(duration_ns)
-
-    stack.callback(finish)
+    stack.callback(_finish, recording, sending)
     recording.start()
     engine.ticker.start()
     stack.callback(engine.ticker.stop)
@@ -119,6 +114,12 @@ def _start(
     desk = SessionForgetter(forgetter, recording, on_change)
     _serve(paths, engine, recording, desk, Pairings(paths, config, sending), stack)
     return engine
+
+
+def _finish(recording: Recording, sending: Sending) -> None:
+    duration_ns = recording.now_ns
+    recording.stop()
+    sending.finish_session(duration_ns)
 
 
 def _follow_orders(orders: ForgetOrders, sending: Sending, stack: contextlib.ExitStack) -> None:

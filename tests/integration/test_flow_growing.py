@@ -165,6 +165,22 @@ async def test_what_is_uploaded_for_a_request_that_was_replaced_becomes_nothing(
         await here.effect(steps.preparation(old, is_press=True))
 
 
+async def test_what_was_sent_for_a_request_that_was_replaced_is_swept(here: GrowingClip):
+    await here.press(6, 10, version=1)
+    [old] = await here.request_ids()
+    await here.pool.execute(
+        "insert into source_uploads (request_id, object_key, expires_at)"
+        " select request_id, object_key, expires_at from source_requests"
+    )
+    await here.upload(old)
+    assert await PostgresRows(here.pool).leftover_uploads() == []
+
+    await here.press(2, 10, version=2)
+
+    [leftover] = await PostgresRows(here.pool).leftover_uploads()
+    assert (leftover.request_id, leftover.is_object_kept) == (old, False)
+
+
 async def test_a_cut_that_ends_when_its_clip_has_grown_is_not_written(here: GrowingClip):
     await here.press(6, 10, version=1)
     [old] = await here.request_ids()

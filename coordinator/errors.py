@@ -23,7 +23,8 @@ CoordinatorError
 │   └── MediaStalled              it stood still, or had too little of the machine to get done
 ├── JobFailed                     a stage gave up, with its stage and reason
 ├── BytesAway                     a chunk's bytes cannot be read now; its node comes back, or its agent sends them again
-│   └── ObjectsAway               objects cannot be deleted now: the store is down; what waits for that waits alone
+│   ├── ObjectsAway               objects cannot be deleted now: the store is down; what waits for that waits alone
+│   └── WordsLate                 words of a clip are not heard yet; its posts wait for them, for a while
 ├── NotFound                      the row or object that was asked for is not there
 ├── PairingPending                nobody has approved this agent yet
 ├── TooManyTries                  codes were tried, or agents asked, more often than is allowed
@@ -213,6 +214,16 @@ class ObjectsAway(BytesAway):
     """Objects of one order cannot be deleted now: the store does not answer. The order is put off, nothing else."""
 
     code = "objects_away"
+
+
+class WordsLate(BytesAway):
+    """Words of a clip are not heard yet, and its captions would lack them. `retry_after_s`: when to look again."""
+
+    code = "words_late"
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class NotFound(CoordinatorError):

@@ -27,6 +27,7 @@ from coordinator.model.sessions import (
     SessionOwner,
     SessionRow,
     TranscriptRow,
+    WordsAwaited,
 )
 from protos.taste_model import Taste
 
@@ -71,6 +72,10 @@ class Rows(Protocol):
 
     async def clip(self, clip_id: str) -> ClipRow:
         """One cut. Raises NotFound."""
+        ...
+
+    async def words_awaited(self, clip_id: str) -> WordsAwaited:
+        """What of a cut's words is still to come. Raises NotFound."""
         ...
 
     async def save_transcript(self, connection: asyncpg.Connection, row: TranscriptRow) -> None:
@@ -123,8 +128,19 @@ class Rows(Protocol):
         """Ask for full quality; of one moment, once."""
         ...
 
+    async def replace_requests(self, connection: asyncpg.Connection, row: RequestRow) -> bool:
+        """A press's clip is another by now: what was asked for of it before `row` is wanted no more; False: nothing.
+
+        Posts of it that are ready stay until those of the clip as it is now are.
+        """
+        ...
+
+    async def presets_before(self, connection: asyncpg.Connection, request_id: str) -> list[str]:
+        """Of which presets posts were wanted of what the press's clip of a request was before."""
+        ...
+
     async def add_clip(self, connection: asyncpg.Connection, row: ClipRow) -> None:
-        """Write once; nothing of a span that is to be forgotten."""
+        """Write once; nothing of a span that is to be forgotten, nor of a request that was replaced."""
         ...
 
     async def add_export(
@@ -137,8 +153,11 @@ class Rows(Protocol):
         """Of which presets posts of a clip are wanted and not made: all that are made together, or the one named."""
         ...
 
-    async def finish_export(self, export_id: str, object_key: str, result: ExportResult) -> None:
-        """Mark it ready and tell the agent, in a transaction of its own: it is never made again."""
+    async def finish_export(self, export_id: str, object_key: str, result: ExportResult) -> bool:
+        """Mark it ready and tell the agent, in a transaction of its own: it is never made again.
+
+        False: its clip is another by now, and nobody wants the file.
+        """
         ...
 
     async def fail_export(self, connection: asyncpg.Connection, export_id: str, reason: str) -> None:

@@ -52,6 +52,7 @@ class DeskParts:
     make_thumbnail: Callable[[Path, Path], object]
     thumbnail_folder: Path
     on_change: Callable[[], None]
+    on_moved: Callable[[SavedClip], None] = lambda _clip: None
 
 
 class Desk:
@@ -178,6 +179,7 @@ class Desk:
                 moved = self._saver.replace(old, window, wish)
             except StartGone as exc:
                 raise InputUnusable(str(exc)) from exc
+        self._parts.on_moved(moved)
         self.keep_up(moved)
         self._parts.tasting.note_moved(old, moved)
         self._parts.on_change()

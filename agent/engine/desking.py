@@ -87,6 +87,7 @@ def build_desk(
             make_thumbnail=write_thumbnail,
             thumbnail_folder=make_private(paths.thumbnails),
             on_change=on_change,
+            on_moved=hooks.on_changed,
         )
     )
 

@@ -60,6 +60,7 @@ class Recording:
         is_generated: bool = False,
         on_chunk: Callable[[LaneChunk], None] | None = None,
         on_saved: Callable[[SavedClip, int], None] = lambda _clip, _at_ns: None,
+        on_changed: Callable[[SavedClip], None] = lambda _clip: None,
         on_taste: Callable[[link_pb2.TasteNews], None] = lambda _news: None,
         play_sound: Callable[[Sound], None] = lambda _sound: None,
         on_change: Callable[[], None] = lambda: None,
@@ -71,6 +72,7 @@ class Recording:
             on_chunk: gets what may leave, in the thread `keeper`; None: nothing is made for leaving. Made once
                 `set_leaving` says so.
             on_saved: gets a new clip and the session time of its press, in a `clip-writer` thread.
+            on_changed: gets each clip whose file was written, new or anew; any thread.
             on_taste: gets what was done with a moment; any thread; returns at once.
             play_sound: what the streamer hears of a key; returns at once.
             on_change: something a user would see has changed; returns at once.
@@ -127,7 +129,12 @@ class Recording:
                 tracks=lambda: [self.video.track],
                 tasting=self.tasting,
             ),
-            hooks=PressHooks(play=play_sound, on_saved=on_saved, on_result=self.session.report_press),
+            hooks=PressHooks(
+                play=play_sound,
+                on_saved=on_saved,
+                on_changed=on_changed,
+                on_result=self.session.report_press,
+            ),
             on_change=on_change,
         )
 

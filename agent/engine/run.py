@@ -88,6 +88,7 @@ def _start(
         is_generated=is_generated,
         on_chunk=sending.take_chunk,
         on_saved=sending.take_press,
+        on_changed=sending.take_change,
         on_taste=sending.take_taste,
         play_sound=chime.play,
         on_change=on_change,
@@ -102,12 +103,7 @@ def _start(
     engine = RunningEngine(paths, config, recording, sending, watching, stop)
     changed.append(engine)
 
-    def finish() -> None:
-        duration_ns = recording.now_ns
-        recording.stop()
-        sending.finish_session(duration_ns)
-
-    stack.callback(finish)
+    stack.callback(_finish, recording, sending)
     recording.start()
     engine.ticker.start()
     stack.callback(engine.ticker.stop)
@@ -118,6 +114,12 @@ def _start(
     desk = SessionForgetter(forgetter, recording, on_change)
     _serve(paths, engine, recording, desk, Pairings(paths, config, sending), stack)
     return engine
+
+
+def _finish(recording: Recording, sending: Sending) -> None:
+    duration_ns = recording.now_ns
+    recording.stop()
+    sending.finish_session(duration_ns)
 
 
 def _follow_orders(orders: ForgetOrders, sending: Sending, stack: contextlib.ExitStack) -> None:

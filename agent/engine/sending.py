@@ -34,6 +34,7 @@ from agent.uplink.link_stream import LinkHooks
 from agent.uplink.outbox import Outbox
 from agent.uplink.outbox_forgetting import OutboxForgetting
 from agent.uplink.outbox_leaving import clear, drop_waiting
+from agent.uplink.press_telling import tell_change, tell_press
 from agent.uplink.source_fulfiller import SourceFulfiller, SourceHooks
 from agent.uplink.thrift import LineState, source_wait
 from agent.uplink.wishes import WishBook
@@ -201,25 +202,26 @@ class Sending:
 
     def take_press(self, clip: SavedClip, at_ns: int) -> None:
         """Tell the coordinator of a press, once its file is closed."""
-        if self._link is None:
-            return
-        pressed = link_pb2.Pressed(
-            session_id=clip.session_id,
-            at_ns=max(0, at_ns),
-            clip_id=clip.clip_id,
-            start_ns=clip.start_ns,
-            end_ns=clip.end_ns,
-        )
-        self._tell("pressed", link_pb2.AgentMessage(pressed=pressed))
+        self._tell("pressed", lambda: tell_press(self._outbox, self._session_id, clip, at_ns))
+
+    def take_change(self, clip: SavedClip) -> None:
+        """Tell the coordinator of a clip that has grown, or whose ends were moved, whichever session it is of."""
+
+        def read() -> SavedClip | None:
+            return None if self._library is None else self._library.clip(clip.clip_id)
+
+        self._tell("pressed", lambda: tell_change(self._outbox, self._session_id, read=read))
 
     def take_taste(self, news: link_pb2.TasteNews) -> None:
         """Tell the coordinator what was done with a moment, whichever session that is of."""
-        if self._link is not None:
-            self._tell("taste", link_pb2.AgentMessage(taste=news))
+        message = link_pb2.AgentMessage(taste=news)
+        self._tell("taste", lambda: self._outbox.put_event(self._session_id, "taste", message))
 
-    def _tell(self, kind: str, message: link_pb2.AgentMessage) -> None:
+    def _tell(self, kind: str, put: Callable[[], object]) -> None:
+        if self._link is None:
+            return
         try:
-            self._outbox.put_event(self._session_id, kind, message)
+            put()
         except AgentError as exc:
             log.warning("event_not_told", kind=kind, problem=str(exc))
 

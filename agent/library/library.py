@@ -172,7 +172,7 @@ class Library:
             db["moments"].upsert(row, pk="moment_id")
 
     def upsert_export(self, export: clips_pb2.Export) -> None:
-        """Keep an export, or its newer state; its moment need not be known yet."""
+        """Keep an export, or its newer state; its moment need not be known yet. One that was replaced goes."""
         row = {
             "export_id": export.export_id,
             "moment_id": export.moment_id,
@@ -180,6 +180,9 @@ class Library:
             "message": export.SerializeToString(),
         }
         with self._database.write() as db:
+            if export.state == "replaced":
+                db.execute("delete from exports where export_id = ?", [export.export_id])
+                return
             db["exports"].upsert(row, pk="export_id")
 
     def moments(self, limit: int = 100) -> list[tuple[clips_pb2.Moment, list[clips_pb2.Export]]]:

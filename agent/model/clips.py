@@ -138,6 +138,7 @@ class SourceWish:
         part_bytes: a larger file goes up in parts, once it was offered; 0: in one PUT, whatever its size.
         max_bytes: the most that is taken; 0: not said.
         offered_sha256: of the file that `parts` belong to; empty: none was offered.
+        replaces: ids of wishes that nobody wants any more now that there is this one.
     """
 
     request_id: str
@@ -152,3 +153,4 @@ class SourceWish:
     max_bytes: int = 0
     offered_sha256: bytes = b""
     parts: tuple[SourcePart, ...] = ()
+    replaces: tuple[str, ...] = ()

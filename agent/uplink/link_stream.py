@@ -369,6 +369,7 @@ def _wish(request: link_pb2.SourceRequest) -> SourceWish:
         part_bytes=request.part_bytes,
         max_bytes=request.max_bytes,
         offered_sha256=request.offered_sha256,
+        replaces=tuple(request.replaces),
         parts=tuple(
             SourcePart(
                 number=part.number,

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import hashlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
@@ -29,6 +30,7 @@ log = structlog.get_logger(__name__)
 _STOP_S = 2.0
 _LOOK_S = 5.0
 _BLOCK_BYTES = 1024**2
+_REPLACED = "the clip is longer or shorter by now, and asked for anew"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,14 +126,20 @@ class SourceFulfiller:
                 and wish.end_ns > start_ns
             )
 
+        num_meant = self._end(is_meant, "the user had this span forgotten")
+        with self._busy:
+            if not self._busy.wait_for(lambda: not is_meant(self._current), timeout_s):
+                log.warning("source_request_still_running", timeout_s=timeout_s)
+        return num_meant
+
+    def _end(self, is_meant: Callable[[SourceWish | None], bool], reason: str) -> int:
+        """Answer these with UNAVAILABLE, and stop an upload of one; returns how many, and waits for nothing."""
         meant = [item.wish for item in self._book.open() if is_meant(item.wish)]
         for wish in meant:
-            self._answer(wish, link_pb2.SourceReply.UNAVAILABLE, "the user had this span forgotten", None)
+            self._answer(wish, link_pb2.SourceReply.UNAVAILABLE, reason, None)
         with self._busy:
             if is_meant(self._current):
                 self._stop_current.set()
-            if not self._busy.wait_for(lambda: not is_meant(self._current), timeout_s):
-                log.warning("source_request_still_running", timeout_s=timeout_s)
         return len(meant)
 
     def _pin_all(self) -> None:
@@ -162,6 +170,8 @@ class SourceFulfiller:
                 continue
             self._book.mark_pinned(item.wish)
             self._to_upload.set()
+            # Only now: what both spans share was held by the old wish's pin until here.
+            self._end(functools.partial(_is_one_of, item.wish.replaces), _REPLACED)
 
     def _upload_pinned(self) -> None:
         held: list[str] = []
@@ -282,6 +292,10 @@ class SourceFulfiller:
             self._hooks.release(wish, clip)
         except Exception:
             log.exception("source_release_failed", request_id=wish.request_id)
+
+
+def _is_one_of(request_ids: Sequence[str], wish: SourceWish | None) -> bool:
+    return wish is not None and wish.request_id in request_ids
 
 
 def _is_there(file: KeptFile) -> bool:

@@ -199,7 +199,10 @@ def _identity(
 
 
 def press_effect(pool: asyncpg.Pool, *, is_exported: bool) -> Any:
-    """A press's clip is asked for at once, as it needs no analysis, and what was said in it is heard next."""
+    """A press's clip is asked for at once, as it needs no analysis, and what was said in it is heard next.
+
+    A clip that has another span by now is asked for anew, in the place of what was asked for before.
+    """
     from coordinator.jobs.upkeep import hasten
     from coordinator.pipeline.detect import REQUEST_EXPIRES_S
     from coordinator.pipeline.offered import request_for_press
@@ -211,8 +214,8 @@ def press_effect(pool: asyncpg.Pool, *, is_exported: bool) -> Any:
         span = {"start_ns": marker.start_ns, "end_ns": marker.end_ns}
         unheard = await rows.unheard_in_span(connection, session_id, media_pb2.LANE_MIC, **span)
         await hasten(connection, [steps.hearing(session_id, media_pb2.LANE_MIC, seq).key for seq in unheard])
-        if is_exported:
-            wish = request_for_press(session_id, marker)
+        wish = request_for_press(session_id, marker)
+        if await rows.replace_requests(connection, wish) or is_exported:
             await rows.add_request(connection, wish, expires_in_s=REQUEST_EXPIRES_S)
             await rows.notify_link(connection, session_id)
         return []

@@ -37,7 +37,7 @@ LEAST_SCORE: Final = 0.2
 CORE_SHARE: Final = 0.5
 SMOOTH_STEPS: Final = 3  # to each side: what one step doubts does not divide a moment
 # What leads up to a moment and what answers it belong to it, and tell of themselves less clearly.
-PRE_ROLL_S: Final = 2.0
+PRE_ROLL_S: Final = 3.0
 TAIL_S: Final = 1.0
 CHAT_START_AT: Final = 0.22  # a chat alone, step by step
 TOLD_START_AT: Final = 0.05  # one clear sentence; rank decides
@@ -110,18 +110,26 @@ def _is_usable(duration_s: float) -> bool:
 def _timed(signals: SessionSignals, lanes: Lanes, weights: Weights) -> list[Moment]:
     """Sound or picture say when: spans of the trees' curve, scored by what they and the vote agree on."""
     sure = likely(shipped_trees(), columns(lanes, signals.utterances))
+    scored = [span for span in scored_spans(lanes, sure, weights) if span.score >= LEAST_SCORE]
+    return _spanned(
+        signals, lanes, weights, scored, widened(lanes.lanes), pre_roll_s=PRE_ROLL_S, tail_s=TAIL_S
+    )
+
+
+def scored_spans(lanes: Lanes, sure: Curve, weights: Weights) -> list[segment.Span]:
+    """Spans of the trees' curve, each scored by what the trees and the vote agree on; the weak ones, too.
+
+    Args:
+        sure: how surely each step is part of a moment, 0-1, shape (num_steps,).
+    """
     steady = smooth(sure, np.ones(sure.size, dtype=bool), SMOOTH_STEPS)
     found = segment.spans_above(
         with_events(steady, lanes), start_at=START_AT, keep_above=KEEP_ABOVE, core_share=CORE_SHARE
     )
     both = agreed(sure, lanes, weights)
-    scored = [
+    return [
         segment.rescored(span, both, decoys.lone_voice(lanes.lanes, span.first, span.last)) for span in found
     ]
-    scored = [span for span in scored if span.score >= LEAST_SCORE]
-    return _spanned(
-        signals, lanes, weights, scored, widened(lanes.lanes), pre_roll_s=PRE_ROLL_S, tail_s=TAIL_S
-    )
 
 
 def _told(signals: SessionSignals, lanes: Lanes, weights: Weights) -> list[Moment]:

@@ -127,4 +127,6 @@ def lower(values: Curve, half_steps: int) -> Curve:
 
 
 def _convolve(values: Curve, kernel: Curve) -> Curve:
+    if values.size == 0:
+        return values
     return np.convolve(values, kernel, mode="full")[kernel.size // 2 :][: values.size]

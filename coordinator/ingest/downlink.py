@@ -171,6 +171,7 @@ class Downlink:
             end_ns=row["end_ns"],
             expires_unix_ms=int(float(row["expires_unix_s"]) * 1000),
             reason=row["reason"] or ("a moment" if row["moment_id"] else "a clip you pressed for"),
+            replaces=row["replaces"],
         )
         message = link_pb2.CoordinatorMessage(source_request=request)
         try:

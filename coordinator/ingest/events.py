@@ -32,6 +32,8 @@ log = structlog.get_logger(__name__)
 
 MAX_SEQ = 2**63 - 1
 MAX_MARKERS = 5_000
+# Of one clip: each may cost an upload, a cut and posts.
+MAX_CHANGES = 100
 MAX_GAPS = 10_000
 
 Effect: TypeAlias = "Callable[[asyncpg.Connection, str, MarkerRow], Awaitable[Sequence[NewJob]]]"
@@ -52,7 +54,8 @@ class FollowUps:
     Attributes:
         after_chunk: (row of a new chunk); pure.
         after_upload: (request_id, is_press, how many uploads before it were no good); pure.
-        after_press: (connection, session_id, marker): may also write rows, such as the wish for its source.
+        after_press: (connection, session_id, marker): may also write rows, such as the wish for its source. Comes again
+            when its clip has another span.
         after_end: (session_id) of a session that has just ended; pure.
         after_forget: (forget_id) of a new order to forget; pure.
         after_sweep: (forget_id, node): this node's spool holds nothing of an order any more; pure.
@@ -96,24 +99,23 @@ class EventRows:
                 await self._enqueue(connection, self._follow_ups.after_end(message.session_id), owner)
 
     async def pressed(self, message: link_pb2.Pressed, owner: Owner) -> None:
-        """A press, and the clip that it made on the agent's disk."""
+        """A press, and the clip that it made on the agent's disk; or what that clip has become."""
         check_span(message.start_ns, message.end_ns)
         check_span(0, message.at_ns)
-        marker = MarkerRow(
-            clip_id=checked_id("clip_id", message.clip_id),
-            at_ns=message.at_ns,
-            start_ns=message.start_ns,
-            end_ns=message.end_ns,
-        )
-        values = (message.session_id, *dataclasses.astuple(marker))
+        clip_id, session_id = checked_id("clip_id", message.clip_id), message.session_id
+        span = {"start_ns": message.start_ns, "end_ns": message.end_ns}
+        values = (session_id, clip_id, message.at_ns, *span.values(), max(0, message.version))
         async with transaction(self._pool) as connection:
-            if await connection.fetch(SQL["add_marker"], *values, MAX_MARKERS):
-                jobs = await self._follow_ups.after_press(connection, message.session_id, marker)
+            if rows := await connection.fetch(SQL["add_marker"], *values, MAX_MARKERS, MAX_CHANGES):
+                marker = MarkerRow(clip_id=clip_id, **span, **dict(rows[0]))
+                jobs = await self._follow_ups.after_press(connection, session_id, marker)
                 await self._enqueue(connection, jobs, owner)
-            elif not await connection.fetch(SQL["has_marker"], message.session_id, marker.clip_id):
-                raise ChunkRefused(
-                    f"session {message.session_id} has {MAX_MARKERS} presses, the most there may be"
-                )
+                return
+            known = await connection.fetchrow(SQL["marker"], session_id, clip_id)
+        if known is None:
+            raise ChunkRefused(f"session {session_id} has {MAX_MARKERS} presses, the most there may be")
+        if message.version > known["version"] and known["num_changes"] >= MAX_CHANGES:
+            raise ChunkRefused(f"clip {clip_id} has changed {MAX_CHANGES} times, the most it may")
 
     async def gap(self, message: media_pb2.Gap) -> None:
         """Chunks that will never come."""
@@ -170,7 +172,7 @@ class EventRows:
         return rows[0]
 
     async def _uploaded(self, row: Any, reply: link_pb2.SourceReply, owner: Owner) -> None:
-        if row["state"] in ("uploaded", "forgotten"):
+        if row["state"] in ("uploaded", "forgotten", "replaced"):
             return
         if row["state"] == "expired":
             await fetch(self._pool, "note_late", reply.request_id)

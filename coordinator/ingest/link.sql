@@ -73,18 +73,26 @@ where session_id = $1 and ended_at is null
 returning session_id
 
 -- name: add_marker
--- A press, if the session has fewer than `$6`, and unless its span is to be forgotten.
-insert into markers (session_id, clip_id, at_ns, start_ns, end_ns)
-select s.session_id, $2, $3, $4, $5 from sessions s
-where s.session_id = $1 and (select count(*) from markers where session_id = $1) < $6
+-- A press, if the session has fewer than `$7`; or what its clip ($2) has become, which counts where its version ($6) is
+-- higher than what is known, and while it has had fewer than `$8` other spans. Nothing whose span is to be forgotten.
+insert into markers (session_id, clip_id, at_ns, start_ns, end_ns, version)
+select s.session_id, $2, $3, $4, $5, $6 from sessions s
+where s.session_id = $1
+      and ((select count(*) from markers where session_id = $1) < $7
+           or exists (select from markers where session_id = $1 and clip_id = $2))
       and not s.forgotten && int8multirange(int8range($4::bigint, $5::bigint), int8range($3::bigint, $3::bigint + 1))
 for key share of s
-on conflict do nothing
-returning clip_id
+on conflict (session_id, clip_id) do update set
+    start_ns = excluded.start_ns, end_ns = excluded.end_ns, version = excluded.version,
+    num_changes = markers.num_changes
+                  + ((excluded.start_ns, excluded.end_ns) <> (markers.start_ns, markers.end_ns))::integer
+    where excluded.version > markers.version
+          and (markers.num_changes < $8 or (excluded.start_ns, excluded.end_ns) = (markers.start_ns, markers.end_ns))
+returning at_ns, num_changes
 
--- name: has_marker
--- Is this press known?
-select clip_id from markers where session_id = $1 and clip_id = $2
+-- name: marker
+-- What is known of a press.
+select version, num_changes from markers where session_id = $1 and clip_id = $2
 
 -- name: count_gaps
 -- How many gaps a session has, up to `$2`.
@@ -108,14 +116,17 @@ from unnest($1::text[], $2::text[]) as n (agent_id, user_id)
 order by s.started_at desc
 
 -- name: open_requests
--- Full quality that is still wanted of these sessions, for whom `owner` stands, with what was offered. `also_sent`: also
--- what was asked for before.
+-- Full quality that is still wanted of these sessions, for whom `owner` stands, with what was offered, and what it takes
+-- the place of. `also_sent`: also what was asked for before.
 select n.owner, r.*
 from unnest($1::integer[], $2::text[], $3::boolean[]) as n (owner, session_id, also_sent)
      cross join lateral (
          select w.request_id, w.session_id, w.start_ns, w.end_ns, w.state, w.reason, w.object_key, w.moment_id,
                 w.requested_at, extract(epoch from w.expires_at) as expires_unix_s, u.size_bytes as offered_bytes,
-                u.sha256 as offered_sha256, u.part_bytes, coalesce(u.is_asked, false) as is_asked
+                u.sha256 as offered_sha256, u.part_bytes, coalesce(u.is_asked, false) as is_asked,
+                array(select o.request_id from source_requests o
+                      where o.session_id = w.session_id and o.marker_clip_id = w.marker_clip_id
+                            and o.state = 'replaced') as replaces
          from source_requests w left join source_uploads u using (request_id)
          where w.session_id = n.session_id and w.state in ('wanted', 'sent', 'pinned') and w.expires_at > now()
                and (w.state = 'wanted' and coalesce(w.retry_at <= now(), true)

@@ -11,6 +11,7 @@ from coordinator.errors import (
     EnvironmentProblem,
     JobFailed,
     SpeechBusy,
+    WordsLate,
 )
 
 MAX_REASON_CHARACTERS = 500
@@ -27,7 +28,12 @@ class Disposition(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """Why a job did not end well. `code` is the error's stable name; `rest_s`: how long its queue rests at least."""
+    """Why a job did not end well.
+
+    Attributes:
+        code: the error's stable name.
+        rest_s: how long its queue rests at least, or how long this one job is put off; 0: as is usual.
+    """
 
     disposition: Disposition
     stage: str
@@ -59,5 +65,5 @@ def problem_of(error: BaseException, stage: str) -> Problem:
         stage=stage,
         reason=(reason or type(error).__name__)[:MAX_REASON_CHARACTERS],
         code=code,
-        rest_s=error.retry_after_s if isinstance(error, SpeechBusy) else 0.0,
+        rest_s=error.retry_after_s if isinstance(error, SpeechBusy | WordsLate) else 0.0,
     )

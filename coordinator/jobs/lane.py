@@ -263,9 +263,9 @@ class Lane:
             is_ours = await self._ledger.take_back(job, problem)
             return _again(delay_s, problem.reason) if is_ours else _ENDED
         if problem.disposition is Disposition.PUT_OFF:
-            is_ours = await self._ledger.take_back(job, problem)
-            log.info("job_put_off", **_names(job), delay_s=PUT_OFF_S, code=problem.code)
-            return _again(PUT_OFF_S, problem.reason) if is_ours else _ENDED
+            is_ours, delay_s = await self._ledger.take_back(job, problem), problem.rest_s or PUT_OFF_S
+            log.info("job_put_off", **_names(job), delay_s=delay_s, code=problem.code)
+            return _again(delay_s, problem.reason) if is_ours else _ENDED
         if problem.disposition is Disposition.RETRY and entry.attempts < max_attempts(self.queue, job.tier):
             delay_s = next_delay_s(entry.attempts, random.random())
             is_ours = await self._ledger.try_again(job, problem)

@@ -124,12 +124,13 @@ class TranscriptRow:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class MarkerRow:
-    """A press, and the span its clip shows."""
+    """A press, and the span its clip shows. `num_changes`: how many spans it has shown before this one."""
 
     clip_id: str
     at_ns: int
     start_ns: int
     end_ns: int
+    num_changes: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +182,21 @@ class RequestRow:
     sha256: bytes | None = None
     part_bytes: int = 0
     num_attempts: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WordsAwaited:
+    """What of a clip's words is still to come.
+
+    Attributes:
+        age_s: since it was cut.
+        num_unheard: chunks of the microphone with part of it that were neither heard nor failed.
+        is_more_to_come: the microphone's chunks do not reach its end yet, and may.
+    """
+
+    age_s: float
+    num_unheard: int
+    is_more_to_come: bool
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from coordinator.errors import InputUnusable, NotFound
+from coordinator.errors import InputUnusable, NotFound, WordsLate
 from coordinator.model.exporting import Brand, CaptionWish, Recipe
 from coordinator.model.framing import Framing
 from coordinator.model.jobs import Job, NewJob
 from coordinator.model.media import ExportResult
 from coordinator.model.object_keys import export_id_of, export_key
 from coordinator.model.posts import PostSettings
-from coordinator.model.sessions import ClipRow, TranscriptRow
+from coordinator.model.sessions import ClipRow, TranscriptRow, WordsAwaited
 from coordinator.model.speech import Word
 from coordinator.pipeline.steps import FETCHED, WORKED, share_of_work
+from coordinator.policy.words_wait import next_look_s
 from coordinator.ports import Effect, Media, ObjectStore
 from coordinator.row_ports import Posts, Rows
 from protos.timebase import SECOND_NS
@@ -73,11 +74,13 @@ class Export:
         Raises:
             InputUnusable: None of them can be made.
             MediaInterrupted, DiskFull, StoreUnavailable: Later, what is missing then.
+            WordsLate: Soon: what was said in it is not heard yet.
         """
         clip = await self._rows.clip(str(job.payload["clip_id"]))
         presets = await self._rows.wanted_presets(clip.clip_id, _named(job))
         if not presets:
             return _nothing
+        check_heard(await self._rows.words_awaited(clip.clip_id))
         making = _Making(job, clip, presets)
         making.refuse_too_long(self._longest_s)
         if making.left:
@@ -163,7 +166,9 @@ class Export:
         export_id = export_id_of(clip.clip_id, preset)
         key = export_key(clip.session_id, export_id)
         await self._objects.put(key, path)
-        await self._rows.finish_export(export_id, key, result)
+        if not await self._rows.finish_export(export_id, key, result):
+            log.info("post_replaced", export_id=export_id)
+            await self._objects.delete([key])
 
 
 @dataclasses.dataclass(slots=True)
@@ -234,6 +239,20 @@ def give_up(rows: Rows) -> Callable[[Job, str], Effect]:
         return write
 
     return effect
+
+
+def check_heard(awaited: WordsAwaited) -> None:
+    """Return quietly when the words of a clip are there, or were waited for long enough. Pure.
+
+    Raises:
+        WordsLate: They may still come, and when to look again.
+    """
+    if not awaited.num_unheard and not awaited.is_more_to_come:
+        return
+    if (delay_s := next_look_s(awaited.age_s)) is None:
+        log.info("words_not_awaited", num_unheard=awaited.num_unheard, age_s=round(awaited.age_s, 1))
+        return
+    raise WordsLate("its last words are not heard yet", retry_after_s=delay_s)
 
 
 def language_of(transcripts: Sequence[TranscriptRow]) -> str | None:

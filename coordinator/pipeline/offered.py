@@ -68,10 +68,10 @@ def request_for(moment: MomentRow) -> RequestRow:
 
 
 def request_for_press(session_id: str, marker: MarkerRow) -> RequestRow:
-    """Full quality of what a press saved."""
-    return _request(
-        session_id, f"clippy:press:{marker.clip_id}", marker.start_ns, marker.end_ns, clip_id=marker.clip_id
-    )
+    """Full quality of what a press saved; each span that its clip has had is a request, a cut and posts of its own."""
+    again = f":{marker.num_changes}" if marker.num_changes else ""
+    name = f"clippy:press:{marker.clip_id}{again}"
+    return _request(session_id, name, marker.start_ns, marker.end_ns, clip_id=marker.clip_id)
 
 
 def _request(

@@ -147,7 +147,9 @@ class Cutting:
     def _effect(self, row: ClipRow, presets: Sequence[str]) -> Effect:
         async def write(connection: asyncpg.Connection) -> list[NewJob]:
             await self._rows.add_clip(connection, row)
-            for preset in presets:
+            # What was made of the clip before it grew is made of it again, however the settings are now.
+            before = await self._rows.presets_before(connection, row.request_id)
+            for preset in dict.fromkeys([*presets, *before]):
                 await self._rows.add_export(
                     connection,
                     export_id=export_id_of(row.clip_id, preset),

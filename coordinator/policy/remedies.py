@@ -31,6 +31,7 @@ REMEDIES: Mapping[str, str] = {
     "job_failed": f"the reason says what is wrong; when it is mended, {_RETRY}",
     "bytes_away": f"see that the node that holds the bytes runs, or that the agent is connected; then {_RETRY}",
     "objects_away": f"see that the object store answers and takes our credentials; it is tried every 15 s, or {_RETRY}",
+    "words_late": "nothing to do: the post waits for its last words, and after half a minute is made without them",
     "source_expired": "nothing to do: the agent was told; keep it connected, or press sooner",
     "not_found": "nothing to do if it was forgotten or expired on purpose; else report it with the log of its stage",
     "pairing_pending": "approve the agent with `clippy-coordinator pair --approve`",

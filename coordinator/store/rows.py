@@ -27,6 +27,7 @@ from coordinator.model.sessions import (
     SessionRow,
     SpokenWord,
     TranscriptRow,
+    WordsAwaited,
 )
 from coordinator.policy.source_uploads import FIRST_RETRY_S, MAX_RETRIES, UNPINNED_EXPIRES_S
 from coordinator.statements import load_statements
@@ -120,6 +121,9 @@ class PostgresRows:
 
     async def clip(self, clip_id: str) -> ClipRow:
         return ClipRow(request_id="", **dict(await self._one("clip", clip_id)))
+
+    async def words_awaited(self, clip_id: str) -> WordsAwaited:
+        return WordsAwaited(**dict(await self._one("words_awaited", clip_id, media_pb2.LANE_MIC)))
 
     async def save_transcript(self, connection: asyncpg.Connection, row: TranscriptRow) -> None:
         words = json.dumps([[word.text, word.start_ns, word.end_ns] for word in row.words])
@@ -219,6 +223,17 @@ class PostgresRows:
             expires_in_s,
         )
 
+    async def replace_requests(self, connection: asyncpg.Connection, row: RequestRow) -> bool:
+        values = (row.session_id, row.marker_clip_id)
+        replaced = await connection.fetch(SQL["replace_requests"], *values, row.request_id)
+        if replaced:
+            # A statement of its own: what a cut that ended just now has written is seen.
+            await connection.execute(SQL["replace_exports"], *values)
+        return bool(replaced)
+
+    async def presets_before(self, connection: asyncpg.Connection, request_id: str) -> list[str]:
+        return [row["preset"] for row in await connection.fetch(SQL["presets_before"], request_id)]
+
     async def add_clip(self, connection: asyncpg.Connection, row: ClipRow) -> None:
         await connection.execute(
             SQL["add_clip"],
@@ -256,8 +271,8 @@ class PostgresRows:
     async def wanted_presets(self, clip_id: str, preset: str | None) -> list[str]:
         return [row["preset"] for row in await self._fetch("wanted_presets", clip_id, preset)]
 
-    async def finish_export(self, export_id: str, object_key: str, result: ExportResult) -> None:
-        await self._fetch(
+    async def finish_export(self, export_id: str, object_key: str, result: ExportResult) -> bool:
+        ready = await self._fetch(
             "finish_export",
             export_id,
             object_key,
@@ -268,6 +283,7 @@ class PostgresRows:
             result.captions,
             result.size_bytes,
         )
+        return bool(ready) or not await self._fetch("is_unwanted", export_id)
 
     async def fail_export(self, connection: asyncpg.Connection, export_id: str, reason: str) -> None:
         await connection.execute(SQL["fail_export"], export_id, reason)

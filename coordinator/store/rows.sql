@@ -52,7 +52,7 @@ order by c.seq
 
 -- name: markers_of
 -- Presses.
-select clip_id, at_ns, start_ns, end_ns from markers where session_id = $1 order by at_ns
+select clip_id, at_ns, start_ns, end_ns, num_changes from markers where session_id = $1 order by at_ns
 
 -- name: lock_session
 -- One analysis of a session commits at a time; held until the transaction ends.
@@ -108,35 +108,84 @@ select count(*) from source_requests
 where session_id = $1 and moment_id is not null and requested_at > now() - interval '1 hour'
 
 -- name: add_request
--- Full quality of a span is wanted; of one moment, once, and of nothing that is to be forgotten.
+-- Full quality of a span is wanted; of one moment, once, of a press's clip as it is now, and of nothing that is to be
+-- forgotten.
 insert into source_requests
     (request_id, session_id, moment_id, marker_clip_id, start_ns, end_ns, object_key, expires_at)
 select $1, s.session_id, $3, $4, $5, $6, $7, now() + make_interval(secs => $8)
 from sessions s where s.session_id = $2 and not s.forgotten && int8range($5::bigint, $6::bigint)
+      and not exists (select from markers m where m.session_id = $2 and m.clip_id = $4::text
+                                                  and (m.start_ns, m.end_ns) <> ($5::bigint, $6::bigint))
 for key share of s
 on conflict do nothing
 
+-- name: replace_requests
+-- What was asked for of a press's clip ($2) before this request ($3) is wanted no more.
+update source_requests set state = 'replaced', reason = '', updated_at = now()
+where session_id = $1 and marker_clip_id = $2 and request_id <> $3 and state not in ('replaced', 'forgotten')
+returning request_id
+
+-- name: replace_exports
+-- Posts of what a press's clip ($2) was before are not made any more. Those that are ready stay until one of what it is
+-- now is ready, too (finish_export).
+update exports e set state = 'replaced', updated_at = now()
+from clips c join source_requests r using (request_id)
+where e.clip_id = c.clip_id and e.state in ('pending', 'failed')
+      and r.session_id = $1 and r.marker_clip_id = $2 and r.state = 'replaced'
+
 -- name: request
--- One request; what was forgotten is none.
+-- One request; what was forgotten, or replaced by one for another span of its clip, is none.
 select r.request_id, r.session_id, r.moment_id, r.marker_clip_id, r.start_ns, r.end_ns, r.state, r.object_key,
        r.covered_start_ns, r.covered_end_ns, r.size_bytes, r.sha256, r.num_attempts,
        case when u.sha256 = r.sha256 and u.size_bytes = r.size_bytes then u.part_bytes else 0 end as part_bytes
 from source_requests r left join source_uploads u using (request_id)
-where r.request_id = $1 and r.state <> 'forgotten'
+where r.request_id = $1 and r.state not in ('forgotten', 'replaced')
 
 -- name: add_clip
--- A cut; one for each request, and of nothing that is to be forgotten.
+-- A cut; one for each request, of nothing that is to be forgotten, and of no request that was replaced.
 insert into clips (clip_id, session_id, moment_id, request_id, object_key, start_ns, end_ns, width, height)
-select $1, s.session_id, $3, $4, $5, $6, $7, $8, $9
-from sessions s where s.session_id = $2 and not s.forgotten && int8range($6::bigint, $7::bigint)
-for key share of s
+select $1, s.session_id, $3, r.request_id, $5, $6, $7, $8, $9
+from sessions s join source_requests r on r.request_id = $4
+where s.session_id = $2 and not s.forgotten && int8range($6::bigint, $7::bigint) and r.state <> 'replaced'
+for key share of s for share of r
 on conflict do nothing
+
+-- name: presets_before
+-- Of which presets posts were wanted of what the press's clip of a request was before.
+select distinct e.preset
+from source_requests r join source_requests o on o.session_id = r.session_id and o.marker_clip_id = r.marker_clip_id
+     join clips c on c.request_id = o.request_id join exports e on e.clip_id = c.clip_id
+where r.request_id = $1 and o.state = 'replaced'
+order by e.preset
 
 -- name: clip
 -- One cut, with the title of its moment.
 select c.clip_id, c.session_id, c.moment_id, c.object_key, c.start_ns, c.end_ns, c.width, c.height,
        coalesce(m.title, '') as title
 from clips c left join moments m using (moment_id) where c.clip_id = $1
+
+-- name: words_awaited
+-- What of a cut's words is still to come: chunks of the microphone ($2) in it that were neither heard nor failed; and do its
+-- chunks not reach the cut's end, and may? They may while the session runs, or has told of more, and the lane is less than
+-- a minute behind the others. Where none ever came there is no microphone, once another lane has passed the end.
+select extract(epoch from now() - c.created_at)::double precision as age_s,
+       (select count(*) from chunks h
+        where h.session_id = c.session_id and h.lane = $2 and h.end_ns > c.start_ns and h.start_ns < c.end_ns
+              and not exists (select from transcripts t where (t.session_id, t.lane, t.seq) = (h.session_id, h.lane, h.seq))
+              and not exists (select from features f where (f.session_id, f.lane, f.seq) = (h.session_id, h.lane, h.seq)))
+           as num_unheard,
+       coalesce(case when mic.end_ns is null then front.end_ns < c.end_ns and s.ended_at is null
+                     else mic.end_ns < c.end_ns and mic.end_ns > front.end_ns - 60000000000
+                          and (s.ended_at is null or mic.seq + 1 < (s.lane_counts ->> 'mic')::bigint) end, false)
+           as is_more_to_come
+from clips c join sessions s using (session_id)
+     left join lateral (select h.seq, h.end_ns from chunks h
+                        where h.session_id = c.session_id and h.lane = $2 order by h.seq desc limit 1) as mic on true
+     cross join lateral (select max(newest.end_ns) as end_ns from unnest('{1,2,3,4,5,6}'::smallint[]) as n (lane)
+                         cross join lateral (select h.end_ns from chunks h
+                                             where h.session_id = c.session_id and h.lane = n.lane
+                                             order by h.seq desc limit 1) as newest) as front
+where c.clip_id = $1
 
 -- name: add_export
 -- An export is wanted; of one clip and preset, once.
@@ -146,10 +195,15 @@ for key share of c
 on conflict do nothing
 
 -- name: clip_meant
--- The clip of an id, of a moment, or of a press as its agent calls it.
-select clip_id from clips c left join source_requests r using (request_id)
-where c.clip_id = $1 or c.moment_id = $1 or r.marker_clip_id = $1
-order by c.clip_id <> $1 limit 1
+-- The clip of an id, of a moment, or of a press as its agent calls it; of a press's clip the newest cut, whichever is named.
+with named as (
+    select c.clip_id, r.session_id, r.marker_clip_id from clips c left join source_requests r using (request_id)
+    where c.clip_id = $1 or c.moment_id = $1 or r.marker_clip_id = $1
+    order by c.clip_id <> $1 limit 1)
+select c.clip_id
+from named n join clips c on c.session_id = n.session_id left join source_requests r using (request_id)
+where c.clip_id = n.clip_id or r.marker_clip_id = n.marker_clip_id
+order by coalesce(r.state = 'replaced', false), c.created_at desc limit 1
 
 -- name: ask_export
 -- A post is asked for by itself: a new one, or one that had failed. No row: it is ready or on its way.
@@ -171,18 +225,29 @@ where clip_id = $1 and state = 'pending' and case when $2::text is null then not
 order by preset
 
 -- name: finish_export
--- A post is ready; tell the agent.
+-- A post is ready, unless its clip is another by now; tell the agent. Posts of what the clip was before make room for it.
 with ready as (
     update exports set state = 'ready', reason = '', object_key = $2, width = $3, height = $4, duration_s = $5,
            lufs = $6, captions = $7, size_bytes = $8, ready_at = now(), updated_at = now()
-    where export_id = $1 and state <> 'ready' returning clip_id)
+    where export_id = $1 and state not in ('ready', 'replaced') returning clip_id, preset),
+before as (
+    update exports e set state = 'replaced', updated_at = now()
+    from ready join clips c using (clip_id) join source_requests r using (request_id)
+         join source_requests o on o.session_id = r.session_id and o.marker_clip_id = r.marker_clip_id
+         join clips d on d.request_id = o.request_id
+    where e.clip_id = d.clip_id and e.preset = ready.preset and e.state = 'ready'
+          and o.state = 'replaced' and r.state <> 'replaced')
 select pg_notify('clippy_link', c.session_id) from ready join clips c using (clip_id)
+
+-- name: is_unwanted
+-- Was a post replaced before it was ready?
+select export_id from exports where export_id = $1 and state = 'replaced' and object_key is null
 
 -- name: fail_export
 -- An export failed for good; tell the agent.
 with failed as (
     update exports set state = 'failed', reason = $2, updated_at = now()
-    where export_id = $1 and state <> 'ready' returning clip_id)
+    where export_id = $1 and state not in ('ready', 'replaced') returning clip_id)
 select pg_notify('clippy_link', c.session_id) from failed join clips c using (clip_id)
 
 -- name: fail_exports
@@ -215,7 +280,7 @@ where request_id = $1 and state = 'failed' and size_bytes is not null
 -- What was uploaded cannot be used, and was not cut by another; tell the agent.
 with failed as (
     update source_requests set state = 'failed', reason = $2, updated_at = now()
-    where request_id = $1 and state <> 'forgotten'
+    where request_id = $1 and state not in ('forgotten', 'replaced')
           and not exists (select from clips where clips.request_id = $1) returning session_id)
 select pg_notify('clippy_link', session_id) from failed
 
@@ -238,7 +303,7 @@ select u.request_id, u.object_key, u.size_bytes, u.sha256, u.part_bytes,
        coalesce(r.state = 'uploaded', false) as is_object_kept
 from source_uploads u left join source_requests r using (request_id)
 where (u.swept_at is null or u.expires_at < now() - interval '1 hour')
-      and (r.state is null or r.state in ('unavailable', 'failed', 'expired', 'forgotten') or r.state = 'uploaded' and u.is_joined)
+      and (r.state is null or r.state in ('unavailable', 'failed', 'expired', 'forgotten', 'replaced') or r.state = 'uploaded' and u.is_joined)
 order by u.expires_at limit 200
 
 -- name: mark_swept

@@ -42,16 +42,18 @@ where session_id = $1 and (judge <> '' or unjudged not in ('', 'no_candidates', 
 order by window_no desc limit 1
 
 -- name: exports
--- Posts of a session, with the moment or the press they show.
+-- Posts of a session, with the moment or the press they show. `is_earlier`: of what the press's clip was before.
 select e.export_id, e.preset, e.state, e.reason, e.object_key, e.width, e.height, e.duration_s, e.lufs, e.captions,
-       e.size_bytes, e.ready_at, c.clip_id, c.moment_id, c.start_ns, c.end_ns, r.marker_clip_id
+       e.size_bytes, e.ready_at, c.clip_id, c.moment_id, c.start_ns, c.end_ns, r.marker_clip_id,
+       r.state = 'replaced' as is_earlier
 from exports e join clips c using (clip_id) join source_requests r using (request_id)
-where c.session_id = $1 order by c.start_ns, e.created_at, e.preset
+where c.session_id = $1 and e.state <> 'replaced' order by c.start_ns, e.created_at, e.preset
 
 -- name: presses
--- Presses of a session, each with the state of its source request.
+-- Presses of a session, each with the state of the source request for its clip as it is now.
 select k.clip_id, k.at_ns, k.start_ns, k.end_ns, r.state as source_state, r.reason as source_reason
 from markers k left join source_requests r on r.session_id = k.session_id and r.marker_clip_id = k.clip_id
+                                              and r.state <> 'replaced'
 where k.session_id = $1 order by k.at_ns
 
 -- name: transcript
@@ -86,8 +88,8 @@ from chunks where session_id = $1 group by lane order by lane
 select lane, first, last, reason from gaps where session_id = $1
 
 -- name: export_object
--- Where one post lies.
-select object_key from exports where export_id = $1 and state = 'ready'
+-- Where one post lies; one that was replaced still plays for who has its address.
+select object_key from exports where export_id = $1 and state in ('ready', 'replaced') and object_key is not null
 
 -- name: workers
 -- What the processes say of themselves.

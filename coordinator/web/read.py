@@ -180,6 +180,8 @@ def _export(row: asyncpg.Record, started_unix_s: float) -> dict[str, Any]:
         "duration_s": _finite(row["duration_s"]),
         "lufs": _finite(row["lufs"]),
         "press_clip_id": row["marker_clip_id"],
+        # Of the press's clip before it grew or its ends were moved; gone once the same post of it now is ready.
+        "is_earlier": bool(row["is_earlier"]),
         "start_s": _s(row["start_ns"]),
         "end_s": _s(row["end_ns"]),
         "url": f"/exports/{row['export_id']}.mp4" if row["state"] == "ready" else None,

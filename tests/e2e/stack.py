@@ -324,7 +324,10 @@ def is_done(session: dict[str, Any]) -> bool:
         is_stored
         and not any(item["source"]["state"] in _OPEN_SOURCES for item in items)
         and not any(export["state"] == "pending" for item in items for export in item["exports"])
-        and not any(item["source"]["state"] == "uploaded" and not item["exports"] for item in items)
+        and not any(
+            item["source"]["state"] == "uploaded" and all(export["is_earlier"] for export in item["exports"])
+            for item in items
+        )
     )
 
 

@@ -67,6 +67,7 @@ class DeskHere:
         self.folder = folder / "clips"
         self.sounds: list[Sound] = []
         self.told: list[SavedClip] = []
+        self.changed: list[SavedClip] = []
         self.errors: list[str] = []
         self.library = Library(self.paths.library)
         self.said: list[link_pb2.TasteNews] = []
@@ -94,6 +95,7 @@ class DeskHere:
             hooks=PressHooks(
                 play=self.sounds.append,
                 on_saved=lambda clip, _at_ns: self.told.append(clip),
+                on_changed=self.changed.append,
                 on_result=self.errors.append,
             ),
             on_change=lambda: None,

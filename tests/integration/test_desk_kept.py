@@ -50,6 +50,7 @@ def test_ends_move_within_the_pinned_margins_exact_to_the_picture(desk: DeskHere
     assert see(Path(clip.path)).numbers == list(range(213, 249))
     assert narrower.min_start_ns <= s(4.1) and narrower.max_end_ns >= s(11.9)
     assert span_s(desk.library.clip(clip.clip_id)) == (7.1, 8.3)
+    assert [span_s(told) for told in desk.changed] == [(6.0, 10.0), (4.5, 11.5), (7.1, 8.3)]
 
 
 def test_an_end_beyond_what_is_pinned_is_refused_with_how_far_it_goes(desk: DeskHere):

@@ -69,6 +69,7 @@ def test_a_double_press_grows_the_same_clip_and_a_triple_takes_everything(desk: 
     assert see(Path(first.path)).numbers == list(range(300))
     assert desk.library.clips() == [tripled]
     assert desk.told == [first]  # one press, told once
+    assert desk.changed == [first, doubled, tripled]  # and what became of it
 
 
 def test_pressing_again_extends_the_same_clip_to_now(desk: DeskHere):

@@ -14,7 +14,7 @@ import pytest
 
 from coordinator.store.connect import connect
 from tests.fakes.running_site import RunningSite, running_site
-from tests.fakes.seeded_session import HOSTILE, POST_KEY, SESSION_ID, seed
+from tests.fakes.seeded_session import HOSTILE, POST_KEY, SESSION_ID, finish_export, seed
 
 
 @pytest.fixture
@@ -110,6 +110,27 @@ async def test_the_page_says_the_same_as_its_twin(client: httpx.AsyncClient):
         '2 jobs done, <span class="problem">1 failed</span>',
     ):
         assert expected in page
+
+
+@pytest.mark.usefixtures("seeded")
+async def test_a_post_of_what_a_clip_was_before_says_so_beside_what_the_clip_waits_for(
+    client: httpx.AsyncClient, pool: asyncpg.Pool
+):
+    await finish_export(pool, "e-press")
+    await pool.execute("update source_requests set state = 'replaced' where request_id = 'r-press'")
+    await pool.execute(
+        "insert into source_requests (request_id, session_id, marker_clip_id, start_ns, end_ns, state, object_key,"
+        " expires_at) values ('r-grown', $1, 'k1', 0, 1, 'pinned', 'source', now())",
+        SESSION_ID,
+    )
+
+    [press] = (await client.get(f"/api/sessions/{SESSION_ID}")).json()["presses"]
+    page = html.unescape(re.sub(r"\s+", " ", (await client.get("/")).text))
+    card = page[page.index('id="press-k1"') :].split("</article>")[0]
+
+    assert (press["source"]["state"], [post["is_earlier"] for post in press["exports"]]) == ("pinned", [True])
+    assert "before the clip changed · vertical · 1080×1920" in card
+    assert "Full quality: pinned" in card
 
 
 @pytest.mark.usefixtures("seeded")

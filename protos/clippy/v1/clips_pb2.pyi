@@ -291,7 +291,7 @@ class Export(_message.Message):
     """empty for a clip that a press made"""
     preset: _builtins.str
     state: _builtins.str
-    """pending, ready, failed"""
+    """pending, ready, failed; replaced: the post of what its clip is now is there, drop this one"""
     reason: _builtins.str
     """why it failed"""
     url: _builtins.str

@@ -318,7 +318,9 @@ Global___LaneCount: _TypeAlias = LaneCount  # noqa: Y015
 
 @_typing.final
 class Pressed(_message.Message):
-    """The streamer pressed the key: a marker on the time line, and a clip that is already on the agent's disk."""
+    """The streamer pressed the key: a marker on the time line, and a clip that is already on the agent's disk. Sent again when
+    the clip has grown or its ends were moved: the span of the highest version counts, in whatever order they come.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -327,11 +329,14 @@ class Pressed(_message.Message):
     CLIP_ID_FIELD_NUMBER: _builtins.int
     START_NS_FIELD_NUMBER: _builtins.int
     END_NS_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     at_ns: _builtins.int
     clip_id: _builtins.str
     start_ns: _builtins.int
     end_ns: _builtins.int
+    version: _builtins.int
+    """of the span; 0: from an agent that tells of a clip once"""
     def __init__(
         self,
         *,
@@ -340,10 +345,11 @@ class Pressed(_message.Message):
         clip_id: _builtins.str = ...,
         start_ns: _builtins.int = ...,
         end_ns: _builtins.int = ...,
+        version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ns", b"at_ns", "clip_id", b"clip_id", "end_ns", b"end_ns", "session_id", b"session_id", "start_ns", b"start_ns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ns", b"at_ns", "clip_id", b"clip_id", "end_ns", b"end_ns", "session_id", b"session_id", "start_ns", b"start_ns", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -389,6 +395,7 @@ class SourceRequest(_message.Message):
     MAX_BYTES_FIELD_NUMBER: _builtins.int
     PARTS_FIELD_NUMBER: _builtins.int
     OFFERED_SHA256_FIELD_NUMBER: _builtins.int
+    REPLACES_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     session_id: _builtins.str
     start_ns: _builtins.int
@@ -408,6 +415,10 @@ class SourceRequest(_message.Message):
     def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___SourcePart]:
         """The answer to a SourceOffer, and at each connect after one: the parts of the file that `offered_sha256` names."""
 
+    @_builtins.property
+    def replaces(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """requests for the clip as it was before: nobody wants those any more"""
+
     def __init__(
         self,
         *,
@@ -423,10 +434,11 @@ class SourceRequest(_message.Message):
         max_bytes: _builtins.int = ...,
         parts: _abc.Iterable[Global___SourcePart] | None = ...,
         offered_sha256: _builtins.bytes = ...,
+        replaces: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_ns", b"end_ns", "expires_unix_ms", b"expires_unix_ms", "headers", b"headers", "max_bytes", b"max_bytes", "offered_sha256", b"offered_sha256", "part_bytes", b"part_bytes", "parts", b"parts", "reason", b"reason", "request_id", b"request_id", "session_id", b"session_id", "start_ns", b"start_ns", "upload_url", b"upload_url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_ns", b"end_ns", "expires_unix_ms", b"expires_unix_ms", "headers", b"headers", "max_bytes", b"max_bytes", "offered_sha256", b"offered_sha256", "part_bytes", b"part_bytes", "parts", b"parts", "reason", b"reason", "replaces", b"replaces", "request_id", b"request_id", "session_id", b"session_id", "start_ns", b"start_ns", "upload_url", b"upload_url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -170,6 +170,15 @@ def test_a_newer_state_replaces_the_older_one(library):
     assert (found.title, [export.state for export in exports]) == ("better", ["failed"])
 
 
+def test_a_post_that_was_replaced_is_gone_and_one_that_was_never_here_stays_away(library):
+    library.upsert_export(clips_pb2.Export(export_id="e1", clip_id="c1", state="ready"))
+
+    for export_id in ("e1", "e2"):
+        library.upsert_export(clips_pb2.Export(export_id=export_id, clip_id="c1", state="replaced"))
+
+    assert library.exports_of_clip("c1") == []
+
+
 def test_exports_of_a_saved_clip_are_found(library):
     export = clips_pb2.Export(export_id="e1", clip_id="c1")
     library.upsert_export(export)

@@ -306,3 +306,29 @@ def test_too_many_wishes_are_answered_instead_of_piling_up(outbox: Outbox):
 
     assert not book.save(wish("http://127.0.0.1:9/x", request_id="one-more"))
     assert [(reply.request_id, reply.state) for reply in replies(outbox)] == [("one-more", State.FAILED)]
+
+
+def test_a_wish_that_replaces_another_ends_it_once_its_own_span_is_safe(
+    store: Store, outbox: Outbox, engine: Engine
+):
+    released_at_pin: list[list[str]] = []
+
+    def pin(wish: SourceWish) -> None:
+        engine.pin(wish)
+        released_at_pin.append(list(engine.released))
+
+    fulfiller = SourceFulfiller(WishBook(outbox), dataclasses.replace(engine.hooks(), pin=pin))
+    fulfiller.start()
+    fulfiller.submit(wish("http://127.0.0.1:9/never", request_id="r1"))
+    wait_until(lambda: engine.pinned == ["r1"])
+
+    grown = dataclasses.replace(wish(store.url, request_id="r2"), start_ns=0, replaces=("r0", "r1"))
+    fulfiller.submit(grown)
+    wait_until(lambda: "r2" in engine.released)
+    fulfiller.stop()
+
+    assert released_at_pin == [[], []]
+    assert [(reply.request_id, reply.state) for reply in replies(outbox)] == [
+        ("r1", State.PINNED), ("r2", State.PINNED), ("r1", State.UNAVAILABLE), ("r2", State.UPLOADED),
+    ]  # fmt: skip
+    assert WishBook(outbox).open() == []

@@ -56,6 +56,12 @@ def test_a_rise_that_began_in_the_chunk_before_counts_on():
     assert is_promising(chunk([-30.0] + [-40.0] * 19), before, None)
 
 
+def test_a_chunk_too_short_to_be_measured_promises_nothing():
+    last = FeatureRow(lane=1, seq=7, start_ns=0, step_ns=SECOND_NS // 2, tracks={name: [] for name in _CALM})
+
+    assert not is_promising(last, calm_minute(), [])
+
+
 def test_what_has_nothing_before_it_rises():
     assert is_promising(chunk([-40.0] * 20), [], None)
 

@@ -248,6 +248,24 @@ async def test_an_order_to_forget_finds_what_was_replaced_and_waits_for_what_had
     assert objects_in(tmp_path) <= doomed
 
 
+async def test_what_a_clip_was_goes_when_its_press_is_forgotten(
+    here: GrowingClip, rounds: Rounds, tmp_path: Path
+):
+    await make_post(here, 6, version=1)
+    await here.press(12, 16, version=2)
+    order = ForgetOrder(
+        forget_id="f" * 32, session_id=SESSION, start_ns=12 * SECOND_NS, end_ns=16 * SECOND_NS
+    )
+    async with here.pool.acquire() as connection, connection.transaction():
+        await entomb(connection, order, asked_by="agent")
+    await end(here.pool, hours=13)
+
+    await rounds.once()
+
+    assert await here.pool.fetchval("select count(*) from clips") == 0
+    assert [key for key in objects_in(tmp_path) if not key.startswith("sources/")] == []
+
+
 async def test_a_dry_run_names_what_was_replaced(
     here: GrowingClip, database_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

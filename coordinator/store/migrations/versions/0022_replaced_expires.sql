@@ -11,14 +11,17 @@ from source_requests r join clips c using (request_id)
 where r.marker_clip_id is not null;
 
 -- Requests that were replaced and go, with their cuts: those of which no post is shown, or was until `age` ago. The newest
--- cut of a clip is none of them, nor is a cut that was replaced before another was made.
+-- cut of a clip is none of them, nor is a cut that was replaced before another was made. Where the press was forgotten, and
+-- with it what its clip was last, nothing of it is shown.
 create function due_replaced(session text, age interval) returns setof text
     language sql stable
     begin atomic
         select r.request_id from source_requests r left join press_cuts c using (request_id)
-        where r.session_id = session and r.state = 'replaced' and r.updated_at < now() - age and coalesce(c.has_newer, true)
-              and not exists (select from exports e where e.clip_id = c.clip_id
-                                                          and (e.state <> 'replaced' or e.updated_at >= now() - age));
+        where r.session_id = session and r.state = 'replaced' and r.updated_at < now() - age
+              and (coalesce(c.has_newer, true)
+                   and not exists (select from exports e where e.clip_id = c.clip_id
+                                                               and (e.state <> 'replaced' or e.updated_at >= now() - age))
+                   or not exists (select from markers m where m.session_id = session and m.clip_id = r.marker_clip_id));
     end;
 
 -- Cuts that go: of moments, and of what was replaced.

@@ -92,6 +92,25 @@ async def test_what_a_clip_was_before_it_grew_goes_and_what_it_is_stays(
     assert span[0] == "{[2000000000,10000000000)}"
 
 
+async def test_words_that_only_the_clip_of_before_held_go_with_it(here: GrowingClip, rounds: Rounds):
+    await here.press(0, 4, version=1)
+    [old] = await here.request_ids()
+    await here.upload(old)
+    await here.make_posts(old)
+    await make_post(here, 6, version=2)
+    await here.pool.execute(
+        "insert into chunks (session_id, lane, seq, start_ns, end_ns, content_type, sha256, size_bytes, place)"
+        " select $1, 1, no, no * 5000000000, (no + 1) * 5000000000, 'audio/ogg', '', 1, 'spool:n/1'"
+        " from generate_series(0, 1) as no",
+        SESSION,
+    )
+    await end(here.pool, hours=13)
+
+    await rounds.once()
+
+    assert [row["seq"] for row in await here.pool.fetch("select seq from chunks")] == [1]
+
+
 async def test_a_post_that_was_replaced_has_its_hours_from_then(
     here: GrowingClip, rounds: Rounds, tmp_path: Path
 ):

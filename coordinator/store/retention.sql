@@ -26,7 +26,8 @@ for update of s skip locked
 select clip_id from clips
 where session_id = $1
       and (moment_id is not null
-           or request_id in (select request_id from source_requests where session_id = $1 and state = 'replaced'))
+           or request_id in (select request_id from source_requests
+                             where session_id = $1 and marker_clip_id is not null and state = 'replaced'))
 for update
 
 -- name: held_spans

@@ -17,7 +17,7 @@ create function due_replaced(session text, age interval) returns setof text
     language sql stable
     begin atomic
         select r.request_id from source_requests r left join press_cuts c using (request_id)
-        where r.session_id = session and r.state = 'replaced' and r.updated_at < now() - age
+        where r.session_id = session and r.marker_clip_id is not null and r.state = 'replaced' and r.updated_at < now() - age
               and (coalesce(c.has_newer, true)
                    and not exists (select from exports e where e.clip_id = c.clip_id
                                                                and (e.state <> 'replaced' or e.updated_at >= now() - age))

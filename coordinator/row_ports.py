@@ -140,7 +140,7 @@ class Rows(Protocol):
         ...
 
     async def add_clip(self, connection: asyncpg.Connection, row: ClipRow) -> None:
-        """Write once; nothing of a span that is to be forgotten, nor of a request that was replaced."""
+        """Write once; nothing of a span that is to be forgotten, nor of a replaced request: that cut's object goes."""
         ...
 
     async def add_export(

@@ -135,10 +135,15 @@ class _Step:
 
 
 async def _drop_moments(step: _Step, session_id: str, age: datetime.timedelta) -> Counter[str]:
-    """Moments that are not kept, with wishes, cuts and posts; those that a stage is making just now, too."""
+    """Moments that are not kept, and what presses' clips were before, with wishes, cuts and posts.
+
+    Those that a stage is making just now, too.
+    """
     due = await step.fetch("due_media", session_id, age)
     clip_ids = [row["clip_id"] for row in due if row["clip_id"] is not None]
-    posts = await step.fetch("posts_of", clip_ids)
+    moment_ids = [row["moment_id"] for row in due if row["moment_id"] is not None]
+    replaced = [row["request_id"] for row in due if row["moment_id"] is None and not row["is_awaited"]]
+    posts = await step.fetch("due_posts", session_id, age)
     doomed: dict[str, datetime.datetime | None] = {}
     runs: list[str] = []
     awaited: list[str] = []
@@ -156,11 +161,13 @@ async def _drop_moments(step: _Step, session_id: str, age: datetime.timedelta) -
         runs.append(f"exp:{post['clip_id']}:{post['preset']}")
     await step.fetch("doom_media", session_id, list(doomed), list(doomed.values()))
     await step.fetch("empty_wishes", awaited)
+    await step.fetch("drop_posts", [row["export_id"] for row in posts])
     await step.fetch("drop_clips", clip_ids)
-    await step.fetch("drop_moments", [row["moment_id"] for row in due])
+    await step.fetch("drop_wishes", replaced)
+    await step.fetch("drop_moments", moment_ids)
     await step.fetch("drop_runs", runs)
     num_bytes = sum(row["size_bytes"] or 0 for row in [*due, *posts])
-    return Counter(moments=len(due), clips=len(clip_ids), posts=len(posts), bytes=num_bytes)
+    return Counter(moments=len(moment_ids), clips=len(clip_ids), posts=len(posts), bytes=num_bytes)
 
 
 async def _drop_chunks(step: _Step, session_id: str, held: str, counts: Counter[str]) -> int:

@@ -22,8 +22,13 @@ where s.session_id = $1 and s.is_over and not s.is_expired and s.user_id <> 'own
 for update of s skip locked
 
 -- name: lock_clips
--- Nobody asks for a post of these any more until the transaction ends.
-select clip_id from clips where session_id = $1 and moment_id is not null for update
+-- Nobody asks for a post of these any more until the transaction ends: cuts of moments, and what was replaced.
+select clip_id from clips
+where session_id = $1
+      and (moment_id is not null
+           or request_id in (select request_id from source_requests
+                             where session_id = $1 and marker_clip_id is not null and state = 'replaced'))
+for update
 
 -- name: held_spans
 -- What stays ($2: the age at which things go), as text: the driver would unpack it.
@@ -38,15 +43,20 @@ from (select greatest(0, (select max(end_ns) from chunks where session_id = $1),
 where s.session_id = $1
 
 -- name: due_media
--- Moments that go ($2: age), with their wish and its cut. `is_awaited`: its agent may still answer.
+-- Moments that go ($2: age), with their wish and its cut; and wishes that were replaced, with theirs (moment: null).
+-- `is_awaited`: its agent may still answer.
 select m.moment_id, r.request_id, r.object_key, r.expires_at, r.expires_at > now() - interval '1 hour' as is_awaited,
        case when r.state = 'uploaded' then r.size_bytes end as size_bytes, c.clip_id, c.object_key as clip_key
 from due_moments($1, $2) as d (moment_id) join moments m using (moment_id)
      left join source_requests r using (moment_id) left join clips c using (request_id)
+union all
+select null, r.request_id, r.object_key, r.expires_at, r.expires_at > now() - interval '1 hour', null, c.clip_id, c.object_key
+from due_replaced($1, $2) as d (request_id) join source_requests r using (request_id) left join clips c using (request_id)
 
--- name: posts_of
--- Posts of these cuts ($1), finished or not.
-select export_id, clip_id, preset, state, object_key, size_bytes from exports where clip_id = any ($1::text[])
+-- name: due_posts
+-- Posts that go ($2: age), finished or not; of what was replaced also those whose cut stays.
+select export_id, clip_id, preset, state, object_key, size_bytes
+from exports where export_id in (select due_posts($1, $2))
 
 -- name: empty_wishes
 -- Wishes ($1) that may still be answered stay as shells until they cannot: an answer finds that nobody waits for it.
@@ -56,8 +66,16 @@ set state = 'forgotten', reason = 'expired', moment_id = null, marker_clip_id = 
 where request_id = any ($1::text[])
 
 -- name: drop_clips
--- Cuts ($1), and their posts with them.
+-- Cuts ($1).
 delete from clips where clip_id = any ($1::text[])
+
+-- name: drop_posts
+-- Posts ($1), also those whose cut stays.
+delete from exports where export_id = any ($1::text[])
+
+-- name: drop_wishes
+-- Wishes ($1) that were replaced.
+delete from source_requests where request_id = any ($1::text[])
 
 -- name: drop_moments
 -- Moments ($1), and wishes that nobody answers any more with them.
@@ -143,7 +161,7 @@ shells as (delete from source_requests
 left_over as (
     select exists (select from moments where session_id = $1 and not is_kept)
            or exists (select from source_requests r where r.session_id = $1
-                      and (r.state in ('wanted', 'sent', 'pinned')
+                      and (r.state in ('wanted', 'sent', 'pinned', 'replaced')
                            or r.state = 'uploaded' and not exists (select from clips c where c.request_id = r.request_id)
                            or r.state = 'forgotten' and r.reason = 'expired'
                               and r.expires_at > now() - interval '1 hour')) as is_more)
@@ -198,15 +216,15 @@ from sessions s join session_ages g using (session_id) join unnest($1::text[], $
          where c.session_id = s.session_id
                and not (c.lane = 1 and held.spans && int8range(c.start_ns, c.end_ns))) as chunks
      cross join lateral (
-         select count(distinct d.moment_id) as num_moments, count(distinct c.clip_id) as num_clips,
-                count(e.export_id) as num_posts,
+         select (select count(*) from due_moments(s.session_id, t.age)) as num_moments,
+                (select count(*) from due_clips(s.session_id, t.age)) as num_clips,
+                count(*) as num_posts,
                 (coalesce(sum(e.size_bytes), 0)
                  + coalesce((select sum(r.size_bytes) from due_moments(s.session_id, t.age) as x (moment_id)
                              join source_requests r using (moment_id) where r.state = 'uploaded'), 0))::bigint as num_bytes
-         from due_moments(s.session_id, t.age) as d (moment_id) left join clips c using (moment_id)
-              left join exports e using (clip_id)) as media
+         from exports e where e.export_id in (select due_posts(s.session_id, t.age))) as media
 where s.is_over and not s.is_expired and s.user_id <> 'owner' and g.aged_from < now() - t.age
-      and (s.ended_at is null or s.ended_at < now() - t.age) and (chunks.num > 0 or media.num_moments > 0)
+      and (s.ended_at is null or s.ended_at < now() - t.age) and (chunks.num + media.num_moments + media.num_clips + media.num_posts > 0)
 order by g.aged_from limit $3
 
 -- name: overdue

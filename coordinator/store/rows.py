@@ -229,6 +229,7 @@ class PostgresRows:
         if replaced:
             # A statement of its own: what a cut that ended just now has written is seen.
             await connection.execute(SQL["replace_exports"], *values)
+            await connection.execute(SQL["let_expire"], row.session_id)
         return bool(replaced)
 
     async def presets_before(self, connection: asyncpg.Connection, request_id: str) -> list[str]:
@@ -247,6 +248,8 @@ class PostgresRows:
             row.width,
             row.height,
         )
+        # A statement of its own: a request that was replaced just now is seen as that.
+        await connection.execute(SQL["doom_cut"], row.request_id, row.object_key)
 
     async def add_export(
         self, connection: asyncpg.Connection, *, export_id: str, clip_id: str, preset: str

@@ -133,6 +133,10 @@ from clips c join source_requests r using (request_id)
 where e.clip_id = c.clip_id and e.state in ('pending', 'failed')
       and r.session_id = $1 and r.marker_clip_id = $2 and r.state = 'replaced'
 
+-- name: let_expire
+-- There is something of a session to expire again.
+update sessions set is_expired = false where session_id = $1 and is_expired
+
 -- name: request
 -- One request; what was forgotten, or replaced by one for another span of its clip, is none.
 select r.request_id, r.session_id, r.moment_id, r.marker_clip_id, r.start_ns, r.end_ns, r.state, r.object_key,
@@ -149,6 +153,15 @@ from sessions s join source_requests r on r.request_id = $4
 where s.session_id = $2 and not s.forgotten && int8range($6::bigint, $7::bigint) and r.state <> 'replaced'
 for key share of s for share of r
 on conflict do nothing
+
+-- name: doom_cut
+-- A cut that ended as its request ($1) was replaced: no row names its object ($2), which goes with what has expired; another
+-- worker that cuts the same may put it once more.
+insert into expired_objects (object_key, session_id, holds_others, again_until)
+select $2, r.session_id, false, now() + interval '1 hour' from source_requests r
+where r.request_id = $1 and r.state = 'replaced' and not exists (select from clips c where c.request_id = r.request_id)
+on conflict (object_key) do update set
+    again_until = greatest(expired_objects.again_until, excluded.again_until), due_at = now()
 
 -- name: presets_before
 -- Of which presets posts were wanted of what the press's clip of a request was before.

@@ -62,9 +62,10 @@ async def make_older(pool: asyncpg.Pool, session_id: str, hours: float) -> None:
         f"update sessions set ended_at = coalesce(ended_at, now()) - {age}, expiry_look_at = now()"
         " where session_id = $1",
         f"update chunks set received_at = received_at - {age} where session_id = $1",
-        f"update source_requests set expires_at = expires_at - {age} where session_id = $1",
-        f"update exports e set created_at = e.created_at - {age}, ready_at = e.ready_at - {age} from clips c"
-        " where c.clip_id = e.clip_id and c.session_id = $1",
+        f"update source_requests set expires_at = expires_at - {age}, updated_at = updated_at - {age}"
+        " where session_id = $1",
+        f"update exports e set created_at = e.created_at - {age}, ready_at = e.ready_at - {age},"
+        f" updated_at = e.updated_at - {age} from clips c where c.clip_id = e.clip_id and c.session_id = $1",
         f"update clips set created_at = created_at - {age} where session_id = $1",
     ):
         await pool.execute(statement, session_id)

@@ -36,7 +36,7 @@ async def here(pool: asyncpg.Pool, tmp_path: Path) -> GrowingClip:
 async def shown(pool: asyncpg.Pool) -> list[dict[str, Any]]:
     """The posts of the press, as the page has them."""
     async with pool.acquire() as connection:
-        [press] = (await read_session(connection, SESSION))["presses"]
+        [press] = (await read_session(connection, SESSION, hours_by_tier={}))["presses"]
     return list(press["exports"])
 
 
@@ -271,7 +271,7 @@ async def test_a_grown_clip_that_cannot_be_had_leaves_the_post_that_there_was(he
     )
 
     async with here.pool.acquire() as connection:
-        [press] = (await read_session(connection, SESSION))["presses"]
+        [press] = (await read_session(connection, SESSION, hours_by_tier={}))["presses"]
 
     assert press["source"] == {"state": "unavailable", "reason": "no longer in the ring"}
     assert [(post["state"], post["is_earlier"]) for post in press["exports"]] == [("ready", True)]

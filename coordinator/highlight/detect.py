@@ -21,7 +21,7 @@ from coordinator.highlight.kinds import kind_of
 from coordinator.highlight.lanes import Lane, Lanes, build_lanes
 from coordinator.highlight.normalise import Curve, smooth
 from coordinator.highlight.text import spoken_after
-from coordinator.highlight.trees import likely, shipped_trees
+from coordinator.highlight.trees import likely, set_right, shipped_trees
 from coordinator.model.highlight import MAX_MOMENT_S, SIGNAL_RATE_HZ, Evidence, Moment, SessionSignals
 
 MAX_SESSION_S: Final = 48 * 3600.0
@@ -31,8 +31,8 @@ MARKER_AFTER_S: Final = 5.0
 FULL_AFTER_STRENGTH: Final = 8.0  # words of this strength in 48 s are two thirds of certainty
 WORDS_TAIL_S: Final = 15.0  # words alone do not know when: leave room
 # By the trees' curve, chosen on streams they were not fitted to.
-START_AT: Final = 0.1
-KEEP_ABOVE: Final = 0.08
+START_AT: Final = 0.05
+KEEP_ABOVE: Final = 0.05
 LEAST_SCORE: Final = 0.2
 CORE_SHARE: Final = 0.5
 SMOOTH_STEPS: Final = 3  # to each side: what one step doubts does not divide a moment
@@ -109,24 +109,27 @@ def _is_usable(duration_s: float) -> bool:
 
 def _timed(signals: SessionSignals, lanes: Lanes, weights: Weights) -> list[Moment]:
     """Sound or picture say when: spans of the trees' curve, scored by what they and the vote agree on."""
-    sure = likely(shipped_trees(), columns(lanes, signals.utterances))
-    scored = [span for span in scored_spans(lanes, sure, weights) if span.score >= LEAST_SCORE]
+    trees = shipped_trees()
+    sure = likely(trees, columns(lanes, signals.utterances))
+    found = scored_spans(lanes, sure, set_right(trees, sure), weights)
+    scored = [span for span in found if span.score >= LEAST_SCORE]
     return _spanned(
         signals, lanes, weights, scored, widened(lanes.lanes), pre_roll_s=PRE_ROLL_S, tail_s=TAIL_S
     )
 
 
-def scored_spans(lanes: Lanes, sure: Curve, weights: Weights) -> list[segment.Span]:
+def scored_spans(lanes: Lanes, sure: Curve, right: Curve, weights: Weights) -> list[segment.Span]:
     """Spans of the trees' curve, each scored by what the trees and the vote agree on; the weak ones, too.
 
     Args:
-        sure: how surely each step is part of a moment, 0-1, shape (num_steps,).
+        sure: how surely each step is part of a moment, 0-1, shape (num_steps,): says where moments begin and end.
+        right: how often that is so, 0-1, shape (num_steps,): says what they score.
     """
     steady = smooth(sure, np.ones(sure.size, dtype=bool), SMOOTH_STEPS)
     found = segment.spans_above(
         with_events(steady, lanes), start_at=START_AT, keep_above=KEEP_ABOVE, core_share=CORE_SHARE
     )
-    both = agreed(sure, lanes, weights)
+    both = agreed(right, lanes, weights)
     return [
         segment.rescored(span, both, decoys.lone_voice(lanes.lanes, span.first, span.last)) for span in found
     ]

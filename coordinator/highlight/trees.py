@@ -17,6 +17,8 @@ import numpy.typing as npt
 
 from coordinator.highlight.normalise import Curve
 
+_LEAST = 1e-9
+
 
 class TreesFile(msgspec.Struct, frozen=True, kw_only=True):
     """The file. Trees are complete, of one depth; their nodes are told level by level, the root first.
@@ -27,6 +29,7 @@ class TreesFile(msgspec.Struct, frozen=True, kw_only=True):
         report: how well they did on streams they were not fitted to.
         columns: the names of what they look at.
         bias: log odds before any tree.
+        slope, shift: what makes the log odds of all trees say how often such a moment is one (`set_right`).
         column, threshold, missing_right: of each tree, of each node: where it looks, from which value on (beyond it) it
             sends a step right, and whether what was not measured goes right.
         leaf: of each tree: what each leaf adds to the log odds.
@@ -38,6 +41,8 @@ class TreesFile(msgspec.Struct, frozen=True, kw_only=True):
     report: dict[str, float]
     columns: tuple[str, ...]
     bias: float
+    slope: float
+    shift: float
     column: list[list[int]]
     threshold: list[list[float]]
     missing_right: list[list[int]]
@@ -50,6 +55,8 @@ class Trees:
 
     columns: tuple[str, ...]
     bias: float
+    slope: float
+    shift: float
     column: npt.NDArray[np.int64]
     threshold: npt.NDArray[np.float32]
     missing_right: npt.NDArray[np.bool_]
@@ -73,11 +80,24 @@ def trees_of(file: TreesFile) -> Trees:
     return Trees(
         columns=file.columns,
         bias=file.bias,
+        slope=file.slope,
+        shift=file.shift,
         column=np.array(file.column, dtype=np.int64),
         threshold=np.array(file.threshold, dtype=np.float32),
         missing_right=np.array(file.missing_right, dtype=bool),
         leaf=np.array(file.leaf, dtype=np.float64),
     )
+
+
+def set_right(trees: Trees, sure: Curve) -> Curve:
+    """How often what the trees are so sure of is a moment, 0-1; where makers are judged by trees of the others.
+
+    Trees that know a stream's like are surer than they should be of a stranger's. Where a moment begins and ends is
+    read from `likely` itself, which stays high all the way.
+    """
+    odds = np.log(np.maximum(sure, _LEAST) / np.maximum(1.0 - sure, _LEAST))
+    right: Curve = 1.0 / (1.0 + np.exp(-(trees.slope * odds + trees.shift)))
+    return right
 
 
 def likely(trees: Trees, columns: Mapping[str, Curve]) -> Curve:

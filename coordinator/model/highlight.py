@@ -12,7 +12,7 @@ import numpy.typing as npt
 SIGNAL_RATE_HZ = 2
 MAX_MOMENT_S = 60.0
 MIN_MOMENT_S = 8.0
-STANDARD_SCORE = 0.3
+STANDARD_SCORE = 0.4
 FEATURED_SCORE = 0.6
 
 Level: TypeAlias = Literal["none", "standard", "featured"]

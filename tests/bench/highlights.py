@@ -24,7 +24,7 @@ from coordinator.model.highlight import ChatLine, Moment, SessionSignals, Track,
 from tests.bench import highlights_live
 from tests.bench import highlights_score as score
 from tests.bench.highlights_fit import FRESH, SET_RIGHT
-from tests.bench.highlights_makers import MAKERS, MadeCase, made_cases
+from tests.bench.highlights_makers import JUDGES, MAKERS, MadeCase, made_cases
 from tests.bench.highlights_naive import NAIVE
 from tests.bench.highlights_score import Guess, Judged
 from tests.bench.highlights_streams import Case, cases, in_processes, motion_track, signals_of, sound_tracks
@@ -62,7 +62,7 @@ FIGURES = {
         *("chat_recall20", "chat_precision20", "chat_recall20_laugh_rate", "chat_precision20_laugh_rate"),
         *("chat_recall20_rate", "chat_precision20_rate"),
     ),
-    "makers": tuple(f"{maker}_{figure}" for maker in MAKERS for figure in MAKERS_FIGURES),
+    "makers": tuple(f"{maker}_{figure}" for maker in (*MAKERS, *JUDGES) for figure in MAKERS_FIGURES),
     "live": highlights_live.FIGURES,
     "cost": ("cpu_s_per_media_hour", "sound_cpu_s_per_media_hour", "detect_cpu_s_4h"),
 }
@@ -208,7 +208,7 @@ def _add_whole(result: Result, on_dev: Sequence[Judged], on_held: Sequence[Judge
 
 
 def _makers(result: Result, scale: float) -> None:
-    """Streams of each maker that nothing was fitted to nor chosen by; other streams of it were."""
+    """Streams of each maker that nothing was fitted to nor chosen by; other streams were, but of the judges none."""
     chosen_on = [
         one
         for maker, seeds in SET_RIGHT.items()
@@ -216,7 +216,7 @@ def _makers(result: Result, scale: float) -> None:
         for one in judged_made(made_cases(maker, seeds[: max(2, round(len(seeds) * min(1.0, scale)))]), how)
     ]
     threshold = score.best_threshold(chosen_on)
-    for maker in MAKERS:
+    for maker in (*MAKERS, *JUDGES):
         fresh = made_cases(maker, FRESH[: max(2, round(len(FRESH) * min(1.0, scale)))])
         by_lanes = judged_made(fresh, apart)
         as_recording = judged_made(fresh, mixed)

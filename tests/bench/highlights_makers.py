@@ -112,18 +112,20 @@ def _sketch(name: str) -> Callable[[int], Made]:
     return make
 
 
-SKETCHES = ("a_signs", "b_broadcast", "c_bedroom", "d_stage", "e_street", "f_arena")
+_SKETCHES = ("a_signs", "b_broadcast", "c_bedroom", "d_stage", "e_street", "f_arena")
 MAKERS: dict[str, Callable[[int], Made]] = {
     "streams": _streams,
-    **{name: _sketch(name) for name in SKETCHES},
+    **{name: _sketch(name) for name in _SKETCHES},
 }
+# Nothing is ever fitted to their streams, nor chosen by them.
+JUDGES: dict[str, Callable[[int], Made]] = {"g_living": _sketch("g_living")}
 
 
 def made_cases(maker: str, seeds: Sequence[int]) -> list[MadeCase]:
     """A maker's streams of these seeds, in that order; what is not measured yet is rendered now.
 
     Args:
-        maker: one of `MAKERS`, or `synthetic`, whose seeds name the family too.
+        maker: one of `MAKERS` or `JUDGES`, or `synthetic`, whose seeds name the family too.
     """
     if maker == SYNTHETIC:
         both = (cases(seeds, duration_s=DURATION_S, is_mixed=is_mixed) for is_mixed in (False, True))
@@ -150,7 +152,7 @@ def made_cases(maker: str, seeds: Sequence[int]) -> list[MadeCase]:
 
 
 def _measure(maker: str, seed: int, path: Path) -> None:
-    made = MAKERS[maker](seed)
+    made = {**MAKERS, **JUDGES}[maker](seed)
     tracks = [
         *features.lane_tracks(made.mic, lane="mic"),
         *features.lane_tracks(made.desktop, lane="desktop"),

@@ -12,7 +12,7 @@ from tests.bench import highlights_score as score
 from tests.bench.highlights import FIGURES, variants
 from tests.bench.highlights_boost import Shape, grow, predict
 from tests.bench.highlights_fit import FITTED, FRESH, SET_RIGHT
-from tests.bench.highlights_makers import SYNTHETIC
+from tests.bench.highlights_makers import JUDGES, SYNTHETIC
 from tests.bench.highlights_naive import NAIVE
 from tests.bench.highlights_score import Guess, Judged
 from tests.bench.run import measure
@@ -143,6 +143,7 @@ def test_trees_are_fitted_and_set_right_on_nothing_that_judges() -> None:
         judging = set(HELD_SEEDS) if maker == SYNTHETIC else set(FRESH)
         assert not {*seeds, *SET_RIGHT[maker]} & judging
         assert not set(seeds) & set(SET_RIGHT[maker])
+    assert not set(JUDGES) & {*FITTED, *SET_RIGHT}
 
 
 @pytest.mark.slow

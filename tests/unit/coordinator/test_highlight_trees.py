@@ -11,7 +11,7 @@ from coordinator.highlight import decoys
 from coordinator.highlight.columns import FIGURES, columns
 from coordinator.highlight.features import FEATURES, measure
 from coordinator.highlight.lanes import Lane, build_lanes
-from coordinator.highlight.trees import TreesFile, likely, shipped_file, shipped_trees, trees_of
+from coordinator.highlight.trees import TreesFile, likely, set_right, shipped_file, shipped_trees, trees_of
 from coordinator.model.highlight import SIGNAL_RATE_HZ, SessionSignals, Track, Utterance
 from coordinator.model.speech import SAMPLE_RATE_HZ
 
@@ -23,6 +23,7 @@ def stump(*, missing_right: int) -> TreesFile:
     """One tree of one node: above 2 is likely."""
     return TreesFile(
         version=1, made_on="2026-11-26", origin="by hand", report={}, columns=("words.now",), bias=0.0,
+        slope=1.5, shift=-1.0,
         column=[[0]], threshold=[[2.0]], missing_right=[[missing_right]], leaf=[[-3.0, 3.0]],
     )  # fmt: skip
 
@@ -180,3 +181,13 @@ def lane(name: str, level: float, *, is_there: bool = True) -> Lane:
 )
 def test_a_shout_that_nothing_seconds_counts_less(lanes, is_believed):
     assert (decoys.lone_voice(lanes, 0, 40) == 1.0) is is_believed
+
+
+def test_what_trees_are_sure_of_is_set_right_and_keeps_its_order():
+    sure = np.array([0.0, 0.1, 0.5, 0.9, 1.0])
+
+    right = set_right(trees_of(stump(missing_right=1)), sure)
+
+    assert right[2] == pytest.approx(1 / (1 + np.e))  # even odds are moved by the shift alone
+    assert (np.diff(right) > 0).all()
+    assert right[0] >= 0.0 and right[-1] <= 1.0

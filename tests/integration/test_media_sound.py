@@ -1,11 +1,16 @@
 """An export is as loud as platforms want it, by a meter that is not ours, and sounds of what was asked for."""
 
+from fractions import Fraction
+
+import av
 import numpy as np
 import pytest
 
 from coordinator.errors import MediaUnusable
 from coordinator.media.output.export import export
-from coordinator.media.sound.aac import bandwidth_hz, heard_after_aac
+from coordinator.media.output.mp4 import Mp4Writer, VideoSettings
+from coordinator.media.picture.frames import blank
+from coordinator.media.sound.aac import PRIMING_SAMPLES, bandwidth_hz, heard_after_aac
 from coordinator.media.sound.ducking import ducked
 from coordinator.media.sound.levelling import GENTLE_MS, HARD_MS, SUDDEN_MS, Levelling, level, level_sound
 from coordinator.media.sound.loudness import measure
@@ -151,6 +156,25 @@ def test_silence_stays_silent_and_says_so():
     assert np.abs(after).max() == 0
     assert (result.lufs, result.true_peak_dbtp) == (None, None)
     assert "silence" in result.note
+
+
+@pytest.mark.parametrize(("num_pictures", "until"), [(40, 64_000), (90, 96_000)])
+def test_a_file_holds_the_packets_that_were_measured_and_ends_with_its_picture(num_pictures, until, tmp_path):
+    path = tmp_path / "post.mp4"
+    found = level_sound(lambda: iter([tone(2.0, 440.0, -20.0)]), bitrate_bps=BITRATE_BPS)
+    assert found is not None
+    settings = VideoSettings(width=64, height=64, rate=Fraction(30), crf=30.0, x264_preset="ultrafast")
+
+    for _ in range(2):  # Another file may want them, too.
+        with Mp4Writer(path, settings, audio_bitrate_bps=BITRATE_BPS, encoded_audio=found.packets) as writer:
+            for _ in range(num_pictures):
+                writer.write_picture(blank(64, 64))
+
+    with av.open(str(path)) as file:
+        packets = [packet for packet in file.demux(audio=0) if packet.size]
+    assert [bytes(one) for one in packets] == [bytes(one) for one in found.packets][: len(packets)]
+    assert packets[0].pts == -PRIMING_SAMPLES
+    assert packets[-1].pts + packets[-1].duration == until
 
 
 def test_no_sound_at_all_is_none():

@@ -11,7 +11,9 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
+
+from av.packet import Packet
 
 from coordinator.media.captions.title_card import TitleCard
 from coordinator.media.captions.wishes import (
@@ -161,16 +163,19 @@ class _Shop:
         """Open the file and say how each stretch looks and sounds in it."""
         making, wanted, path = self._making, encoding.wanted, encoding.partials[0]
         has_sound = not wanted.is_moving_picture and self._has_sound(wanted)
-        writer = _writer(making, wanted, settings, path, has_sound=has_sound)
+        sound = _levelled(making, wanted) if has_sound else None
+        # Nothing is put before or behind the clip: the packets by which its loudness was found are the file's.
+        is_alone = making.intro is None and making.outro is None
+        encoded = sound.packets if sound is not None and is_alone else None
+        writer = _writer(making, wanted, settings, path, has_sound=has_sound, encoded=encoded)
         self._stack.enter_context(writer)
         self._writers.append(writer)
         drawings, num_words = _drawings(making, encoding, settings)
         self._num_words.append(num_words)
-        sound = _levelled(making, wanted) if has_sound else None
         clip = Look(
             compose=_composer(making, wanted, settings.width, settings.height),
             drawings=drawings,
-            sound=self._opened(sound.open) if sound is not None else None,
+            sound=self._opened(sound.open) if sound is not None and encoded is None else None,
         )
         looks: list[Look | None] = [clip]
         if making.intro is not None:
@@ -178,7 +183,13 @@ class _Shop:
         if making.outro is not None:
             looks.append(self._film_look(making.outro_of(wanted), settings))
         max_ticks = None if wanted.keeps_s is None else max(1, round(wanted.keeps_s * settings.rate))
-        return Sheet(writer=writer, rate=settings.rate, looks=looks, has_sound=has_sound, max_ticks=max_ticks)
+        return Sheet(
+            writer=writer,
+            rate=settings.rate,
+            looks=looks,
+            has_sound=has_sound and encoded is None,
+            max_ticks=max_ticks,
+        )
 
     def _film_look(self, film: Film | None, settings: VideoSettings) -> Look | None:
         if film is None:
@@ -235,12 +246,20 @@ class _Shop:
 
 
 def _writer(
-    making: Making, wanted: Preset, settings: VideoSettings, path: Path, *, has_sound: bool
+    making: Making,
+    wanted: Preset,
+    settings: VideoSettings,
+    path: Path,
+    *,
+    has_sound: bool,
+    encoded: Sequence[Packet[Any]] | None,
 ) -> _FileWriter:
     if wanted.container != "mp4":
         return MovingPictureWriter(path, container=wanted.container, rate=settings.rate)
     audio_bps = wanted.audio_bitrate_bps if has_sound else None
-    return Mp4Writer(path, settings, audio_bitrate_bps=audio_bps, tags=_tags(making, wanted))
+    return Mp4Writer(
+        path, settings, audio_bitrate_bps=audio_bps, encoded_audio=encoded, tags=_tags(making, wanted)
+    )
 
 
 def _tags(making: Making, wanted: Preset) -> Tags:

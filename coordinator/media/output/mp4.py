@@ -7,6 +7,7 @@ two seconds, the index in front of the media.
 from __future__ import annotations
 
 import dataclasses
+from collections import deque
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +18,7 @@ import av
 import av.container
 from av.audio.stream import AudioStream
 from av.codec.context import Flags
+from av.packet import Packet
 from av.stream import Stream
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
@@ -24,7 +26,7 @@ from av.video.stream import VideoStream
 from coordinator.media.intake.decoding import SAMPLE_RATE_HZ, Samples
 from coordinator.media.output.encoders import X264, pixels_of, quality_options
 from coordinator.media.picture.frames import BT709
-from coordinator.media.sound.aac import AAC_OPTIONS
+from coordinator.media.sound.aac import AAC_OPTIONS, FRAME_SAMPLES
 from coordinator.media.sound.filtering import audio_frame
 
 ENCODE_THREADS = 2
@@ -66,7 +68,8 @@ class Tags:
 class Mp4Writer:
     """A context: pictures in by `write_picture`, sound by `write_sound`, finished on leaving without error.
 
-    A track that is given as a stream of another file takes that file's packets instead, by `copy`.
+    A track that is given as a stream of another file takes that file's packets instead, by `copy`. Sound that is
+    encoded already is written in step with the picture and ends with it; `write_sound` is not for such a file.
     """
 
     def __init__(
@@ -76,10 +79,16 @@ class Mp4Writer:
         *,
         audio_bitrate_bps: int | None,
         copied_audio: AudioStream | None = None,
+        encoded_audio: Sequence[Packet[Any]] | None = None,
         title: str | None = None,
         tags: Tags | None = None,
     ) -> None:
-        """`tags`: instead of a title alone."""
+        """Open the file.
+
+        Args:
+            encoded_audio: of `heard_after_aac`, at `audio_bitrate_bps`.
+            tags: instead of a title alone.
+        """
         self._container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
         tags = tags or Tags(title=title)
         for name in ("title", "artist", "comment"):
@@ -104,6 +113,7 @@ class Mp4Writer:
         self._audio = self._add_audio(audio_bitrate_bps) if audio_bitrate_bps else None
         if copied_audio is not None:
             self._copied["audio"] = self._container.add_stream_from_template(copied_audio)
+        self._encoded = deque(encoded_audio) if encoded_audio is not None else None
         self._rate = video.rate if isinstance(video, VideoSettings) else None
         self._num_pictures = 0
         self._num_samples = 0
@@ -150,6 +160,7 @@ class Mp4Writer:
         frame.colorspace = BT709
         self._num_pictures += 1
         self._container.mux(self._video.encode(frame))
+        self._write_encoded(until_s=self.duration_s)
 
     def write_sound(self, samples: Samples) -> None:
         """Append stereo float samples at 48 kHz, shape (2, n)."""
@@ -158,6 +169,31 @@ class Mp4Writer:
         frame = audio_frame(samples, self._num_samples)
         self._num_samples += samples.shape[1]
         self._container.mux(self._audio.encode(frame))
+
+    def _write_encoded(self, *, until_s: float) -> None:
+        if not self._encoded:
+            return
+        due = round(until_s * SAMPLE_RATE_HZ)
+        while self._encoded and (at := self._encoded[0].pts or 0) + FRAME_SAMPLES <= due:
+            self._mux_encoded(self._encoded.popleft(), at)
+
+    def _mux_encoded(self, packet: Packet[Any], at: int, num_samples: int | None = None) -> None:
+        # Another file may want the same packet.
+        mine = Packet(bytes(packet))
+        mine.pts = mine.dts = at
+        mine.duration = packet.duration if num_samples is None else num_samples
+        mine.time_base, mine.is_keyframe = Fraction(1, SAMPLE_RATE_HZ), True
+        mine.stream = cast("AudioStream", self._audio)
+        self._container.mux(mine)
+
+    def _end_encoded(self) -> None:
+        """Write the packet in which the picture ends, as long as the picture."""
+        self._write_encoded(until_s=self.duration_s)
+        if self._encoded:
+            at = self._encoded[0].pts or 0
+            num_samples = min(round(self.duration_s * SAMPLE_RATE_HZ) - at, self._encoded[0].duration or 0)
+            if num_samples > 0:
+                self._mux_encoded(self._encoded[0], at, num_samples)
 
     def copy(self, packet: av.Packet[Any]) -> None:
         """Write a packet of the stream that stands for its kind of track."""
@@ -180,7 +216,8 @@ class Mp4Writer:
         if kind is not None:
             self._container.close()
             return
-        for stream in (self._video, self._audio):
+        self._end_encoded()
+        for stream in (self._video, self._audio if self._encoded is None else None):
             if stream is not None:
                 self._container.mux(stream.encode(None))
         self._container.close()

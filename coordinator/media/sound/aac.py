@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import Any
 
 import av
 import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 from av.codec.context import Flags
+from av.packet import Packet
 
 from coordinator.media.intake.decoding import SAMPLE_RATE_HZ, Samples, in_blocks
 from coordinator.media.sound.filtering import audio_frame
@@ -29,8 +31,14 @@ def bandwidth_hz(bitrate_bps: int) -> int:
     return min(3000 + bitrate_bps // 8, 12_000 + bitrate_bps // 32, 22_000)
 
 
-def heard_after_aac(pieces: Iterator[Samples], bitrate_bps: int) -> Iterator[Samples]:
-    """Yield stereo sound at 48 kHz as it is decoded from AAC: as many samples as are given, at their times."""
+def heard_after_aac(
+    pieces: Iterator[Samples], bitrate_bps: int, packets: list[Packet[Any]] | None = None
+) -> Iterator[Samples]:
+    """Yield stereo sound at 48 kHz as it is decoded from AAC: as many samples as are given, at their times.
+
+    Args:
+        packets: takes what the encoder made, in order; times in samples, the first `PRIMING_SAMPLES` before 0.
+    """
     encoder, decoder = (AudioCodecContext.create("aac", mode) for mode in ("w", "r"))
     assert isinstance(encoder, AudioCodecContext) and isinstance(decoder, AudioCodecContext)
     encoder.sample_rate, encoder.layout, encoder.format = SAMPLE_RATE_HZ, "stereo", "fltp"
@@ -44,6 +52,8 @@ def heard_after_aac(pieces: Iterator[Samples], bitrate_bps: int) -> Iterator[Sam
     for frame in _frames(pieces):
         num_due += frame.samples if frame is not None else 0
         for packet in encoder.encode(frame):
+            if packets is not None:
+                packets.append(packet)
             for decoded in decoder.decode(packet):
                 samples = np.asarray(decoded.to_ndarray(), np.float32)
                 skipped = min(num_hidden, samples.shape[1])

@@ -10,10 +10,11 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import structlog
+from av.packet import Packet
 
 from coordinator.media.intake.decoding import SAMPLE_RATE_HZ, Samples
 from coordinator.media.sound.aac import bandwidth_hz, heard_after_aac
@@ -76,12 +77,15 @@ class LevelledSound:
 
     Attributes:
         open: the sound before the encoder.
+        packets: what the encoder makes of it, as `heard_after_aac` says: whoever writes no other sound around it need
+            not encode it once more.
         levelling: what was done to it.
         loudness: of what the encoder makes of it.
         note: why it is not at the target, in words for the user; None where it is.
     """
 
     open: OpenSound
+    packets: Sequence[Packet[Any]]
     levelling: Levelling
     loudness: Loudness
     note: str | None
@@ -112,6 +116,7 @@ class _Try:
 
     levelling: Levelling
     after: Loudness
+    packets: Sequence[Packet[Any]] = ()
 
     @property
     def wanting_lu(self) -> float:
@@ -152,8 +157,10 @@ def level_sound(open_sound: OpenSound, *, bitrate_bps: int) -> LevelledSound | N
     if not before.num_samples:
         return None
 
-    def encoded(levelling: Levelling) -> Loudness:
-        return measure(heard_after_aac(level(open_sound(), levelling), bitrate_bps))
+    def encoded(levelling: Levelling) -> _Try:
+        packets: list[Packet[Any]] = []
+        after = measure(heard_after_aac(level(open_sound(), levelling), bitrate_bps, packets))
+        return _Try(levelling, after, packets)
 
     plans = _plans(before, bandwidth_hz(bitrate_bps))
     first, harder = _first_plan(open_sound, plans)
@@ -173,6 +180,7 @@ def level_sound(open_sound: OpenSound, *, bitrate_bps: int) -> LevelledSound | N
     )
     return LevelledSound(
         open=lambda: level(open_sound(), best.levelling),
+        packets=best.packets,
         levelling=best.levelling,
         loudness=best.after,
         note=_note(best),
@@ -208,8 +216,8 @@ def _first_plan(open_sound: OpenSound, plans: Sequence[_Plan]) -> tuple[_Plan, S
     if plans[0].levelling.limit_dbtp is None or len(plans) == 1:
         return plans[0], plans[1:]
 
-    def unencoded(levelling: Levelling) -> Loudness:
-        return measure(level(open_sound(), levelling))
+    def unencoded(levelling: Levelling) -> _Try:
+        return _Try(levelling, measure(level(open_sound(), levelling)))
 
     found: list[tuple[float, int, _Plan]] = []
     for number, plan in enumerate(plans):
@@ -221,12 +229,12 @@ def _first_plan(open_sound: OpenSound, plans: Sequence[_Plan]) -> tuple[_Plan, S
     return first, plans[number + 1 :]
 
 
-def _closest(plan: _Plan, attempt: Callable[[Levelling], Loudness], *, num_rounds: int) -> _Try:
+def _closest(plan: _Plan, attempt: Callable[[Levelling], _Try], *, num_rounds: int) -> _Try:
     """Try, correct and try again until it is good; returns the best that was tried."""
     levelling = plan.levelling
     tries: list[_Try] = []
     while len(tries) < num_rounds and all(levelling != it.levelling for it in tries):
-        tries.append(_Try(levelling, attempt(levelling)))
+        tries.append(attempt(levelling))
         levelling = _corrected(tries, plan.max_gain_db)
     return min(tries, key=lambda it: it.badness)
 

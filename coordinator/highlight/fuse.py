@@ -29,9 +29,8 @@ AGREE_WITHIN_STEPS: Final = 3  # 1.5 s: a goal, its shout and its cheer do not s
 EVENT_SHARE: Final = 0.9
 LEAST_EVENT: Final = 0.2
 FULL_VOTE: Final = 0.6  # hardly any vote is higher
-VOTE_SHARE: Final = (
-    0.25  # on makers whom the trees did not know, half of it took more decoys and found no more
-)
+# Of a score; of makers whom the trees did not know, half of it took more decoys and found no more.
+VOTE_SHARE: Final = 0.25
 GROUP_OF_LANE: Final = {
     "crowd": "sound",
     "voice": "sound",

@@ -57,7 +57,8 @@ on conflict (agent_id) do update set version = excluded.version, last_seen_at = 
 returning agent_id
 
 -- name: upsert_sessions
--- Sessions begin or are named again, and more of them may come, to expire in its turn; of one that belongs to somebody else nothing comes back.
+-- Sessions begin or are named again, and more of them may come, to expire in its turn; of one that belongs to somebody
+-- else nothing comes back.
 insert into sessions (session_id, user_id, agent_id, started_at, is_live)
 select session_id, user_id, agent_id, to_timestamp(started_ms / 1000), is_live
 from unnest($1::text[], $2::text[], $3::text[], $4::double precision[], $5::boolean[])

@@ -101,12 +101,27 @@ def app_picture(stage: Stage, stack: contextlib.ExitStack, path: Path) -> None:
     ):
         subprocess.run(["xdotool", *command], env=environment, check=True, timeout=10)
     time.sleep(3)
-    # The first card's button lies below its evidence.
-    subprocess.run(
-        ["xdotool", "mousemove", "88", "402", "click", "1"], env=environment, check=True, timeout=10
-    )
-    time.sleep(6)
+    # The first card's button is the first thing there that takes a click; how far down it is depends on its evidence.
+    for y in range(300, 640, 14):
+        click = ["xdotool", "mousemove", "88", str(y), "click", "1"]
+        subprocess.run(click, env=environment, check=True, timeout=10)
+        time.sleep(1.5)
+        desktop.screenshot(path)
+        if is_playing(path):
+            break
+    else:
+        raise DemoFailed("no post plays in the app: its first card's button was not found", exit_code=4)
+    time.sleep(4)
     desktop.screenshot(path)
+
+
+def is_playing(path: Path) -> bool:
+    """Whether the right half of the app's picture shows more than the player's black."""
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        shown = picture.convert("L").crop((600, 190, 1260, 720)).point(lambda value: 255 * (value > 40))
+        return shown.histogram()[255] > 0.1 * shown.width * shown.height
 
 
 def page_picture(stage: Stage, path: Path) -> None:
@@ -143,8 +158,9 @@ def post_picture(stage: Stage, watch: Watch, path: Path) -> None:
     post = stage.out / "post.mp4"
     post.write_bytes(httpx.get(f"{stage.page.rstrip('/')}{best['exports'][0]['url']}", timeout=30).content)
     frames = []
+    peak_s = best["peak_s"] - best["exports"][0]["start_s"]
     with av.open(str(post)) as container:
-        wanted_s = [3.0, 6.5, 8.0]
+        wanted_s = [max(0.0, peak_s + after_s) for after_s in (-3.0, 0.5, 2.0)]
         for frame in container.decode(video=0):
             if wanted_s and frame.time is not None and frame.time >= wanted_s[0]:
                 wanted_s.pop(0)

@@ -13,9 +13,12 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
+from coordinator.ingest.server import LinkServer
 from coordinator.store.connect import connect
 from coordinator.store.embedded import EmbeddedPostgres
 from coordinator.store.migrate import migrate
+from tests.fakes.forgettable_stream import close_ingest, open_ingest
+from tests.fakes.link_parts import Site, make_site
 from tests.fakes.llm_server import LlmServer, running_llm_server
 
 
@@ -52,6 +55,20 @@ async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
         yield opened
     finally:
         await asyncio.wait_for(opened.close(), 10)
+
+
+@pytest.fixture
+async def site(tmp_path: Path, pool: asyncpg.Pool) -> Site:
+    """What a coordinator's ingest stands on, its objects in a folder; nothing of it runs yet."""
+    return await make_site(tmp_path, pool)
+
+
+@pytest.fixture
+async def server(site: Site) -> AsyncIterator[LinkServer]:
+    """Ingest of `site`; rounds of forgetting and expiring are made by the tests."""
+    opened = await open_ingest(site)
+    yield opened
+    await close_ingest(opened)
 
 
 @pytest.fixture

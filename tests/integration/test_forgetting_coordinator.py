@@ -6,8 +6,6 @@ import asyncio
 import contextlib
 import json
 import uuid
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -26,7 +24,7 @@ from coordinator.ingest.sweeping import SpoolSweeper
 from coordinator.store.tombstones import PostgresTombstones
 from protos.timebase import SECOND_NS
 from tests.fakes.forgettable_stream import ForgettableStream, add_session, close_ingest, open_ingest
-from tests.fakes.link_parts import JobTable, Site, eventually, make_site, new_session_id
+from tests.fakes.link_parts import JobTable, Site, eventually, new_session_id
 
 # Chunks 3 and 7 straddle its ends; of moments and presses it holds those at 45 and 60 s.
 SPAN_S = (33.0, 72.0)
@@ -39,19 +37,6 @@ KEPT = [
     *(f"{kind}-{seq}" for kind in ("chunk", "word", "track") for seq in (0, 1, 2, 8, 9, 10, 11)),
     *("moment-5", "moment-95"),
 ]
-
-
-@pytest.fixture
-async def site(tmp_path: Path, pool: asyncpg.Pool) -> AsyncIterator[Site]:
-    yield await make_site(tmp_path, pool)
-
-
-@pytest.fixture
-async def server(site: Site) -> AsyncIterator[LinkServer]:
-    """Its rounds of forgetting are made by the tests."""
-    opened = await open_ingest(site)
-    yield opened
-    await close_ingest(opened)
 
 
 @pytest.fixture

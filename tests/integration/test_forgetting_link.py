@@ -22,16 +22,11 @@ from coordinator.model.jobs import NewJob, Queue
 from coordinator.store.tombstones import PostgresTombstones
 from protos.clippy.v1 import link_pb2
 from tests.fakes.forgettable_stream import add_session
-from tests.fakes.link_parts import SECOND_NS, Site, eventually, lane_chunk, make_site, new_session_id
+from tests.fakes.link_parts import SECOND_NS, Site, eventually, lane_chunk, new_session_id
 
 
 def follow(forget_id: str, after: str = "order") -> list[NewJob]:
     return [NewJob(queue=Queue.CLEANUP, key=f"forget:{forget_id}:{after}", payload={})]
-
-
-@pytest.fixture
-async def site(tmp_path: Path, pool: asyncpg.Pool) -> AsyncIterator[Site]:
-    yield await make_site(tmp_path, pool)
 
 
 @pytest.fixture

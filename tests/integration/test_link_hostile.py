@@ -6,10 +6,8 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import asyncpg
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -17,13 +15,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from coordinator.ingest.group_commit import GroupSettings
 from coordinator.ingest.server import LinkServer
 from protos.clippy.v1 import link_pb2, media_pb2
-from tests.fakes.link_parts import SECOND_NS, Site, eventually, make_site, new_session_id
+from tests.fakes.link_parts import SECOND_NS, Site, eventually, new_session_id
 from tests.fakes.link_peers import Peer, channel, chunk, hello, still_serves
-
-
-@pytest.fixture
-async def site(tmp_path: Path, pool: asyncpg.Pool) -> AsyncIterator[Site]:
-    yield await make_site(tmp_path, pool)
 
 
 @pytest.fixture

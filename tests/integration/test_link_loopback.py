@@ -7,7 +7,7 @@ import hashlib
 import json
 import socket
 import time
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -28,11 +28,6 @@ from tests.fakes.link_parts import (
     make_site,
     new_session_id,
 )
-
-
-@pytest.fixture
-async def site(tmp_path: Path, pool: asyncpg.Pool) -> AsyncIterator[Site]:
-    yield await make_site(tmp_path, pool)
 
 
 @pytest.fixture

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import asyncpg
 import av
 import numpy as np
 import pytest
@@ -18,12 +17,7 @@ from agent.uplink.outbox import Outbox
 from coordinator.ingest.events import FollowUps
 from coordinator.ingest.places import ObjectPlace, parse_place
 from coordinator.pipeline.steps import jobs_after_chunk
-from tests.fakes.link_parts import SECOND_NS, Site, eventually, make_site, new_session_id
-
-
-@pytest.fixture
-async def site(tmp_path: Path, pool: asyncpg.Pool) -> AsyncIterator[Site]:
-    yield await make_site(tmp_path, pool)
+from tests.fakes.link_parts import SECOND_NS, Site, eventually, new_session_id
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import hashlib
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import asyncpg
@@ -21,12 +21,7 @@ from coordinator.ingest.roll_up import RollUp, RollUpSettings
 from coordinator.ingest.server import LinkServer
 from coordinator.store.chunk_bytes import PlacedBytes, SpoolFolders
 from protos.clippy.v1 import media_pb2
-from tests.fakes.link_parts import SECOND_NS, Site, eventually, lane_chunk, make_site, new_session_id
-
-
-@pytest.fixture
-async def site(tmp_path: Path, pool: asyncpg.Pool) -> AsyncIterator[Site]:
-    yield await make_site(tmp_path, pool)
+from tests.fakes.link_parts import SECOND_NS, Site, eventually, lane_chunk, new_session_id
 
 
 async def add_session(pool: asyncpg.Pool, *, ended: bool = False) -> str:

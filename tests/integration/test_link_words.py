@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
@@ -13,12 +13,7 @@ from agent.uplink.link_stream import LinkHooks
 from agent.uplink.outbox import Outbox
 from coordinator.ingest.words_down import MAX_WORDS, OVERLAP_S, WordsTold, is_more
 from protos.clippy.v1 import link_pb2
-from tests.fakes.link_parts import Site, eventually, make_site, new_session_id
-
-
-@pytest.fixture
-async def site(tmp_path: Path, pool: asyncpg.Pool) -> AsyncIterator[Site]:
-    yield await make_site(tmp_path, pool)
+from tests.fakes.link_parts import Site, eventually, new_session_id
 
 
 @pytest.fixture

@@ -9,18 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from agent.uplink.outbox import Outbox
-from tests.fakes.link_parts import TOKEN, Site, eventually, lane_chunk, make_site, new_session_id
+from tests.fakes.link_parts import TOKEN, Site, eventually, lane_chunk, new_session_id
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-async def site(tmp_path: Path, pool: asyncpg.Pool) -> Site:
-    return await make_site(tmp_path, pool)
 
 
 async def test_an_old_stream_is_asked_to_connect_anew_and_nothing_is_lost(site: Site, tmp_path: Path):

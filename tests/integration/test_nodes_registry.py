@@ -8,7 +8,6 @@ import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from agent.uplink.link import LinkClient
@@ -22,15 +21,10 @@ from coordinator.ingest.server import LinkServer
 from coordinator.ingest.spool import Spool
 from coordinator.ingest.sweeping import SpoolSweeper
 from coordinator.store.chunk_bytes import PlacedBytes, SpoolFolders
-from tests.fakes.link_parts import JobTable, Site, eventually, hear, lane_chunk, make_site, new_session_id
+from tests.fakes.link_parts import JobTable, Site, eventually, hear, lane_chunk, new_session_id
 
 QUICK = NodeSettings(beat_s=0.1, dead_s=1.0, stale_s=5.0, claim_s=0.0)
 SESSION_MS = 1_700_000_000_000
-
-
-@pytest.fixture
-async def site(tmp_path: Path, pool: asyncpg.Pool) -> Site:
-    return await make_site(tmp_path, pool)
 
 
 class Machine:

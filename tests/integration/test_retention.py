@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import asyncpg
 import pytest
 
@@ -24,20 +21,7 @@ from tests.fakes.aged_stream import (
     say,
     there,
 )
-from tests.fakes.forgettable_stream import close_ingest, open_ingest
-from tests.fakes.link_parts import Site, make_site
-
-
-@pytest.fixture
-async def site(tmp_path: Path, pool: asyncpg.Pool) -> AsyncIterator[Site]:
-    yield await make_site(tmp_path, pool)
-
-
-@pytest.fixture
-async def server(site: Site) -> AsyncIterator[LinkServer]:
-    opened = await open_ingest(site)
-    yield opened
-    await close_ingest(opened)
+from tests.fakes.link_parts import Site
 
 
 async def test_what_nobody_kept_goes_and_what_was_pressed_stays_with_its_words(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import asyncpg
@@ -33,18 +33,6 @@ from tests.fakes.link_parts import Site, make_site
 from tests.fakes.s3_server import s3_server
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-async def site(tmp_path: Path, pool: asyncpg.Pool) -> AsyncIterator[Site]:
-    yield await make_site(tmp_path, pool)
-
-
-@pytest.fixture
-async def server(site: Site) -> AsyncIterator[LinkServer]:
-    opened = await open_ingest(site)
-    yield opened
-    await close_ingest(opened)
 
 
 @pytest.fixture

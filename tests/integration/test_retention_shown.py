@@ -5,31 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import asyncpg
 import httpx
 import pytest
 
 from coordinator.cli import main
 from coordinator.ingest.server import LinkServer
 from tests.fakes.aged_stream import PRESSED, Rounds, aged_stream, make_older, there
-from tests.fakes.forgettable_stream import close_ingest, open_ingest
-from tests.fakes.link_parts import Site, make_site
+from tests.fakes.link_parts import Site
 from tests.fakes.running_site import running_site
-
-
-@pytest.fixture
-async def site(tmp_path: Path, pool: asyncpg.Pool) -> AsyncIterator[Site]:
-    yield await make_site(tmp_path, pool)
-
-
-@pytest.fixture
-async def server(site: Site) -> AsyncIterator[LinkServer]:
-    opened = await open_ingest(site)
-    yield opened
-    await close_ingest(opened)
 
 
 @pytest.fixture

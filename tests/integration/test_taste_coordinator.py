@@ -24,7 +24,7 @@ from protos.clippy.v1 import clips_pb2, link_pb2
 from protos.taste import Subject, Verdict, VerdictKind
 from protos.taste_wire import verdict_message
 from tests.fakes.judged_stage import Said, add_session, detection_on, hear_until, look
-from tests.fakes.link_parts import Site, eventually, make_site, new_session_id
+from tests.fakes.link_parts import Site, eventually, new_session_id
 from tests.fakes.running_site import running_site
 from tests.fakes.seeded_session import SESSION_ID, seed
 
@@ -262,11 +262,6 @@ async def test_a_foreign_page_changes_nothing(client: httpx.AsyncClient, pool: a
 
 
 # -- the link
-
-
-@pytest.fixture
-async def site(tmp_path: Path, pool: asyncpg.Pool) -> AsyncIterator[Site]:
-    yield await make_site(tmp_path, pool)
 
 
 async def test_an_agents_verdicts_go_up_once_and_what_was_said_elsewhere_comes_down(

@@ -1,73 +1,18 @@
-"""The staged streams keep the contract: repeatable, well formed, and moments that show to simple measures."""
+"""The staged streams have moments that show to simple measures, more than decoys do."""
 
 from __future__ import annotations
 
 import functools
-import itertools
 
 import numpy as np
 import numpy.typing as npt
-import pytest
 
 from tests.sketches.d_stage import make
 from tests.sketches.d_stage_parts import World
-from tests.sketches.sketch import FRAMES_PER_S, HEIGHT, RATE_HZ, WIDTH, Sketch, Span
+from tests.sketches.sketch import RATE_HZ, Sketch, Span
 
 SEEDS = (1, 2)
-KINDS = {"hype", "funny", "clutch", "fail", "score", "rage", "wholesome"}
 _sketch = functools.cache(make)
-
-
-def test_a_seed_makes_the_same_stream_each_time_and_another_makes_another() -> None:
-    first, again, other = make(8, 45.0), make(8, 45.0), make(9, 45.0)
-
-    assert np.array_equal(first.mic, again.mic) and np.array_equal(first.desktop, again.desktop)
-    assert (first.segs, first.chat, first.moments, first.decoys) == (
-        again.segs,
-        again.chat,
-        again.moments,
-        again.decoys,
-    )
-    # The second call of `frames` starts afresh, too.
-    for frames in (again.frames(), first.frames()):
-        assert all(np.array_equal(a, b) for a, b in zip(first.frames(), frames, strict=True))
-    assert not np.array_equal(first.mic, other.mic)
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_spans_lie_inside_and_apart(seed: int) -> None:
-    sketch = _sketch(seed)
-
-    spans = sorted(sketch.moments + sketch.decoys, key=lambda span: span.start_s)
-
-    assert 3 <= len(sketch.moments) <= 10 and len(sketch.decoys) >= len(sketch.moments)
-    assert spans[0].start_s >= 0 and spans[-1].end_s <= sketch.duration_s
-    assert all(after.start_s - before.end_s >= 8 for before, after in itertools.pairwise(spans))
-    assert all(6 <= span.end_s - span.start_s <= 40 for span in sketch.moments)
-    assert {span.kind for span in sketch.moments} <= KINDS
-
-
-@pytest.mark.parametrize(("seed", "duration_s"), [(1, 600.0), (4, 61.0), (6, 20.5)])
-def test_sound_and_pictures_have_the_promised_form(seed: int, duration_s: float) -> None:
-    sketch = _sketch(seed, duration_s) if duration_s < 600 else _sketch(seed)
-
-    for sound in (sketch.mic, sketch.desktop):
-        assert sound.shape == (round(RATE_HZ * duration_s),) and sound.dtype == np.float32
-        assert 0.001 < np.abs(sound).max() <= 1
-    frames = list(sketch.frames())
-    assert len(frames) == round(FRAMES_PER_S * duration_s)
-    assert {(frame.shape, frame.dtype.name) for frame in frames} == {((HEIGHT, WIDTH), "uint8")}
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_words_and_chat_come_in_order(seed: int) -> None:
-    sketch = _sketch(seed)
-
-    assert sketch.segs
-    for times_s in ([start_s for start_s, _, _ in sketch.segs], [at_s for at_s, _ in sketch.chat]):
-        assert times_s == sorted(times_s)
-    assert all(0 <= start_s < end_s <= 600 and text.strip() for start_s, end_s, text in sketch.segs)
-    assert all(0 <= at_s < 600 and text.strip() and "{" not in text for at_s, text in sketch.chat)
 
 
 def test_a_small_share_of_streams_has_no_chat() -> None:

@@ -164,8 +164,8 @@ class _Shop:
         making, wanted, path = self._making, encoding.wanted, encoding.partials[0]
         has_sound = not wanted.is_moving_picture and self._has_sound(wanted)
         sound = _levelled(making, wanted) if has_sound else None
-        # Nothing is put before or behind the clip: the packets by which its loudness was found are the file's.
-        is_alone = making.intro is None and making.outro is None
+        # Where nothing is put around the clip the packets by which its loudness was found are the file's.
+        is_alone = making.intro_of(wanted) is None and making.outro_of(wanted) is None
         encoded = sound.packets if sound is not None and is_alone else None
         writer = _writer(making, wanted, settings, path, has_sound=has_sound, encoded=encoded)
         self._stack.enter_context(writer)

@@ -94,7 +94,7 @@ def _streams(seed: int) -> Made:
 
 def _sketch(name: str) -> Callable[[int], Made]:
     def make(seed: int) -> Made:
-        found = importlib.import_module(f"tests.sketches.{name}").make(seed, DURATION_S)
+        found = importlib.import_module(f"tests.sketches.{name}.stream").make(seed, DURATION_S)
         loudest = max(1.0, float(np.abs(found.mic + found.desktop).max()))
         return Made(
             duration_s=DURATION_S,
@@ -112,13 +112,16 @@ def _sketch(name: str) -> Callable[[int], Made]:
     return make
 
 
-_SKETCHES = ("a_signs", "b_broadcast", "c_bedroom", "d_stage", "e_street", "f_arena")
+_SKETCHES = (
+    *("a_signs", "b_broadcast", "c_bedroom", "d_stage", "e_street", "f_arena", "h_scares"),
+    *("i_laps", "j_workshop", "k_voices", "l_ranked", "m_reacts", "n_habits"),
+)
 MAKERS: dict[str, Callable[[int], Made]] = {
     "streams": _streams,
     **{name: _sketch(name) for name in _SKETCHES},
 }
 # Nothing is ever fitted to their streams, nor chosen by them.
-JUDGES: dict[str, Callable[[int], Made]] = {"g_living": _sketch("g_living")}
+JUDGES: dict[str, Callable[[int], Made]] = {name: _sketch(name) for name in ("g_living", "o_evening")}
 
 
 def made_cases(maker: str, seeds: Sequence[int]) -> list[MadeCase]:
@@ -215,9 +218,8 @@ def _at_16k(sound: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def _code_sum(maker: str) -> str:
-    folder = "streams" if maker == "streams" else "sketches"
-    names = "*.py" if maker == "streams" else f"{maker}*"
-    sources = [*sorted((ROOT / "tests" / folder).glob(names)), Path(features.__file__)]
+    folder = ROOT / "tests" / ("streams" if maker == "streams" else f"sketches/{maker}")
+    sources = [*sorted([*folder.glob("*.py"), *folder.glob("*.txt")]), Path(features.__file__)]
     whole = hashlib.sha256()
     for source in sources:
         if not source.name.startswith(("test_", "score")):

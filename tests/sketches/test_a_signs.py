@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.sketches.a_signs import make
+from tests.sketches.a_signs.stream import make
 
 
 def test_some_streams_have_no_chat_at_all():

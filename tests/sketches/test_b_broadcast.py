@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.sketches.b_broadcast import make
+from tests.sketches.b_broadcast.stream import make
 
 SEEDS = range(3)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.sketches.c_bedroom import DECOYS, make
+from tests.sketches.c_bedroom.stream import DECOYS, make
 
 
 @pytest.mark.parametrize("seed", [1, 2])

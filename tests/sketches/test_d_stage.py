@@ -7,8 +7,8 @@ import functools
 import numpy as np
 import numpy.typing as npt
 
-from tests.sketches.d_stage import make
-from tests.sketches.d_stage_parts import World
+from tests.sketches.d_stage.parts import World
+from tests.sketches.d_stage.stream import make
 from tests.sketches.sketch import RATE_HZ, Sketch, Span
 
 SEEDS = (1, 2)

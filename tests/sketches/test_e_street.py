@@ -6,9 +6,9 @@ import functools
 
 import numpy as np
 
-from tests.sketches.e_street import _plan, make
-from tests.sketches.e_street_parts import Floats
-from tests.sketches.e_street_stage import Stage
+from tests.sketches.e_street.parts import Floats
+from tests.sketches.e_street.stage import Stage
+from tests.sketches.e_street.stream import _plan, make
 from tests.sketches.sketch import FRAMES_PER_S, RATE_HZ, Sketch
 
 SEEDS = (1, 2, 5)

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tests.sketches.f_arena import make
-from tests.sketches.f_arena_stream import Stream
+from tests.sketches.f_arena.stage import Stream
+from tests.sketches.f_arena.stream import make
 from tests.sketches.sketch import FRAMES_PER_S, RATE_HZ, Sketch
 
 SEEDS = (0, 3)

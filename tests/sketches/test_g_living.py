@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tests.sketches import g_living, g_living_plan
+from tests.sketches.g_living import plan, stream
 from tests.sketches.sketch import RATE_HZ, Sketch, Sound
 
 SHORT_S = 200.0
@@ -17,7 +17,7 @@ SEEDS = range(40, 45)
 
 @pytest.fixture(scope="module")
 def streams() -> list[Sketch]:
-    return [g_living.make(seed, SHORT_S) for seed in SEEDS]
+    return [stream.make(seed, SHORT_S) for seed in SEEDS]
 
 
 def _levels(sound: Sound) -> npt.NDArray[np.float64]:
@@ -30,8 +30,8 @@ def _levels(sound: Sound) -> npt.NDArray[np.float64]:
 def test_spans_lie_inside_and_apart() -> None:
     """By the plan alone, for many streams of full length; a cut lies within its beat."""
     for seed in range(300):
-        who = g_living_plan.draw_persona(np.random.default_rng([seed, 0]))
-        beats = g_living_plan.plan(np.random.default_rng([seed, 1]), who, 600.0)
+        who = plan.draw_persona(np.random.default_rng([seed, 0]))
+        beats = plan.plan(np.random.default_rng([seed, 1]), who, 600.0)
         moments = sum(b.moment for b in beats)
         assert 3 <= moments <= 10 and len(beats) >= 2 * moments
         assert all(0.0 <= b.start_s < b.peak_s < b.react_s < b.end_s < 600.0 for b in beats)
@@ -49,7 +49,7 @@ def test_cuts_are_as_long_as_clips(streams: list[Sketch]) -> None:
 
 
 def test_few_streams_have_no_chat() -> None:
-    mute = [g_living.persona(seed).chat_rate == 0.0 for seed in range(400)]
+    mute = [stream.persona(seed).chat_rate == 0.0 for seed in range(400)]
     assert 0.04 < np.mean(mute) < 0.18
 
 

@@ -10,23 +10,28 @@ import pytest
 
 from tests.sketches.sketch import FRAMES_PER_S, HEIGHT, RATE_HZ, WIDTH, Sketch
 
-MAKERS = ("a_signs", "b_broadcast", "c_bedroom", "d_stage", "e_street", "f_arena", "g_living")
+MAKERS = (
+    *("a_signs", "b_broadcast", "c_bedroom", "d_stage", "e_street", "f_arena", "g_living", "h_scares"),
+    *("i_laps", "j_workshop", "k_voices", "l_ranked", "m_reacts", "n_habits", "o_evening"),
+)
 # Decoys of c_bedroom lie clear of moments, but not apart from one another.
 APART = set(MAKERS) - {"c_bedroom"}
-# As many decoys as moments, at least; lines that do not overlap; and how long a line is, in seconds.
-MANY_DECOYS = {"d_stage", "e_street", "f_arena", "g_living"}
-ONE_AT_A_TIME = {"b_broadcast", "c_bedroom", "e_street", "g_living"}
+# The first three have some decoys only, all others as many as moments, at least.
+MANY_DECOYS = set(MAKERS) - {"a_signs", "b_broadcast", "c_bedroom"}
+# Where several speak, or a recogniser hears words in noise, lines of these overlap.
+ONE_AT_A_TIME = set(MAKERS) - {"a_signs", "d_stage", "f_arena"}
+# How long a line is, in seconds, where a maker promises that.
 LINE_S = {"a_signs": (0.99, 6.01), "b_broadcast": (0.99, 6.01), "c_bedroom": (1.0, 6.5)}
 # How loud the desktop is somewhere; outdoors there may be none.
 LEAST_DESKTOP = {"d_stage": 0.001, "e_street": 0.0}
-SEEDS = (1, 2)
+SEEDS = (1,)
 KINDS = {"hype", "funny", "clutch", "fail", "score", "rage", "wholesome"}
 SHORT_S = 60.5
 FORMS = [*((maker, SHORT_S) for maker in MAKERS), ("d_stage", 20.5), ("e_street", 20.0), ("e_street", 31.5)]
 
 
 def make(maker: str, seed: int, duration_s: float = 600.0) -> Sketch:
-    made: Sketch = importlib.import_module(f"tests.sketches.{maker}").make(seed, duration_s)
+    made: Sketch = importlib.import_module(f"tests.sketches.{maker}.stream").make(seed, duration_s)
     return made
 
 

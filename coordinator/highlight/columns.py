@@ -1,7 +1,7 @@
-"""What the trees look at: some figures for every step, of the sound, the picture, the words and the chat.
+"""What trees and nets look at: some figures for every step, of the sound, the picture, the words and the chat.
 
 Everything is told against the session's own last minutes or is a ratio; nothing looks further ahead than 4 s, so that
-what is known of a second hardly changes when more follows. What was not measured is NaN, which the trees know.
+what is known of a second hardly changes when more follows. What was not measured is NaN, which both know.
 """
 
 from __future__ import annotations
@@ -61,6 +61,9 @@ FIGURES: Final = (
     *("moves", "words", "sales", "spoken", "rate", "wordless"),
     *("chat", "turnout", "chat_rate", "chat_laughs"),
 )
+WINDOWS: Final = ("now", "wide", "before")
+# In order: the windows of one figure stand together.
+NAMES: Final = tuple(f"{figure}.{window}" for figure in FIGURES for window in WINDOWS)
 
 
 def _sound(tracks: Tracks, lane: str) -> dict[str, Curve]:
@@ -143,7 +146,7 @@ def _windows(name: str, curve: Curve) -> dict[str, Curve]:
     """Means of what is known around each step, and of what came before."""
     known = np.isfinite(curve)
     if not bool(known.any()):
-        return {f"{name}.{window}": curve for window in ("now", "wide", "before")}
+        return {f"{name}.{window}": curve for window in WINDOWS}
     sums = np.concatenate(([0.0], np.cumsum(np.where(known, curve, 0.0))))
     counts = np.concatenate(([0.0], np.cumsum(known)))
     at = np.arange(curve.size)

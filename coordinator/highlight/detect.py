@@ -19,9 +19,9 @@ from coordinator.highlight.evidence import evidence_of
 from coordinator.highlight.fuse import Weights, agreed, fuse, shipped_weights, widened, with_events
 from coordinator.highlight.kinds import kind_of
 from coordinator.highlight.lanes import Lane, Lanes, build_lanes
+from coordinator.highlight.likely import likely
 from coordinator.highlight.normalise import Curve, smooth
 from coordinator.highlight.text import spoken_after
-from coordinator.highlight.trees import likely, set_right, shipped_trees
 from coordinator.model.highlight import MAX_MOMENT_S, SIGNAL_RATE_HZ, Evidence, Moment, SessionSignals
 
 MAX_SESSION_S: Final = 48 * 3600.0
@@ -30,14 +30,15 @@ MARKER_BEFORE_S: Final = 25.0
 MARKER_AFTER_S: Final = 5.0
 FULL_AFTER_STRENGTH: Final = 8.0  # words of this strength in 48 s are two thirds of certainty
 WORDS_TAIL_S: Final = 15.0  # words alone do not know when: leave room
-# By the trees' curve, chosen on streams they were not fitted to.
+# By the fitted curve, chosen on streams that it was not fitted to.
 START_AT: Final = 0.05
 KEEP_ABOVE: Final = 0.05
-LEAST_SCORE: Final = 0.2
+LEAST_SCORE: Final = 0.15
 CORE_SHARE: Final = 0.5
+SECOND_STEPS: Final = 6  # to each side of the highest: what happens with a shout, not what is said around it
 SMOOTH_STEPS: Final = 3  # to each side: what one step doubts does not divide a moment
 # What leads up to a moment and what answers it belong to it, and tell of themselves less clearly.
-PRE_ROLL_S: Final = 3.0
+PRE_ROLL_S: Final = 2.0
 TAIL_S: Final = 1.0
 CHAT_START_AT: Final = 0.22  # a chat alone, step by step
 TOLD_START_AT: Final = 0.05  # one clear sentence; rank decides
@@ -108,10 +109,9 @@ def _is_usable(duration_s: float) -> bool:
 
 
 def _timed(signals: SessionSignals, lanes: Lanes, weights: Weights) -> list[Moment]:
-    """Sound or picture say when: spans of the trees' curve, scored by what they and the vote agree on."""
-    trees = shipped_trees()
-    sure = likely(trees, columns(lanes, signals.utterances))
-    found = scored_spans(lanes, sure, set_right(trees, sure), weights)
+    """Sound or picture say when: spans of the fitted curve, scored by what it and the vote agree on."""
+    told = likely(columns(lanes, signals.utterances))
+    found = scored_spans(lanes, told.sure, told.right, weights)
     scored = [span for span in found if span.score >= LEAST_SCORE]
     return _spanned(
         signals, lanes, weights, scored, widened(lanes.lanes), pre_roll_s=PRE_ROLL_S, tail_s=TAIL_S
@@ -119,7 +119,7 @@ def _timed(signals: SessionSignals, lanes: Lanes, weights: Weights) -> list[Mome
 
 
 def scored_spans(lanes: Lanes, sure: Curve, right: Curve, weights: Weights) -> list[segment.Span]:
-    """Spans of the trees' curve, each scored by what the trees and the vote agree on; the weak ones, too.
+    """Spans of the fitted curve, each scored by what it and the vote agree on; the weak ones, too.
 
     Args:
         sure: how surely each step is part of a moment, 0-1, shape (num_steps,): says where moments begin and end.
@@ -130,9 +130,14 @@ def scored_spans(lanes: Lanes, sure: Curve, right: Curve, weights: Weights) -> l
         with_events(steady, lanes), start_at=START_AT, keep_above=KEEP_ABOVE, core_share=CORE_SHARE
     )
     both = agreed(right, lanes, weights)
-    return [
-        segment.rescored(span, both, decoys.lone_voice(lanes.lanes, span.first, span.last)) for span in found
-    ]
+    return [segment.rescored(span, both, _seconded(span, both, lanes)) for span in found]
+
+
+def _seconded(span: segment.Span, curve: Curve, lanes: Lanes) -> float:
+    """What is left of a span's score, in which somebody may shout while nothing else happens."""
+    peak = span.first + int(curve[span.first : span.last].argmax())
+    first, last = max(span.first, peak - SECOND_STEPS), min(span.last, peak + SECOND_STEPS + 1)
+    return decoys.lone_voice(lanes.lanes, first, last)
 
 
 def _told(signals: SessionSignals, lanes: Lanes, weights: Weights) -> list[Moment]:

@@ -1,7 +1,7 @@
 """The vote: many lanes, one curve, weighed by hand.
 
-It decides where there are words or chat alone. Where sound or picture say when, fitted trees find the moments
-(`trees.py`), and the vote has a part in their score (`agreed`): trees may be sure of what nothing seconds.
+It decides where there are words or chat alone. Where sound or picture say when, fitted trees and nets find the
+moments (`likely.py`), and the vote has a part in their score (`agreed`): they may be sure of what nothing seconds.
 
 Lanes that come from one source (the sound, the speech, the picture, the chat, the game) are one group: a shout is
 loud, high and restless at once, and that is one witness. Groups that were measured vote by a weighted mean, with a
@@ -74,7 +74,7 @@ def fuse(lanes: Lanes, weights: Weights) -> Curve:
 
 
 def agreed(sure: Curve, lanes: Lanes, weights: Weights) -> Curve:
-    """The score of every step, 0-1: how sure the trees are, to a quarter as the lanes vote (a weighted geometric mean).
+    """The score of every step, 0-1: how sure trees and nets are, to a quarter as lanes vote (by geometric mean).
 
     Lanes that speak within 1.5 s of one another agree.
     """

@@ -1,6 +1,6 @@
 """Boosted trees, shipped as `trees.json`: how surely each step is part of a moment, from all its columns at once.
 
-They were fitted to made-up streams by `tests/bench/highlights_fit.py`; the file says to which, when, and how well.
+They were fitted to made-up streams by `tests/bench/highlights_fit.py`; the file says to which, and when.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ import numpy.typing as npt
 
 from coordinator.highlight.normalise import Curve
 
-_LEAST = 1e-9
-
 
 class TreesFile(msgspec.Struct, frozen=True, kw_only=True):
     """The file. Trees are complete, of one depth; their nodes are told level by level, the root first.
@@ -26,10 +24,8 @@ class TreesFile(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         made_on: the day they were fitted.
         origin: from what.
-        report: how well they did on streams they were not fitted to.
         columns: the names of what they look at.
         bias: log odds before any tree.
-        slope, shift: what makes the log odds of all trees say how often such a moment is one (`set_right`).
         column, threshold, missing_right: of each tree, of each node: where it looks, from which value on (beyond it) it
             sends a step right, and whether what was not measured goes right.
         leaf: of each tree: what each leaf adds to the log odds.
@@ -38,11 +34,8 @@ class TreesFile(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     made_on: str
     origin: str
-    report: dict[str, float]
     columns: tuple[str, ...]
     bias: float
-    slope: float
-    shift: float
     column: list[list[int]]
     threshold: list[list[float]]
     missing_right: list[list[int]]
@@ -55,8 +48,6 @@ class Trees:
 
     columns: tuple[str, ...]
     bias: float
-    slope: float
-    shift: float
     column: npt.NDArray[np.int64]
     threshold: npt.NDArray[np.float32]
     missing_right: npt.NDArray[np.bool_]
@@ -66,13 +57,8 @@ class Trees:
 @functools.cache
 def shipped_trees() -> Trees:
     """The trees that came with this version."""
-    return trees_of(shipped_file())
-
-
-def shipped_file() -> TreesFile:
-    """The file that came with this version, with its report."""
     raw = resources.files("coordinator.highlight").joinpath("trees.json").read_text("utf-8")
-    return msgspec.convert(json.loads(raw), TreesFile)
+    return trees_of(msgspec.convert(json.loads(raw), TreesFile))
 
 
 def trees_of(file: TreesFile) -> Trees:
@@ -80,8 +66,6 @@ def trees_of(file: TreesFile) -> Trees:
     return Trees(
         columns=file.columns,
         bias=file.bias,
-        slope=file.slope,
-        shift=file.shift,
         column=np.array(file.column, dtype=np.int64),
         threshold=np.array(file.threshold, dtype=np.float32),
         missing_right=np.array(file.missing_right, dtype=bool),
@@ -89,19 +73,8 @@ def trees_of(file: TreesFile) -> Trees:
     )
 
 
-def set_right(trees: Trees, sure: Curve) -> Curve:
-    """How often what the trees are so sure of is a moment, 0-1; where makers are judged by trees of the others.
-
-    Trees that know a stream's like are surer than they should be of a stranger's. Where a moment begins and ends is
-    read from `likely` itself, which stays high all the way.
-    """
-    odds = np.log(np.maximum(sure, _LEAST) / np.maximum(1.0 - sure, _LEAST))
-    right: Curve = 1.0 / (1.0 + np.exp(-(trees.slope * odds + trees.shift)))
-    return right
-
-
-def likely(trees: Trees, columns: Mapping[str, Curve]) -> Curve:
-    """How surely each step is part of a moment, 0-1.
+def odds(trees: Trees, columns: Mapping[str, Curve]) -> Curve:
+    """How surely each step is part of a moment, as log odds, shape (num_steps,).
 
     Args:
         columns: by name, shape (num_steps,) each, NaN where nothing was measured; all that the trees look at.
@@ -124,5 +97,4 @@ def likely(trees: Trees, columns: Mapping[str, Curve]) -> Curve:
             )
             node = 2 * node + is_right
         total += leaf[node]
-    sure: Curve = 1.0 / (1.0 + np.exp(-total))
-    return sure
+    return total

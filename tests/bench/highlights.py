@@ -2,9 +2,9 @@
 
 `synthetic`: forty streams of the family `held`, made by `tests/synthetic`, measured by the product's own code and
 given to the detector; from which score on a moment counts was chosen on eight of the family `dev`. `makers`: fresh
-streams of four other makers; the threshold was chosen on other streams of all five. `commentary`, `chat`: data that
-nobody here made, where it lies beside the checkout, judged by the scorer that lies with it. `live`: how much later than
-the chunk that holds it a moment is there. `cost`: CPU seconds.
+streams of each other maker, and of judges, to whom nothing is ever fitted; the threshold was chosen by makers left out.
+`commentary`, `chat`: data that nobody here made, where it lies beside the checkout, judged by the scorer that lies with
+it. `live`: how much later than the chunk that holds it a moment is there. `cost`: CPU seconds.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ import numpy as np
 
 from coordinator.highlight.chat import reaction_score
 from coordinator.highlight.detect import detect
+from coordinator.highlight.likely import shipped_file
 from coordinator.model.highlight import ChatLine, Moment, SessionSignals, Track, Utterance
 from tests.bench import highlights_live
 from tests.bench import highlights_score as score
-from tests.bench.highlights_fit import FRESH, SET_RIGHT
+from tests.bench.highlights_fit import FRESH
 from tests.bench.highlights_makers import JUDGES, MAKERS, MadeCase, made_cases
 from tests.bench.highlights_naive import NAIVE
 from tests.bench.highlights_score import Guess, Judged
@@ -209,15 +210,10 @@ def _add_whole(result: Result, on_dev: Sequence[Judged], on_held: Sequence[Judge
 
 def _makers(result: Result, scale: float) -> None:
     """Streams of each maker that nothing was fitted to nor chosen by; other streams were, but of the judges none."""
-    chosen_on = [
-        one
-        for maker, seeds in SET_RIGHT.items()
-        for how in (apart, mixed)
-        for one in judged_made(made_cases(maker, seeds[: max(2, round(len(seeds) * min(1.0, scale)))]), how)
-    ]
-    threshold = score.best_threshold(chosen_on)
+    threshold = shipped_file().report["threshold"]
     for maker in (*MAKERS, *JUDGES):
-        fresh = made_cases(maker, FRESH[: max(2, round(len(FRESH) * min(1.0, scale)))])
+        num_fresh = len(FRESH) if maker in JUDGES else len(FRESH) // 2
+        fresh = made_cases(maker, FRESH[: max(2, round(num_fresh * min(1.0, scale)))])
         by_lanes = judged_made(fresh, apart)
         as_recording = judged_made(fresh, mixed)
         decoys = score.decoys_hit(by_lanes, threshold).values()
@@ -235,7 +231,8 @@ def _makers(result: Result, scale: float) -> None:
         }
         say(f"highlights: {maker}: F1 {result.figures[f'{maker}_f1']}")
     result.notes.append(
-        f"makers: {len(FRESH)} fresh streams each; a moment counts from a score of {threshold:.3f} on"
+        f"makers: {len(FRESH) // 2} fresh streams each, {len(FRESH)} of a judge; a moment counts from a score of"
+        f" {threshold:.3f} on, which was chosen by makers left out"
     )
 
 

@@ -1,11 +1,11 @@
-"""Fits the trees of `coordinator/highlight/trees.json` to made-up streams of many makers, never to those that judge.
+"""Fits the trees and nets of `coordinator/highlight` to made-up streams of many makers, never to those that judge.
 
-python -m tests.bench.highlights_fit --date 2026-11-26 [--out coordinator/highlight/trees.json]
+python -m tests.bench.highlights_fit --date 2026-11-27 [--out coordinator/highlight] [--only-judge]
 
-Each stream is given whole and with parts of it missing, so that the trees know what to make of what is left. Each maker
-is then judged by trees of all the others: that tells what a stream of a maker whom nobody knows would get. By the same
-trees the scores of the shipped ones are made to say how often a moment of that score is one. Takes some half an hour of
-CPU once the streams are measured.
+Each stream is given whole and with parts of it missing, so that they know what to make of what is left. Each maker is
+then judged by trees and nets that know neither it nor two others: that tells what a stream of a maker whom nobody
+knows would get. By the same the scores of the shipped ones are made to say how often a moment of that score is one.
+Takes some fifty minutes of CPU once the streams are measured, and measuring them as much again.
 """
 
 from __future__ import annotations
@@ -17,55 +17,60 @@ import json
 import math
 import multiprocessing
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
-from coordinator.highlight import segment
-from coordinator.highlight.columns import columns
+from coordinator.highlight import nets, segment
+from coordinator.highlight.columns import NAMES, WINDOWS, columns
 from coordinator.highlight.detect import PRE_ROLL_S, TAIL_S, scored_spans
 from coordinator.highlight.fuse import shipped_weights
 from coordinator.highlight.lanes import Lanes, build_lanes
+from coordinator.highlight.likely import LikelyFile, chance_of, together
+from coordinator.highlight.nets import Nets, NetsFile
 from coordinator.highlight.trees import TreesFile
 from coordinator.model.highlight import SIGNAL_RATE_HZ, SessionSignals
 from tests.bench import highlights_score as score
 from tests.bench.highlights_boost import Grown, Matrix, Shape, Vector, grow, predict
 from tests.bench.highlights_makers import MAKERS, SYNTHETIC, MadeCase, made_cases
+from tests.bench.highlights_nets import Course, Lesson, fit_nets
 from tests.bench.highlights_score import Guess, Judged
 from tests.bench.measure import say
 from tests.synthetic.family import DEV_SEEDS, THIRD_SEEDS
 
 # By maker. The bench chooses its threshold on the first eight of `dev`: they are left out.
 FITTED: dict[str, Sequence[int]] = {
-    SYNTHETIC: (*DEV_SEEDS[8:48], *THIRD_SEEDS[:40]),
-    **{maker: range(100, 148) for maker in MAKERS},
+    SYNTHETIC: (*DEV_SEEDS[8:26], *THIRD_SEEDS[:18]),
+    **{maker: range(100, 136) for maker in MAKERS},
 }
-# Scores are set right, and the threshold of the report is chosen, on these.
+# Scores are set right, the threshold of the report is chosen, and makers left out are judged, on these.
 SET_RIGHT: dict[str, Sequence[int]] = {
-    SYNTHETIC: (*DEV_SEEDS[68:80], *THIRD_SEEDS[60:72]),
+    SYNTHETIC: (*DEV_SEEDS[68:74], *THIRD_SEEDS[60:66]),
     **{maker: range(148, 160) for maker in MAKERS},
 }
 # Nothing is fitted to these, nor chosen by them.
 FRESH = range(200, 216)
 SHAPE = Shape(num_trees=300, row_share=0.1)
+COURSE = Course()
+NUM_FOLDS = 5
 _KEPT_CHANCE = 0.6
 _NUM_PROCESSES = 2
-VERSION = 1
+VERSION = 2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Rows:
-    """Steps of streams: what was measured, shape (num_steps, num_columns), and whether each lies in an event."""
+class Fitted:
+    """What was fitted to some makers."""
 
-    names: tuple[str, ...]
-    measured: Matrix
-    truth: Vector
+    grown: Grown
+    nets: Nets
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Looked:
-    """A stream that trees looked at which know its maker not: its lanes, and log odds of each step."""
+    """A stream looked at by what does not know its maker: its lanes, and log odds of each step."""
 
     case: MadeCase
     signals: SessionSignals
@@ -84,38 +89,46 @@ class Scale:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(prog="tests.bench.highlights_fit", description=__doc__)
-    parser.add_argument("--date", required=True, help="today, for the file")
-    parser.add_argument("--out", type=Path, default=Path("coordinator/highlight/trees.json"))
+    parser.add_argument("--date", required=True, help="today, for the files")
+    parser.add_argument("--out", type=Path, default=Path("coordinator/highlight"), help="where the files go")
+    parser.add_argument("--only-judge", action="store_true", help="judge makers left out; write nothing")
     arguments = parser.parse_args()
     makers = tuple(FITTED)
     for maker in makers:
         # Rendered here once, not by two processes at the same time.
-        made_cases(maker, [*FITTED[maker], *SET_RIGHT[maker], *_fresh(maker)])
+        made_cases(maker, [*FITTED[maker], *SET_RIGHT[maker]])
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(_NUM_PROCESSES, mp_context=context) as pool:
-        shipped = pool.submit(fit, makers)
-        left_out = [pool.submit(fit, tuple(other for other in makers if other != maker)) for maker in makers]
-        strangers = {maker: future.result()[0] for maker, future in zip(makers, left_out, strict=True)}
-        grown, names = shipped.result()
-    chosen_by = {maker: _looked(trees, maker, SET_RIGHT[maker]) for maker, trees in strangers.items()}
-    for maker, trees in strangers.items():
-        others = [one for other in makers if other != maker for one in chosen_by[other]]
-        found = report(_looked(trees, maker, _fresh(maker) or SET_RIGHT[maker]), others)
-        say(json.dumps({"maker": maker, **found}))
-    everything = [one for looked in chosen_by.values() for one in looked]
-    scale, threshold = set_right(everything)
-    file = _file(grown, names, arguments.date, scale=scale, threshold=threshold)
-    arguments.out.write_text(json.dumps(file, separators=(",", ":")) + "\n", encoding="utf-8")
+        folds = [makers[fold::NUM_FOLDS] for fold in range(NUM_FOLDS)]
+        strangers = [pool.submit(judge, fold, tuple(set(makers) - set(fold))) for fold in folds]
+        shipped = None if arguments.only_judge else pool.submit(fit, makers)
+        looked = {maker: found for future in strangers for maker, found in future.result().items()}
+        scale, threshold, mean = _told(looked)
+        if shipped is not None:
+            files = _files(shipped.result(), arguments.date, scale, {"threshold": threshold, **mean})
+            for name, file in files.items():
+                text = json.dumps(msgspec.to_builtins(file), separators=(",", ":"))
+                (arguments.out / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
 
-def fit(makers: Sequence[str]) -> tuple[Grown, tuple[str, ...]]:
-    """Trees for these makers' streams, each maker as heavy as the next; and the names of their columns."""
-    parts = [_rows(made_cases(maker, FITTED[maker])) for maker in makers]
-    weight = np.concatenate([np.full(part.truth.size, 1.0 / part.truth.size) for part in parts])
-    measured = np.concatenate([part.measured for part in parts])
-    say(f"fits {measured.shape[0]} steps of {measured.shape[1]} columns, by {', '.join(makers)}")
-    truth = np.concatenate([part.truth for part in parts])
-    return grow(measured, truth, weight / weight.mean(), SHAPE), parts[0].names
+def judge(strangers: Sequence[str], makers: Sequence[str]) -> dict[str, list[Looked]]:
+    """By stranger, streams of it as they are looked at by what was fitted to these makers."""
+    fitted = fit(makers)
+    return {maker: _looked(fitted, maker) for maker in strangers}
+
+
+def fit(makers: Sequence[str]) -> Fitted:
+    """Trees and nets for these makers' streams, each maker as heavy as the next."""
+    makers = sorted(makers)
+    say(f"fits to {', '.join(makers)}")
+    lessons = [_lesson(made_cases(maker, FITTED[maker])) for maker in makers]
+    rows = np.concatenate([lesson.rows.reshape(-1, len(NAMES)) for lesson in lessons])
+    truth = np.concatenate([lesson.truth.ravel() for lesson in lessons]).astype(np.float64)
+    weight = np.concatenate([np.full(lesson.truth.size, 1.0 / lesson.truth.size) for lesson in lessons])
+    return Fitted(
+        grown=grow(rows, truth, weight / weight.mean(), SHAPE),
+        nets=fit_nets(lessons, NAMES, len(WINDOWS), COURSE),
+    )
 
 
 def set_right(looked: Sequence[Looked]) -> tuple[Scale, float]:
@@ -140,38 +153,45 @@ def report(looked: Sequence[Looked], others: Sequence[Looked]) -> dict[str, floa
     }
 
 
-def _fresh(maker: str) -> Sequence[int]:
-    return () if maker == SYNTHETIC else FRESH
+def _told(looked: dict[str, list[Looked]]) -> tuple[Scale, float, dict[str, float]]:
+    """Says how each maker fares of whom nothing is known; gives scale, threshold and the mean of all."""
+    found = {}
+    for maker, own in looked.items():
+        found[maker] = report(own, [one for other in looked if other != maker for one in looked[other]])
+        say(json.dumps({"maker": maker, **found[maker]}))
+    mean = {
+        name: round(float(np.mean([one[name] for one in found.values()])), 3)
+        for name in ("f1", "ap", "ap_loose")
+    }
+    say(json.dumps({"mean": mean}))
+    return *set_right([one for own in looked.values() for one in own]), mean
 
 
-def _looked(grown: Grown, maker: str, seeds: Sequence[int]) -> list[Looked]:
+def _looked(fitted: Fitted, maker: str) -> list[Looked]:
     """Streams with lanes apart, and as recordings of one lane."""
     found = []
-    for case in made_cases(maker, seeds):
+    for case in made_cases(maker, SET_RIGHT[maker]):
         for signals in (case.apart, case.mixed):
             lanes = build_lanes(signals)
-            odds = predict(grown, _measured(signals)[1])
+            told = columns(lanes, signals.utterances)
+            odds = together(predict(fitted.grown, _stacked(told)), nets.odds(fitted.nets, told))
             found.append(Looked(case=case, signals=signals, lanes=lanes, odds=odds))
     return found
 
 
-def _file(
-    grown: Grown, names: tuple[str, ...], date: str, *, scale: Scale, threshold: float
-) -> dict[str, object]:
-    file = TreesFile(
+def _files(
+    fitted: Fitted, date: str, scale: Scale, figures: dict[str, float]
+) -> dict[str, TreesFile | NetsFile | LikelyFile]:
+    grown, fitted_nets = fitted.grown, fitted.nets
+    origin = "made-up streams alone, 600 s each, whole and with lanes missing, by maker: " + "; ".join(
+        f"{maker} {_span(seeds)}" for maker, seeds in FITTED.items()
+    )
+    trees_file = TreesFile(
         version=VERSION,
         made_on=date,
-        origin=(
-            "made-up streams alone, 600 s each, whole and with lanes missing, by maker: "
-            + "; ".join(f"{maker} {_span(seeds)}" for maker, seeds in FITTED.items())
-            + "; scores set right, and the threshold chosen, by trees of the others, on "
-            + "; ".join(f"{maker} {_span(seeds)}" for maker, seeds in SET_RIGHT.items())
-        ),
-        report={"threshold": round(threshold, 3), "num_streams": sum(map(len, FITTED.values()))},
-        columns=names,
+        origin=origin,
+        columns=NAMES,
         bias=round(grown.bias, 4),
-        slope=round(scale.slope, 4),
-        shift=round(scale.shift, 4),
         column=grown.column.tolist(),
         threshold=[
             [float(f"{value:.5g}") if math.isfinite(value) else 1e30 for value in tree]
@@ -180,7 +200,33 @@ def _file(
         missing_right=grown.missing_right.astype(int).tolist(),
         leaf=np.round(grown.leaf, 4).tolist(),
     )
-    return {name: getattr(file, name) for name in TreesFile.__struct_fields__}
+    nets_file = NetsFile(
+        version=VERSION,
+        made_on=date,
+        origin=origin,
+        columns=fitted_nets.columns,
+        windows=fitted_nets.windows,
+        middle=[float(f"{value:.5g}") for value in fitted_nets.middle],
+        spread=[float(f"{value:.5g}") for value in fitted_nets.spread],
+        weights=[
+            {name: nets.layer_of(numbers) for name, numbers in one.items()} for one in fitted_nets.weights
+        ],
+    )
+    by = (
+        "; scores set right, and the threshold chosen, by what knew neither the maker nor two others, on "
+        + "; ".join(f"{maker} {_span(seeds)}" for maker, seeds in SET_RIGHT.items())
+    )
+    figures = {name: round(value, 3) for name, value in figures.items()}
+    figures["num_streams"] = sum(map(len, FITTED.values()))
+    likely_file = LikelyFile(
+        version=VERSION,
+        made_on=date,
+        origin=origin + by,
+        report=figures,
+        slope=round(scale.slope, 4),
+        shift=round(scale.shift, 4),
+    )
+    return {"trees": trees_file, "nets": nets_file, "likely": likely_file}
 
 
 def _span(seeds: Sequence[int]) -> str:
@@ -197,19 +243,19 @@ def _span(seeds: Sequence[int]) -> str:
 def _found(one: Looked, scale: Scale) -> Judged:
     """What the product would find in a stream, the weakest included."""
     spans = scored_spans(
-        one.lanes, _sure(one.odds), _sure(scale.slope * one.odds + scale.shift), shipped_weights()
+        one.lanes, chance_of(one.odds), chance_of(scale.slope * one.odds + scale.shift), shipped_weights()
     )
     return _judged(one, [(span, span.score) for span in spans])
 
 
 def _scale(looked: Sequence[Looked]) -> Scale:
-    """So that where the trees give odds for a score s there is something wanted in a share s of cases.
+    """So that where trees and nets give odds for a score s there is something wanted in a share s of cases.
 
     One counts that shares three tenths with it: whether it is cut well is another matter.
     """
     found = []
     for one in looked:
-        sure = _sure(one.odds)
+        sure = chance_of(one.odds)
         spans = scored_spans(one.lanes, sure, sure, shipped_weights())
         found.append(_judged(one, [(span, float(one.odds[span.first : span.last].max())) for span in spans]))
     pairs = [
@@ -221,14 +267,10 @@ def _scale(looked: Sequence[Looked]) -> Scale:
     rows = np.column_stack((odds, np.ones(odds.size)))
     weights = np.array([1.0, 0.0])
     for _ in range(30):
-        likely = _sure(rows @ weights)
+        likely = chance_of(rows @ weights)
         bend = (rows * (likely * (1.0 - likely))[:, None]).T @ rows + 1e-3 * np.eye(2)
         weights -= np.linalg.solve(bend, rows.T @ (likely - truth))
     return Scale(slope=float(weights[0]), shift=float(weights[1]))
-
-
-def _sure(odds: Vector) -> Vector:
-    return np.asarray(1.0 / (1.0 + np.exp(-odds)), np.float64)
 
 
 def _judged(one: Looked, scored: Sequence[tuple[segment.Span, float]]) -> Judged:
@@ -246,20 +288,17 @@ def _judged(one: Looked, scored: Sequence[tuple[segment.Span, float]]) -> Judged
     )
 
 
-def _rows(of: Sequence[MadeCase]) -> Rows:
-    measured, truth = [], []
-    names: tuple[str, ...] = ()
+def _lesson(of: Sequence[MadeCase]) -> Lesson:
+    rows, truth = [], []
     for case in of:
         for signals in _variants(case):
-            names, rows = _measured(signals)
-            measured.append(rows)
-            truth.append(_truth(case, rows.shape[0]))
-    return Rows(names=names, measured=np.concatenate(measured), truth=np.concatenate(truth))
+            rows.append(_stacked(columns(build_lanes(signals), signals.utterances)))
+            truth.append(_truth(case, rows[-1].shape[0]))
+    return Lesson(rows=np.stack(rows), truth=np.stack(truth).astype(np.float32))
 
 
-def _measured(signals: SessionSignals) -> tuple[tuple[str, ...], Matrix]:
-    found = columns(build_lanes(signals), signals.utterances)
-    return tuple(found), np.stack(list(found.values()), axis=1).astype(np.float32)
+def _stacked(told: Mapping[str, Vector]) -> Matrix:
+    return np.stack([told[name] for name in NAMES], axis=1).astype(np.float32)
 
 
 def _variants(case: MadeCase) -> Iterator[SessionSignals]:

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from coordinator.highlight import nets
 from coordinator.model.highlight import ChatLine, SessionSignals, Track, Utterance
 from tests.bench import highlights_score as score
 from tests.bench.highlights import FIGURES, variants
@@ -14,6 +15,7 @@ from tests.bench.highlights_boost import Shape, grow, predict
 from tests.bench.highlights_fit import FITTED, FRESH, SET_RIGHT
 from tests.bench.highlights_makers import JUDGES, SYNTHETIC
 from tests.bench.highlights_naive import NAIVE
+from tests.bench.highlights_nets import Course, Lesson, fit_nets, slopes_of, started
 from tests.bench.highlights_score import Guess, Judged
 from tests.bench.run import measure
 from tests.synthetic.family import HELD_SEEDS
@@ -138,7 +140,39 @@ def test_trees_learn_what_only_two_columns_together_say_and_what_is_missing_says
     assert np.mean(found == (truth > 0.5)) > 0.97
 
 
-def test_trees_are_fitted_and_set_right_on_nothing_that_judges() -> None:
+def test_slopes_are_what_a_small_change_of_a_weight_makes_of_the_loss() -> None:
+    rng = np.random.default_rng(3)
+    weights = {name: one + rng.normal(0.0, 0.1, one.shape) for name, one in started(rng, 6, 5).items()}
+    given, truth = rng.normal(0.0, 1.0, (2, 80, 6)), (rng.random((2, 80)) < 0.3).astype(np.float64)
+    _, slopes = slopes_of(weights, given, truth, rng, 0.0)
+
+    for name, one in weights.items():
+        place = tuple(rng.integers(size) for size in one.shape)
+        losses = []
+        for change in (1e-5, -1e-5):
+            changed = {**weights, name: one.copy()}
+            changed[name][place] += change
+            losses.append(slopes_of(changed, given, truth, rng, 0.0)[0])
+        assert slopes[name][place] == pytest.approx((losses[0] - losses[1]) / 2e-5, rel=1e-4, abs=1e-8), name
+
+
+def test_a_net_learns_what_only_the_steps_before_say() -> None:
+    rng = np.random.default_rng(4)
+    rows = rng.normal(0.0, 1.0, (8, 400, 4)).astype(np.float32)
+    # A moment begins ten steps after its sign and lasts ten.
+    rows[..., 0] = rng.random((8, 400)) < 0.03
+    truth = np.stack([np.convolve(one, np.repeat([0, 1], [10, 10]))[:400] > 0 for one in rows[..., 0]])
+    lesson = Lesson(rows=rows, truth=truth.astype(np.float32))
+    names = ("a.now", "a.wide", "b.now", "b.wide")
+
+    course = Course(num_channels=16, num_epochs=150, batch=4, figures_dropped=0.0, num_nets=1)
+    fitted = fit_nets([lesson], names, 2, course)
+    odds = np.stack([nets.odds(fitted, dict(zip(names, one.T, strict=True))) for one in rows])
+
+    assert np.mean((odds > 0) == truth) > 0.97 > 1.0 - truth.mean() + 0.1
+
+
+def test_nothing_is_fitted_or_set_right_on_what_judges() -> None:
     for maker, seeds in FITTED.items():
         judging = set(HELD_SEEDS) if maker == SYNTHETIC else set(FRESH)
         assert not {*seeds, *SET_RIGHT[maker]} & judging

@@ -1,4 +1,4 @@
-"""The trees, what they look at, and the lanes and features that came with them."""
+"""Trees and nets, what they look at, and the lanes and features that came with them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from coordinator.highlight import decoys
-from coordinator.highlight.columns import FIGURES, columns
+from coordinator.highlight import decoys, likely, nets, trees
+from coordinator.highlight.columns import NAMES, columns
 from coordinator.highlight.features import FEATURES, measure
 from coordinator.highlight.lanes import Lane, build_lanes
-from coordinator.highlight.trees import TreesFile, likely, set_right, shipped_file, shipped_trees, trees_of
 from coordinator.model.highlight import SIGNAL_RATE_HZ, SessionSignals, Track, Utterance
 from coordinator.model.speech import SAMPLE_RATE_HZ
 
@@ -19,11 +18,10 @@ DURATION_S = 300
 NUM_STEPS = DURATION_S * SIGNAL_RATE_HZ
 
 
-def stump(*, missing_right: int) -> TreesFile:
+def stump(*, missing_right: int) -> trees.TreesFile:
     """One tree of one node: above 2 is likely."""
-    return TreesFile(
-        version=1, made_on="2026-11-26", origin="by hand", report={}, columns=("words.now",), bias=0.0,
-        slope=1.5, shift=-1.0,
+    return trees.TreesFile(
+        version=1, made_on="2026-11-26", origin="by hand", columns=("words.now",), bias=0.0,
         column=[[0]], threshold=[[2.0]], missing_right=[[missing_right]], leaf=[[-3.0, 3.0]],
     )  # fmt: skip
 
@@ -32,20 +30,53 @@ def stump(*, missing_right: int) -> TreesFile:
 def test_what_was_not_measured_goes_the_way_the_trees_learned_for_it(missing_right, is_likely):
     said = np.array([1.0, 2.0, 2.5, np.nan])
 
-    sure = likely(trees_of(stump(missing_right=missing_right)), {"words.now": said})
+    odds = trees.odds(trees.trees_of(stump(missing_right=missing_right)), {"words.now": said})
 
-    assert (sure > 0.5).tolist() == [False, False, True, is_likely]
+    assert (odds > 0).tolist() == [False, False, True, is_likely]
 
 
-def test_shipped_trees_say_what_they_were_fitted_to_and_look_at_what_there_is():
-    file = shipped_file()
-    names = {f"{name}.{window}" for name in FIGURES for window in ("now", "wide", "before")}
+def drawn_columns(num_steps: int = 200) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(9)
+    return {name: rng.normal(0.0, 3.0, num_steps) for name in NAMES}
 
-    assert set(file.columns) == names
+
+def test_what_is_shipped_says_what_it_was_fitted_to_and_looks_at_what_there_is():
+    file = likely.shipped_file()
+
+    assert trees.shipped_trees().columns == nets.shipped_nets().columns == NAMES
     assert file.made_on and "held" not in file.origin
     assert file.report["num_streams"] >= 250
     assert 0.3 < file.report["threshold"] < 0.8
-    assert shipped_trees().leaf.shape[1] == shipped_trees().column.shape[1] + 1
+    assert trees.shipped_trees().leaf.shape[1] == trees.shipped_trees().column.shape[1] + 1
+
+
+def test_the_net_looks_three_seconds_and_a_half_ahead_and_no_further():
+    said = drawn_columns()
+    changed = {name: np.where(np.arange(200) >= 107, 9.0, curve) for name, curve in said.items()}
+
+    before, after = (nets.odds(nets.shipped_nets(), one) for one in (said, changed))
+
+    np.testing.assert_allclose(after[:100], before[:100], atol=1e-5)
+    assert abs(after[100] - before[100]) > 1e-4
+
+
+@pytest.mark.parametrize("num_steps", [1, 5, 40])
+def test_the_net_has_an_opinion_of_what_is_short_and_of_what_was_not_measured(num_steps):
+    nothing = {name: np.full(num_steps, np.nan) for name in NAMES}
+
+    odds = nets.odds(nets.shipped_nets(), nothing)
+
+    assert odds.shape == (num_steps,) and np.isfinite(odds).all()
+
+
+def test_numbers_come_back_from_the_file_as_they_were_but_for_a_thousandth():
+    numbers = np.random.default_rng(3).normal(0.0, 1.0, (7, 4)).astype(np.float32)
+    file = nets.NetsFile(
+        version=1, made_on="2026-11-27", origin="by hand", columns=("words.now",), windows=1,
+        middle=[0.0], spread=[1.0], weights=[{"in": nets.layer_of(numbers)}],
+    )  # fmt: skip
+
+    np.testing.assert_allclose(nets.nets_of(file).weights[0]["in"], numbers, rtol=1e-3)
 
 
 def tracks(lane: str, seed: int) -> list[Track]:
@@ -183,11 +214,10 @@ def test_a_shout_that_nothing_seconds_counts_less(lanes, is_believed):
     assert (decoys.lone_voice(lanes, 0, 40) == 1.0) is is_believed
 
 
-def test_what_trees_are_sure_of_is_set_right_and_keeps_its_order():
-    sure = np.array([0.0, 0.1, 0.5, 0.9, 1.0])
+def test_what_is_set_right_keeps_its_order():
+    told = likely.likely(drawn_columns())
+    order = np.argsort(told.sure)
 
-    right = set_right(trees_of(stump(missing_right=1)), sure)
-
-    assert right[2] == pytest.approx(1 / (1 + np.e))  # even odds are moved by the shift alone
-    assert (np.diff(right) > 0).all()
-    assert right[0] >= 0.0 and right[-1] <= 1.0
+    assert (np.diff(told.right[order]) >= 0).all()
+    for curve in (told.sure, told.right):
+        assert curve.shape == (200,) and curve.min() >= 0.0 and curve.max() <= 1.0

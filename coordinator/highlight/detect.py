@@ -25,7 +25,8 @@ from coordinator.highlight.text import spoken_after
 from coordinator.model.highlight import MAX_MOMENT_S, SIGNAL_RATE_HZ, Evidence, Moment, SessionSignals
 
 MAX_SESSION_S: Final = 48 * 3600.0
-SETTLE_S: Final = 5.0  # the merge gap of 3 s, and what smoothing and agreement reach around themselves
+# The merge gap of 3 s and what smoothing reaches; what nets see beyond seldom moves an end.
+SETTLE_S: Final = 5.0
 MARKER_BEFORE_S: Final = 25.0
 MARKER_AFTER_S: Final = 5.0
 FULL_AFTER_STRENGTH: Final = 8.0  # words of this strength in 48 s are two thirds of certainty

@@ -24,7 +24,7 @@ from coordinator.highlight.normalise import Curve
 
 Floats = npt.NDArray[np.float32]
 
-# Of each layer, which steps it looks at: 3.5 s ahead in all, as far as the columns themselves look, and 32 s back.
+# Of each layer, which steps it looks at: 3.5 s ahead in all, and 27 s back.
 TAPS: Final[Sequence[Sequence[int]]] = (
     (-1, 0, 1), (-2, 0, 2), (-4, 0, 4), (-16, -8, 0), (-32, -16, 0),
 )  # fmt: skip

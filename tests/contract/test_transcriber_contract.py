@@ -93,7 +93,8 @@ def test_transcripts_come_in_the_order_of_their_windows(transcriber: Transcriber
     backwards = transcriber.transcribe(windows[::-1])
 
     assert backwards[::-1] == transcriber.transcribe(windows)
-    assert len({each.words for each in backwards}) == len(windows)
+    # So many differ that another order would show; to a toy of random weights two may sound alike.
+    assert len({each.words for each in backwards}) > len(windows) / 2
 
 
 def test_what_was_heard_before_changes_nothing(transcriber: Transcriber) -> None:

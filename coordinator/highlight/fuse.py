@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 from collections.abc import Sequence
-from importlib import resources
 from typing import Final
 
 import msgspec
@@ -24,6 +22,7 @@ import numpy as np
 from coordinator.highlight import decoys
 from coordinator.highlight.lanes import Lane, Lanes
 from coordinator.highlight.normalise import Curve, Mask, spread
+from coordinator.highlight.shipped import read_shipped
 
 AGREE_WITHIN_STEPS: Final = 3  # 1.5 s: a goal, its shout and its cheer do not start together
 EVENT_SHARE: Final = 0.9
@@ -61,8 +60,7 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
 @functools.cache
 def shipped_weights() -> Weights:
     """The weights that came with this version."""
-    raw = resources.files("coordinator.highlight").joinpath("weights.json").read_text("utf-8")
-    return msgspec.convert(json.loads(raw), Weights)
+    return read_shipped("weights.json", Weights)
 
 
 def fuse(lanes: Lanes, weights: Weights) -> Curve:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 from collections.abc import Mapping
-from importlib import resources
 
 import msgspec
 import numpy as np
 
 from coordinator.highlight import nets, trees
 from coordinator.highlight.normalise import Curve
+from coordinator.highlight.shipped import read_shipped
 
 
 class LikelyFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,5 +74,4 @@ def chance_of(odds: Curve) -> Curve:
 @functools.cache
 def shipped_file() -> LikelyFile:
     """The file that came with this version."""
-    raw = resources.files("coordinator.highlight").joinpath("likely.json").read_text("utf-8")
-    return msgspec.convert(json.loads(raw), LikelyFile)
+    return read_shipped("likely.json", LikelyFile)

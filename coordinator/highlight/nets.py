@@ -11,9 +11,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import functools
-import json
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from typing import Any, Final
 
 import msgspec
@@ -21,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coordinator.highlight.normalise import Curve
+from coordinator.highlight.shipped import read_shipped
 
 Floats = npt.NDArray[np.float32]
 
@@ -78,8 +77,7 @@ class Nets:
 @functools.cache
 def shipped_nets() -> Nets:
     """The nets that came with this version."""
-    raw = resources.files("coordinator.highlight").joinpath("nets.json").read_text("utf-8")
-    return nets_of(msgspec.convert(json.loads(raw), NetsFile))
+    return nets_of(read_shipped("nets.json", NetsFile))
 
 
 def nets_of(file: NetsFile) -> Nets:

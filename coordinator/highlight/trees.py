@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 from collections.abc import Mapping
-from importlib import resources
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from coordinator.highlight.normalise import Curve
+from coordinator.highlight.shipped import read_shipped
 
 
 class TreesFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,8 +56,7 @@ class Trees:
 @functools.cache
 def shipped_trees() -> Trees:
     """The trees that came with this version."""
-    raw = resources.files("coordinator.highlight").joinpath("trees.json").read_text("utf-8")
-    return trees_of(msgspec.convert(json.loads(raw), TreesFile))
+    return trees_of(read_shipped("trees.json", TreesFile))
 
 
 def trees_of(file: TreesFile) -> Trees:

@@ -110,7 +110,7 @@ def judged(found_in: Sequence[Case], find: Finder) -> list[Judged]:
     return [
         Judged(
             guesses=sorted(find(case.signals), key=lambda guess: -guess.score),
-            wanted=[event.span for event in case.plan.events],
+            wanted=[event.truth for event in case.plan.events],
             decoys=case.plan.decoys,
         )
         for case in found_in

@@ -121,7 +121,8 @@ MAKERS: dict[str, Callable[[int], Made]] = {
     **{name: _sketch(name) for name in _SKETCHES},
 }
 # Nothing is ever fitted to their streams, nor chosen by them.
-JUDGES: dict[str, Callable[[int], Made]] = {name: _sketch(name) for name in ("g_living", "o_evening")}
+_JUDGES = ("g_living", "o_evening", "p_variety", "q_sofa")
+JUDGES: dict[str, Callable[[int], Made]] = {name: _sketch(name) for name in _JUDGES}
 
 
 def made_cases(maker: str, seeds: Sequence[int]) -> list[MadeCase]:
@@ -137,7 +138,7 @@ def made_cases(maker: str, seeds: Sequence[int]) -> list[MadeCase]:
                 seed=apart.plan.seed,
                 apart=apart.signals,
                 mixed=mixed.signals,
-                wanted=[event.span for event in apart.plan.events],
+                wanted=[event.truth for event in apart.plan.events],
                 decoys=apart.plan.decoys,
             )
             for apart, mixed in zip(*both, strict=True)

@@ -28,7 +28,7 @@ def _levels(sound: Sound) -> npt.NDArray[np.float64]:
 
 
 def test_spans_lie_inside_and_apart() -> None:
-    """By the plan alone, for many streams of full length; a cut lies within its beat."""
+    """By the plan alone, for many streams of full length."""
     for seed in range(300):
         who = plan.draw_persona(np.random.default_rng([seed, 0]))
         beats = plan.plan(np.random.default_rng([seed, 1]), who, 600.0)
@@ -39,7 +39,7 @@ def test_spans_lie_inside_and_apart() -> None:
         assert all(b.signs for b in beats if b.moment)
 
 
-def test_cuts_are_as_long_as_clips(streams: list[Sketch]) -> None:
+def test_moments_are_as_long_as_clips(streams: list[Sketch]) -> None:
     for made in streams:
         assert 1 <= len(made.moments) <= len(made.decoys)
         assert all(6.0 <= m.end_s - m.start_s <= 40.0 for m in made.moments)

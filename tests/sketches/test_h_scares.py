@@ -9,6 +9,7 @@ from tests.sketches.h_scares.lore import Cue, load
 from tests.sketches.h_scares.plan import Plan, draw_persona, draw_plan
 from tests.sketches.h_scares.stream import make
 from tests.sketches.h_scares.talk import perform
+from tests.sketches.h_scares.truth import spans_of
 from tests.sketches.sketch import RATE_HZ, Sound
 
 
@@ -36,6 +37,25 @@ def test_every_kind_occurs() -> None:
         plan = draw_plan(np.random.default_rng([seed, 1]), lore, persona, 600.0)
         kinds |= {span.kind for span in plan.moments + plan.decoys}
     assert kinds == {script.kind for script in lore.scripts}
+
+
+def test_a_chase_is_of_its_moment_and_a_quiet_walk_before_a_scare_is_not() -> None:
+    lore, chases, others = load(), 0, []
+    for seed in (5, 6, 7):
+        persona = draw_persona(np.random.default_rng([seed, 0]), lore)
+        plan = draw_plan(np.random.default_rng([seed, 1]), lore, persona, 600.0)
+        mic = np.zeros(600 * RATE_HZ, np.float32)
+        booth = perform(np.random.default_rng([seed, 2]), persona, lore, plan, mic)
+        moments, _ = spans_of(lore, plan, booth, 600.0)
+        for moment, played in zip(moments, plan.played, strict=True):
+            begun = [cue.at for cue in played.cues if cue.verb == "scene" and cue.what in ("chase", "boss")]
+            if begun:
+                chases += 1
+                assert moment.start_s <= begun[0] or moment.end_s - moment.start_s == 40
+            else:
+                others.append(moment.start_s - played.event_s)
+    assert chases > 1
+    assert np.median(others) > -1
 
 
 def test_some_have_no_chat_and_the_others_answer_late() -> None:

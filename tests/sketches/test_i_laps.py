@@ -7,8 +7,10 @@ import functools
 import numpy as np
 
 from tests.sketches.i_laps.cast import Cast, Speaker
+from tests.sketches.i_laps.play import Stage
 from tests.sketches.i_laps.recipes import plan, recipes
 from tests.sketches.i_laps.stream import make
+from tests.sketches.i_laps.truth import spans_of
 from tests.sketches.i_laps.voice import Score
 from tests.sketches.sketch import RATE_HZ, Sketch
 
@@ -33,6 +35,25 @@ def test_every_kind_occurs_over_some_seeds() -> None:
     kinds = {beat.recipe.kind for beat in beats}
     assert kinds >= {recipe.kind for pool in ("moments", "decoys") for recipe in recipes(pool)}
     assert 0 < sum(cast.chat_rate == 0 for cast in casts) < 14
+
+
+def test_calm_words_before_an_event_are_not_of_its_moment() -> None:
+    for seed in range(12):
+        cast = Cast(np.random.default_rng([seed, 0]))
+        beats = plan(cast, 600.0, np.random.default_rng([seed, 1]))
+        stage, at_s = Stage(cast, 600.0, seed), 0.0
+        for beat in beats:
+            stage.idle(at_s, beat.start_s)
+            stage.beat(beat)
+            at_s = beat.end_s
+        moments, _ = spans_of(beats, stage, 600.0)
+        told = [(beat, acts) for beat, acts in zip(beats, stage.acts, strict=True) if beat.recipe.is_moment]
+        for moment, (beat, acts) in zip(moments, told, strict=True):
+            assert moment.start_s > beat.event_s - 8
+            # Where the voice and the game are as ever before the event, it begins with the event.
+            calm = {act.manner for act in acts if act.start_s < beat.event_s} <= {"talk", "mutter"}
+            if calm and not beat.recipe.effect:
+                assert moment.start_s >= beat.event_s
 
 
 def test_the_chat_answers_after_the_event() -> None:

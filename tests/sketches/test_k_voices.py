@@ -9,6 +9,7 @@ import numpy as np
 from tests.sketches.k_voices.plan import draw_plan
 from tests.sketches.k_voices.script import draw_cast, script
 from tests.sketches.k_voices.stream import make
+from tests.sketches.k_voices.truth import Sign, look_seen, sound_seen, span_of
 from tests.sketches.k_voices.voice import Line, draw_voice, utter
 
 _SEEDS = range(24)
@@ -37,6 +38,33 @@ def test_each_kind_occurs_over_some_seeds() -> None:
     plans = [draw_plan(draw_cast(seed), seed, 600.0) for seed in _SEEDS]
     assert {m.kind for p in plans for m in p.moments} == {scene.kind for scene in script().moments}
     assert {d.kind for p in plans for d in p.decoys} == {scene.kind for scene in script().decoys}
+
+
+def test_moments_of_all_seeds_have_their_length_and_lie_apart() -> None:
+    for seed in _SEEDS:
+        plan = draw_plan(draw_cast(seed), seed, 600.0)
+        spans = sorted([*plan.moments, *plan.decoys], key=lambda span: span.start_s)
+        assert all(5.999 <= m.end_s - m.start_s <= 40.001 and m.end_s <= 600 for m in plan.moments)
+        assert all(b.start_s - a.end_s >= 7.999 for a, b in itertools.pairwise(spans))
+        assert spans[0].start_s >= 0 and all(s.end_s - s.start_s >= 1.999 for s in spans)
+
+
+def test_a_moment_begins_with_what_stands_out_and_ends_with_the_last_of_it() -> None:
+    signs = [Sign(80.0, 82.0, 2), Sign(95.0, 98.0, 2), Sign(99.8, 101.0, 2), Sign(104.0, 109.0, 2)]
+    whole = span_of("hype", 100.0, [*signs, Sign(97.0, 99.9, 0)], 600.0)
+    assert (whole.start_s, whole.end_s) == (95.0, 109.0)
+    calm = span_of("funny", 100.0, [Sign(99.9, 101.0, 0), Sign(103.0, 104.0, 1)], 600.0)
+    assert (calm.start_s, calm.end_s) == (99.9, 105.9)
+    late = span_of("fail", 597.0, [Sign(597.0, 598.0, 2)], 600.0)
+    assert (late.start_s, late.end_s) == (594.0, 600.0)
+
+
+def test_only_what_is_no_routine_of_the_game_stands_out() -> None:
+    assert sound_seen(10.0, "boom", 0.6, "play") is None
+    assert sound_seen(10.0, "boom", 0.9, "play") == (10.0, 10.7, 2)
+    assert sound_seen(10.0, "stab", 0.35, "play") is not None
+    assert look_seen(10.0, "dark", 0.4) == (10.0, 15.0, 2)
+    assert look_seen(10.0, "kill", 0.3) is None
 
 
 def test_some_streamers_have_no_chat_and_some_a_crowd() -> None:

@@ -7,22 +7,43 @@ import itertools
 import numpy as np
 
 from tests.sketches.l_ranked.plan import draw_plan
-from tests.sketches.l_ranked.script import SIGNS, Writer, scripts
+from tests.sketches.l_ranked.script import SIGNS, Cue, Writer, scripts
 from tests.sketches.l_ranked.stream import make
+from tests.sketches.l_ranked.truth import Event, Laid, find_spans
 from tests.sketches.l_ranked.voice import STYLES, Throat
 from tests.sketches.l_ranked.who import Who
+from tests.sketches.sketch import Span
 
 
 def test_every_script_occurs_and_spans_lie_apart() -> None:
     seen = set()
     for seed in range(40):
         plan = draw_plan(np.random.default_rng([seed, 1]), Who(np.random.default_rng([seed, 0])), 600.0)
-        spans = sorted((*plan.moments, *plan.decoys), key=lambda span: span.start_s)
+        spans = sorted((event.room for event in plan.events), key=lambda span: span.start_s)
         assert all(b.start_s - a.end_s >= 8 for a, b in itertools.pairwise(spans))
-        assert 3 <= len(plan.moments) <= 10
-        assert len(plan.decoys) >= max(len(plan.moments), 6)
+        num_moments = sum(event.is_moment for event in plan.events)
+        assert 3 <= num_moments <= 10
+        assert len(plan.events) - num_moments >= max(num_moments, 6)
         seen |= {span.kind for span in spans}
     assert seen == {s.name if s.kind == "decoy" else s.kind for s in scripts()}
+
+
+def test_a_moment_begins_with_its_first_sign_and_ends_with_its_last() -> None:
+    who = Who(np.random.default_rng(1))
+    room = Span(start_s=80, end_s=110, kind="rage")
+    calm, shot = Cue(82.0, "say", "talk", "comms"), Cue(88.0, "game", "own", length=0.5)
+    fall, shout, after = Cue(90.0, "game", "fall"), Cue(91.0, "say", "shout"), Cue(104.0, "say", "talk")
+    laid = [
+        *(Laid(calm, 82.0, 84.0, "talk"), Laid(shot, 88.0, 88.5), Laid(fall, 90.0, 90.5)),
+        *(Laid(shout, 91.0, 98.0, "shout"), Laid(after, 104.0, 106.0, "talk")),
+    ]
+    event = Event(room, True, 90.0, [x.cue for x in laid])
+    assert find_spans((event,), who, laid, 600.0)[0][0] == Span(start_s=90.0, end_s=98.0, kind="rage")
+    # A rising voice belongs to it, unless a lull comes between.
+    for at, start_s in ((87.5, 87.5), (84.0, 90.0)):
+        rise = Laid(Cue(at, "say", "excited"), at, at + 1.0, "excited")
+        event = Event(room, True, 90.0, [*(x.cue for x in laid), rise.cue])
+        assert find_spans((event,), who, [*laid, rise], 600.0)[0][0].start_s == start_s
 
 
 def test_a_shout_is_higher_and_brighter_than_talk() -> None:

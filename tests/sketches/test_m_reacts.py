@@ -5,11 +5,12 @@ import functools
 import numpy as np
 import pytest
 
-from tests.sketches.m_reacts.people import Rng
+from tests.sketches.m_reacts.people import Cue, Line, Rng, Script
 from tests.sketches.m_reacts.recipes import recipes
 from tests.sketches.m_reacts.stream import make
+from tests.sketches.m_reacts.truth import find_span
 from tests.sketches.m_reacts.voice import Voice, count
-from tests.sketches.sketch import Sketch
+from tests.sketches.sketch import Sketch, Span
 
 SEEDS = range(10)
 
@@ -49,6 +50,20 @@ def test_chat_runs_after_moments() -> None:
             if len(sketch.chat) > 50:
                 shares.append(got / len(sketch.chat) * 100 / (m.end_s - m.start_s + 3))
     assert np.mean(shares) > 1.2
+
+
+def test_a_moment_begins_with_its_first_sign_and_ends_with_its_last() -> None:
+    script, since = Script(), (0, 0, 0, 0)
+    script.lines = [
+        *(Line(75.0, 83.0, "so", 0.05), Line(88.0, 90.0, "and", 0.1), Line(90.5, 97.0, "what", 0.9)),
+        Line(98.0, 104.0, "anyway", 0.1),
+    ]
+    script.mic = [Cue(90.0, 1.2, "slam", 1.0)]
+    assert find_span(script, since, "rage", 90.0, 600.0) == Span(start_s=90.0, end_s=97.0, kind="rage")
+    # A rising voice belongs to it, unless a lull comes between.
+    for at, start_s in ((85.0, 90.0), (87.5, 87.5)):
+        script.lines[1] = Line(at, at + 1.5, "and", 0.5)
+        assert find_span(script, since, "rage", 90.0, 600.0).start_s == start_s
 
 
 @pytest.mark.parametrize("seed", [0, 2])

@@ -13,6 +13,7 @@ from tests.sketches.sketch import FRAMES_PER_S, HEIGHT, RATE_HZ, WIDTH, Sketch
 MAKERS = (
     *("a_signs", "b_broadcast", "c_bedroom", "d_stage", "e_street", "f_arena", "g_living", "h_scares"),
     *("i_laps", "j_workshop", "k_voices", "l_ranked", "m_reacts", "n_habits", "o_evening"),
+    *("p_variety", "q_sofa"),
 )
 # Decoys of c_bedroom lie clear of moments, but not apart from one another.
 APART = set(MAKERS) - {"c_bedroom"}

@@ -40,6 +40,7 @@ class Scene:
     def __init__(self, streamer: Streamer, rng: np.random.Generator, size: float) -> None:
         self.streamer, self.rng, self.size = streamer, rng, size
         self.t = 0.0
+        self.event_s = 0.0
         self.end_s = 0.0
         self.lines: list[Line] = []
         self.others: list[Line] = []
@@ -132,6 +133,10 @@ class Scene:
             else:
                 self.wait(0.5, 1.6)
 
+    def happens(self) -> None:
+        """The build-up is over, and what it leads to happens now."""
+        self.event_s = self.t
+
     def done(self) -> None:
         """The scene ends now, or when its last line does."""
         self.end_s = max([self.t, *(line.end_s for line in self.lines)])
@@ -167,6 +172,7 @@ def _effect(scene: Scene, table: dict[str, str], strength: float) -> None:
 def hype(scene: Scene) -> None:
     """Something great or unexpected happens."""
     scene.lead("hype_lead", 2, 9, 0.05, 0.3)
+    scene.happens()
     scene.act(0, scene.t + 1, 0.6 + 0.4 * scene.size)
     _effect(scene, _SUCCESS, scene.size)
     scene.react("hype", 2 + 6 * scene.size)
@@ -189,6 +195,7 @@ def hype(scene: Scene) -> None:
 def funny(scene: Scene) -> None:
     """A line, a moment's pause, then laughter; one in four is deadpan and only the chat laughs."""
     scene.lead("funny_lead", 4, 13, 0.0, 0.15, talkative=0.9)
+    scene.happens()
     scene.say("funny_peak", scene.voice_effort(0.15), pause_s=0.1)
     scene.react("funny", 2 + 5 * scene.size)
     if scene.chance(0.25):
@@ -213,6 +220,7 @@ def funny(scene: Scene) -> None:
 def clutch(scene: Scene) -> None:
     """Alone against the odds: hardly a word, much action, then relief."""
     scene.lead("clutch_lead", 6, 15, -0.05, 0.05, talkative=0.25)
+    scene.happens()
     scene.signs.add("silence")
     scene.act(0, scene.t, 0.7 + 0.3 * scene.size)
     scene.sound("heartbeat", 0.6 * scene.size, 4, after_s=-min(4.0, scene.t))
@@ -235,6 +243,7 @@ def clutch(scene: Scene) -> None:
 def fail(scene: Scene) -> None:
     """Confidence, a crash, a silence, then a groan or laughter."""
     scene.lead("fail_lead", 3, 10, 0.05, 0.1, talkative=0.8)
+    scene.happens()
     scene.act(0, scene.t, 0.5 + 0.3 * scene.size)
     _effect(scene, _FAILURE, scene.size)
     scene.react("fail", 2 + 5 * scene.size)
@@ -258,6 +267,7 @@ def fail(scene: Scene) -> None:
 def score(scene: Scene) -> None:
     """A goal, a finish, a record, a boss that falls."""
     scene.lead("score_lead", 4, 12, 0.1, 0.45)
+    scene.happens()
     scene.act(0, scene.t, 0.6 + 0.4 * scene.size)
     scene.sound("fanfare" if scene.chance(0.6) else "crowd", scene.size, scene.between(3, 6))
     scene.signs.add("effect")
@@ -277,6 +287,7 @@ def score(scene: Scene) -> None:
 def rage(scene: Scene) -> None:
     """Complaints that grow until the streamer shouts and hits the desk."""
     scene.lead("rage_lead", 4, 12, 0.1, 0.5, talkative=0.85)
+    scene.happens()
     scene.react("rage", 1.5 + 4 * scene.size)
     scene.look("shake", scene.between(2, 4), scene.size)
     for _ in range(int(scene.rng.integers(2, 4))):
@@ -299,6 +310,7 @@ def wholesome(scene: Scene) -> None:
         scene.look("popup", 5)
         scene.wait(1.5, 3)
     scene.lead("wholesome_lead", 3, 9, -0.08, -0.05, talkative=0.8)
+    scene.happens()
     scene.react("wholesome", 1.5 + 4 * scene.size, 10)
     scene.act(0, scene.t + 5, 0.05)
     for _ in range(int(scene.rng.integers(1, 4))):

@@ -6,13 +6,13 @@ import dataclasses
 
 import numpy as np
 
-from tests.streams import chat, decoys, words
+from tests.sketches.guide import LEAST_S, MOST_S, held_to_length
+from tests.streams import chat, decoys, truth, words
 from tests.streams.scenes import MOMENTS, Cue, Scene, spoken_s
 from tests.streams.streamer import KINDS, Streamer, draw_streamer
 from tests.streams.voice import Line
 
 MIN_GAP_S = 10.0
-MIN_SPAN_S, MAX_SPAN_S = 6.0, 40.0
 ACTION_HZ = 10
 # During these the streamer talks on as if nothing were the matter.
 _UNHEEDED = {"explosion", "spam", "raffle", "poll"}
@@ -30,12 +30,17 @@ class Span:
 
 @dataclasses.dataclass(slots=True)
 class Script:
-    """Everything that the renderers need; times in seconds from the start."""
+    """Everything that the renderers need, and the truth; times in seconds from the start.
+
+    Of each moment, `stretches` has the time that its scene takes up, `scenes` where the scene's own clock starts.
+    """
 
     streamer: Streamer
     duration_s: float
     moments: list[Span] = dataclasses.field(default_factory=list)
     decoys: list[Span] = dataclasses.field(default_factory=list)
+    stretches: list[Span] = dataclasses.field(default_factory=list)
+    scenes: list[tuple[float, Scene]] = dataclasses.field(default_factory=list)
     lines: list[Line] = dataclasses.field(default_factory=list)
     others: list[Line] = dataclasses.field(default_factory=list)
     sounds: list[Cue] = dataclasses.field(default_factory=list)
@@ -60,7 +65,7 @@ def _scenes(streamer: Streamer, duration_s: float, rng: np.random.Generator) -> 
         found.append((kind, is_moment, scene))
     while (
         len(found) > 1
-        and sum(max(MIN_SPAN_S, scene.end_s) + MIN_GAP_S + 2 for _, _, scene in found) > 0.85 * duration_s
+        and sum(max(LEAST_S, scene.end_s) + MIN_GAP_S + 2 for _, _, scene in found) > 0.85 * duration_s
     ):
         found.pop()
     return [found[index] for index in rng.permutation(len(found))]
@@ -69,7 +74,7 @@ def _scenes(streamer: Streamer, duration_s: float, rng: np.random.Generator) -> 
 def _place(script: Script, rng: np.random.Generator) -> list[Cue]:
     """Put the scenes on the time line; returns the levels of action that they ask for."""
     found = _scenes(script.streamer, script.duration_s, rng)
-    least = [max(MIN_SPAN_S, scene.end_s) + MIN_GAP_S + 2 for _, _, scene in found]
+    least = [max(LEAST_S, scene.end_s) + MIN_GAP_S + 2 for _, _, scene in found]
     slack = rng.dirichlet(np.ones(len(found) + 1)) * max(0.0, script.duration_s - sum(least) - 4)
     actions: list[Cue] = []
     at = 2.0
@@ -82,24 +87,25 @@ def _place(script: Script, rng: np.random.Generator) -> list[Cue]:
         script.modes += [cue.moved(at) for cue in scene.modes]
         script.chats += [cue.moved(at) for cue in scene.chats]
         actions += [cue.moved(at) for cue in scene.actions]
-        # Those who clip do not agree to the second.
         start, end = at, at + scene.end_s
         if is_moment:
+            script.scenes.append((at, scene))
+            # A little more or less is kept free of other talk.
             start, end = start + float(rng.uniform(-0.5, 1)), end + float(rng.uniform(-0.3, 1.5))
-            end = max(end, start + MIN_SPAN_S)
-            start = max(start, end - MAX_SPAN_S)
+            end = max(end, start + LEAST_S)
+            start = max(start, end - MOST_S)
         end = min(end, script.duration_s)
         span = Span(
             start_s=start, end_s=end, kind=kind, signs=tuple(sorted(scene.signs)) if is_moment else ()
         )
-        (script.moments if is_moment else script.decoys).append(span)
+        (script.stretches if is_moment else script.decoys).append(span)
         at += room_s
     return actions
 
 
 def _taken(script: Script, start_s: float, end_s: float) -> float | None:
     """The end of whatever the streamer is busy with in this stretch; None: free."""
-    busy = [(span.start_s, span.end_s) for span in script.moments]
+    busy = [(span.start_s, span.end_s) for span in script.stretches]
     busy += [(span.start_s, span.end_s) for span in script.decoys if span.kind not in _UNHEEDED]
     busy += [(line.start_s, line.end_s) for line in script.lines]
     return max((high for low, high in busy if low - 0.4 < end_s and high + 0.3 > start_s), default=None)
@@ -201,6 +207,15 @@ def _action(script: Script, asked: list[Cue], rng: np.random.Generator) -> np.nd
     )
 
 
+def _tell(script: Script) -> None:
+    """Write down where the moments begin and end."""
+    for (at, scene), stretch in zip(script.scenes, script.stretches, strict=True):
+        begun = round(at * ACTION_HZ)
+        start, end = truth.bounds(scene, script.action[begun:])
+        start, end = held_to_length(at + start, at + end, duration_s=script.duration_s)
+        script.moments.append(dataclasses.replace(stretch, start_s=start, end_s=end))
+
+
 def write_script(seed: int, duration_s: float) -> Script:
     """The stream of a seed; the same seed and duration give the same script."""
     rng = np.random.default_rng([seed, 1])
@@ -210,4 +225,5 @@ def write_script(seed: int, duration_s: float) -> Script:
     _chat_away(script, rng)
     _friends_talk(script, rng)
     script.action = _action(script, asked, rng)
+    _tell(script)
     return script

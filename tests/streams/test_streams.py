@@ -10,8 +10,9 @@ import av
 import numpy as np
 import pytest
 
+from tests.sketches.guide import LEAST_S, MOST_S
 from tests.streams import chat, sound, voice, words
-from tests.streams.script import MAX_SPAN_S, MIN_SPAN_S, Script, write_script
+from tests.streams.script import Script, write_script
 from tests.streams.streamer import KINDS, draw_voice
 from tests.streams.write import write_stream
 
@@ -37,7 +38,7 @@ def test_moments_lie_inside_the_stream_well_apart_and_clear_of_decoys(seed: int)
     assert all(0 <= span.start_s < span.end_s <= 600 for span in spans)
     assert all(second.start_s - first.end_s >= 8 for first, second in itertools.pairwise(spans)), spans
     for moment in script.moments:
-        assert MIN_SPAN_S <= moment.end_s - moment.start_s <= MAX_SPAN_S
+        assert LEAST_S <= moment.end_s - moment.start_s <= MOST_S
         assert moment.kind in KINDS
 
 
@@ -55,6 +56,18 @@ def test_every_kind_and_quiet_moments_occur_in_some_stream() -> None:
     assert {moment.kind for moment in moments} == set(KINDS)
     quiet = sum(not {"shout", "scream", "laughter"} & set(moment.signs) for moment in moments)
     assert 0.05 < quiet / len(moments) < 0.5
+
+
+def test_a_moment_begins_with_what_stands_out_and_not_with_calm_words_before_it() -> None:
+    after: dict[str, list[float]] = {"funny": [], "rage": [], "wholesome": []}
+    for script in (write_script(seed, 600.0) for seed in SEEDS):
+        for moment, (at, scene) in zip(script.moments, script.scenes, strict=True):
+            after.setdefault(moment.kind, []).append(moment.start_s - at - scene.event_s)
+
+    # A joke is told in a calm voice, and a letter read; anger rises before it breaks out.
+    assert np.median(after["funny"]) > 1
+    assert np.median(after["wholesome"]) == pytest.approx(0, abs=0.01)
+    assert min(after["rage"]) < -3
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -38,12 +38,15 @@ class Event:
     """Something worth keeping.
 
     Attributes:
+        span: all that was set aside for it, what leads up to it in ordinary talk and play too.
+        truth: where it shows, by the guide at the top of `tests/sketches/sketch.py`.
         signs: where it shows: `voice`, `words`, `laughter`, `desktop`, `motion`, `chat`; never everywhere.
         strength: how clearly, 0-1.
         climax_s: when it happens; what lies before leads up to it, what lies after answers it.
     """
 
     span: Span
+    truth: Span
     climax_s: float
     signs: frozenset[str]
     strength: float
@@ -128,7 +131,7 @@ class Stream:
     @property
     def events(self) -> list[Span]:
         """The truth."""
-        return [event.span for event in self.plan.events]
+        return [event.truth for event in self.plan.events]
 
     @property
     def decoys(self) -> Sequence[Span]:

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from tests.sketches.a_signs.truth import SHAPE, Event, Phrase, moment
+from tests.sketches.guide import kept_apart
 from tests.sketches.sketch import FRAMES_PER_S, HEIGHT, RATE_HZ, WIDTH, Sketch, Sound, Span
 
 Grid = npt.NDArray[np.float64]  # one value for each picture
 Dials = Mapping[str, float]  # what stays the same through one stream
 Picture = npt.NDArray[np.uint8]
 Rng = np.random.Generator
-Events = Sequence["_Event"]
+Events = Sequence[Event]
 
 GAP_S = 8.0
 HOP = 160  # the voice is steered 100 times a second
@@ -102,22 +103,6 @@ VOWELS_HZ = np.array([(730, 1090, 2440), (530, 1840, 2480), (270, 2290, 3010), (
 # fmt: on
 
 
-class _Event(NamedTuple):
-    # When it starts, peaks, calms and ends; the strength of each sign, 0 to 1.
-    kind: str
-    times_s: tuple[float, ...]
-    signs: dict[str, float]
-    sound: str
-
-
-class _Phrase(NamedTuple):
-    # What one breath says, arousal from 0 to 1; a laugh has no words.
-    start_s: float
-    end_s: float
-    text: str
-    arousal: float
-
-
 def make(seed: int, duration_s: float = 600.0) -> Sketch:
     """Return the stream of this seed; 3 to 10 moments in ten minutes; from 60 s, in tenths of a second."""
     rng = np.random.default_rng((seed, 0xA))
@@ -125,9 +110,17 @@ def make(seed: int, duration_s: float = 600.0) -> Sketch:
     num = round(FRAMES_PER_S * duration_s)
     events = _draw_events(rng, dials, duration_s)
     phrases = _speak(rng, dials, events, num)
-    desktop = _desktop(rng, dials, events, num)
+    desktop, blows = _desktop(rng, dials, events, num)
     mic = _mic(rng, dials, events, phrases, desktop)
-    spans = [Span(start_s=event.times_s[0], end_s=event.times_s[-1], kind=event.kind) for event in events]
+    moments, decoys = kept_apart(
+        [moment(event, phrases, blows, SAID[event.kind]) for event in events if event.kind in KINDS],
+        [
+            Span(start_s=event.times_s[0], end_s=event.times_s[-1], kind=event.kind)
+            for event in events
+            if event.kind not in KINDS
+        ],
+        decoy_s=1.0,
+    )
     speed_px = 0.4 + 3 * _drift(rng, num, 6) ** 2 + 8 * _arc(events, "picture", num)
     cuts = rng.random(num) < 0.003 + 0.04 * _arc(events, "picture", num)
     return Sketch(
@@ -138,12 +131,12 @@ def make(seed: int, duration_s: float = 600.0) -> Sketch:
         segs=tuple(_recognise(rng, dials, phrases)),
         chat=tuple(_chat(rng, dials, events, num)) if dials["chat_on"] > 0 else (),
         num_viewers=int(np.exp(dials["log_viewers"])) if dials["chat_on"] > 0 else int(rng.integers(4)),
-        moments=tuple(span for span in spans if span.kind in KINDS),
-        decoys=tuple(span for span in spans if span.kind in DECOYS),
+        moments=moments,
+        decoys=decoys,
     )
 
 
-def _draw_events(rng: Rng, dials: Dials, duration_s: float) -> list[_Event]:
+def _draw_events(rng: Rng, dials: Dials, duration_s: float) -> list[Event]:
     """Moments first, then as many decoys as fit; what time is left is shared out among the gaps by chance."""
     num_moments = max(1, round(int(rng.integers(3, 11)) * duration_s / 600))
     parts = [rng.uniform(2, (12, 10, 18)) for _ in range(num_moments)]
@@ -154,7 +147,7 @@ def _draw_events(rng: Rng, dials: Dials, duration_s: float) -> list[_Event]:
     while (left_s := duration_s - GAP_S * (len(parts) + 1) - np.sum(parts)) < 0:
         parts.pop()
     gaps_s = GAP_S + left_s * rng.dirichlet(np.ones(len(parts) + 1))
-    events: list[_Event] = []
+    events: list[Event] = []
     for index, gap_s in zip(rng.permutation(len(parts)), gaps_s, strict=False):
         start_s = gap_s + (events[-1].times_s[-1] if events else 0.0)
         times_s = tuple((start_s + np.cumsum([0.0, *parts[index]])).tolist())
@@ -162,22 +155,21 @@ def _draw_events(rng: Rng, dials: Dials, duration_s: float) -> list[_Event]:
     return events
 
 
-def _draw_event(rng: Rng, dials: Dials, times_s: tuple[float, ...], *, is_moment: bool) -> _Event:
+def _draw_event(rng: Rng, dials: Dials, times_s: tuple[float, ...], *, is_moment: bool) -> Event:
     kind = str(rng.choice(list(KINDS if is_moment else DECOYS)))
     shown: list[str] = [] if is_moment else DECOYS[kind][0].split()
     while is_moment and len(shown) < 2:
         shown = [sign for sign, often in zip(SIGNS, KINDS[kind][0], strict=True) if rng.random() < often]
         shown = [sign for sign in shown if sign != "chat" or dials["chat_on"] > 0]
     signs = {sign: float(rng.uniform(0.4, 1)) for sign in shown}
-    return _Event(kind, times_s, signs, str(rng.choice((KINDS if is_moment else DECOYS)[kind][1].split())))
+    return Event(kind, times_s, signs, str(rng.choice((KINDS if is_moment else DECOYS)[kind][1].split())))
 
 
 def _arc(events: Events, sign: str, num: int, sound: str = "") -> Grid:
     """The strength of a sign over time: it stirs in the lead-in, leaps at the peak, ebbs in the reaction."""
     arc = np.zeros(num)
     for event in (e for e in events if sign in e.signs and sound in ("", e.sound)):
-        knots_s = np.insert(event.times_s, 2, event.times_s[1] + 0.4)
-        shape = np.interp(np.arange(num) / FRAMES_PER_S, knots_s, (0, 0.25, 1, 0.9, 0.2), left=0, right=0)
+        shape = np.interp(np.arange(num) / FRAMES_PER_S, event.knots_s(), SHAPE, left=0, right=0)
         arc = np.maximum(arc, event.signs[sign] * shape)
     return arc
 
@@ -188,14 +180,14 @@ def _drift(rng: Rng, num: int, period_s: float) -> Grid:
     return np.interp(np.arange(num) / FRAMES_PER_S / period_s, np.arange(len(knots)), knots)
 
 
-def _speak(rng: Rng, dials: Dials, events: Events, num: int) -> list[_Phrase]:
+def _speak(rng: Rng, dials: Dials, events: Events, num: int) -> list[Phrase]:
     """Laughs where they fall, talk around them; who is struck by a peak breaks off and begins anew."""
     duration_s = num / FRAMES_PER_S
     starts_s = rng.uniform(0, duration_s, rng.poisson(dials["chuckles_hz"] * duration_s))
     laughs = [(start_s, rng.uniform(1, 1.8), 0.4) for start_s in starts_s]
     for merry in (e for e in events if "laughter" in e.signs):
         laughs.append((merry.times_s[1] + rng.uniform(0.3, 2), rng.uniform(1.5, 5), merry.signs["laughter"]))
-    spoken = [_Phrase(t, t + length_s, "", heat) for t, length_s, heat in sorted(laughs)]
+    spoken = [Phrase(t, t + length_s, "", heat) for t, length_s, heat in sorted(laughs)]
     stops_s = [e.times_s[1] + 0.3 for e in events if "voice" in e.signs or "words" in e.signs]
     stops_s += [laugh.start_s for laugh in spoken]
     arousal, mood = _arc(events, "voice", num), 0.3 * _drift(rng, num, 25)
@@ -215,13 +207,13 @@ def _speak(rng: Rng, dials: Dials, events: Events, num: int) -> list[_Phrase]:
             now_s = end_s + 0.01
         else:
             said = " ".join(words[: max(1, round(len(words) * (end_s - now_s) / length_s))])
-            spoken.append(_Phrase(now_s, end_s, said, float(heat)))
+            spoken.append(Phrase(now_s, end_s, said, float(heat)))
             long_s = rng.uniform(4, 15) if rng.random() < dials["calm"] and not event else 0.0
             now_s = end_s + 0.1 + long_s + rng.exponential(dials["pause_s"] / (1 + 3 * heat + bool(event)))
     return sorted((p for p in spoken if p.end_s < duration_s), key=lambda p: p.start_s)
 
 
-def _choose_words(rng: Rng, event: _Event | None, now_s: float) -> str:
+def _choose_words(rng: Rng, event: Event | None, now_s: float) -> str:
     pool: Sequence[str] = TALK
     if event and "words" in event.signs and rng.random() < 0.3 + 0.6 * event.signs["words"]:
         pool = LEAD if now_s < event.times_s[1] else SAID[event.kind].split("|")
@@ -245,7 +237,7 @@ def _gain(level_db: float | Grid) -> Sound:
     return np.asarray(10 ** (np.asarray(level_db) / 20), np.float32)
 
 
-def _voice(rng: Rng, dials: Dials, phrase: _Phrase, pitch: float = 1.0) -> Sound:
+def _voice(rng: Rng, dials: Dials, phrase: Phrase, pitch: float = 1.0) -> Sound:
     """Harmonics of a wandering pitch under the formants of a vowel for each syllable, hiss where one begins; RMS 1."""
     heat, is_laugh = phrase.arousal, not phrase.text
     num = int((phrase.end_s - phrase.start_s) * RATE_HZ / HOP)
@@ -293,8 +285,8 @@ def _music(rng: Rng) -> Sound:
     return (tune / tune.std()).astype(np.float32)
 
 
-def _desktop(rng: Rng, dials: Dials, events: Events, num: int) -> Sound:
-    """Beds under slow gates (game, music, crowd), blows strewn by rate, and what peaks bring."""
+def _desktop(rng: Rng, dials: Dials, events: Events, num: int) -> tuple[Sound, list[int]]:
+    """Beds under slow gates (game, music, crowd), blows strewn by rate, what peaks bring; and when blows fall."""
     base_db = dials["game_db"]
     action = np.clip(1.6 * _drift(rng, num, 20) - 0.5, 0, 1) * (1 if dials["game_on"] > 0 else 0.4)
     crowd = _arc(events, "desktop", num, "crowd") * (0.6 + 0.4 * _drift(rng, num, 0.5))
@@ -310,7 +302,8 @@ def _desktop(rng: Rng, dials: Dials, events: Events, num: int) -> Sound:
     din = _arc(events, "desktop", num, "boom")
     fade = np.exp(-np.arange(RATE_HZ) / RATE_HZ / 0.15).astype(np.float32)
     blows = [_noise(rng, slope)[:RATE_HZ] * fade for slope in (0.1, 0.4, 0.8, 1.2)]
-    for now in np.flatnonzero(rng.random(num) < 0.08 * action + 0.25 * din):
+    blows_at = np.flatnonzero(rng.random(num) < 0.08 * action + 0.25 * din)
+    for now in blows_at:
         level_db = base_db + rng.uniform(-6, 11) + 7 * din[now]
         _add(track, now / FRAMES_PER_S, blows[rng.integers(4)] * _gain(level_db))
     tone_hz = rng.uniform(180, 320) * np.array(((1.0,), (1.26,)))
@@ -321,13 +314,13 @@ def _desktop(rng: Rng, dials: Dials, events: Events, num: int) -> Sound:
     likely = 0.6 * (others > 0.4) + 2 * _arc(events, "desktop", num, "speech")
     for at in range(10, num - 60, 50):
         if rng.random() < likely[at]:
-            phrase = _Phrase(0.0, rng.uniform(1, 4), "?", rng.uniform(0, 0.6))
+            phrase = Phrase(0.0, rng.uniform(1, 4), "?", rng.uniform(0, 0.6))
             speech = _voice(rng, dials, phrase, pitch=rng.uniform(0.7, 1.5))
             _add(track, at / FRAMES_PER_S, speech * _gain(base_db + 2))
-    return np.tanh(track)
+    return np.tanh(track), blows_at.tolist()
 
 
-def _mic(rng: Rng, dials: Dials, events: Events, phrases: Sequence[_Phrase], desktop: Sound) -> Sound:
+def _mic(rng: Rng, dials: Dials, events: Events, phrases: Sequence[Phrase], desktop: Sound) -> Sound:
     """Voice, room and its echo, keys, knocks and coughs, and what the loudspeakers leak."""
     mic = np.float32(max(0.0, dials["leak"])) * desktop
     for phrase in phrases:
@@ -365,7 +358,7 @@ def _draw_picture(
         yield np.clip(picture, 0, 255).astype(np.uint8)
 
 
-def _recognise(rng: Rng, dials: Dials, phrases: Sequence[_Phrase]) -> Iterator[tuple[float, float, str]]:
+def _recognise(rng: Rng, dials: Dials, phrases: Sequence[Phrase]) -> Iterator[tuple[float, float, str]]:
     """What was said, with words lost or taken for others; some laughs become syllables."""
     for phrase in phrases:
         heard = phrase.text.split() or ["ha"] * (3 * (rng.random() < 0.4))

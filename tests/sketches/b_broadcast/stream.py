@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from tests.sketches.b_broadcast.truth import ABOVE, HUSHED, Moment, usual
+from tests.sketches.b_broadcast.words import DECOYS, KINDS, NOISES, SAID, TYPED
+from tests.sketches.guide import kept_apart
 from tests.sketches.sketch import FRAMES_PER_S, HEIGHT, RATE_HZ, WIDTH, Sketch, Sound, Span
 
 Curve = npt.NDArray[np.float64]
@@ -23,23 +25,6 @@ STEP = RATE_HZ // FRAMES_PER_S
 CURVES = "exc soft talk crowd roar groan claps chant game music motion".split()
 SIGNS = "voice words laughter desktop picture chat".split()
 MISHEARD = "uh the a it on and mister water seven light before rather back nine tone weather".split()
-
-
-def _read(sort: str) -> dict[str, list[str]]:
-    """The text beside this module: a paragraph to a topic, `sort topic: phrase / phrase`."""
-    text = Path(__file__).with_name("words.txt").read_text("utf-8")
-    rows = (" ".join(block.split()).partition(": ") for block in text.split("\n\n") if block.startswith(sort))
-    return {key.split()[1]: rest.split(" / ") for key, _, rest in rows}
-
-
-def _figures(sort: str) -> dict[str, dict[str, float]]:
-    parts = {key: " ".join(row).split() for key, row in _read(sort).items()}
-    return {key: dict(zip(row[::2], map(float, row[1::2]), strict=True)) for key, row in parts.items()}
-
-
-SAID, TYPED = _read("said"), _read("typed")
-# A kind says how often it shows each sign; a decoy its seconds, its curves and how many of each one-shot.
-KINDS, DECOYS, NOISES = _figures("kind"), _figures("decoy"), _read("noise")
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -53,7 +38,8 @@ class _Plan:
     shots: list[tuple[float, float, str]] = dataclasses.field(default_factory=list)
     cuts_s: list[float] = dataclasses.field(default_factory=list)
     bursts: list[tuple[float, float, float, str]] = dataclasses.field(default_factory=list)
-    peaks_s: list[float] = dataclasses.field(default_factory=list)
+    moments: list[Moment] = dataclasses.field(default_factory=list)
+    usual: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def between(self, start_s: float, end_s: float) -> Curve:
         return np.clip(np.minimum(self.t_s - start_s, end_s - self.t_s) / 0.6 + 0.5, 0, 1)
@@ -101,7 +87,8 @@ def _add_moment(plan: _Plan, rng: Rng, span: Span, lag_s: float, has_chat: bool)
     rise = np.clip((plan.t_s - span.start_s) / (peak_s - span.start_s), 0, 1) ** 1.6 * (plan.t_s < peak_s)
     fall = np.exp(np.minimum(0, peak_s - plan.t_s) * 1.6 / (span.end_s - peak_s)) * is_after
     strength, shape = rng.uniform(0.5, 1), 0.6 * rise + fall
-    plan.peaks_s.append(peak_s)
+    moment = Moment(span=span, peak_s=peak_s, signs=signs)
+    plan.moments.append(moment)
     plan.lift("talk", 0.9 * (shape > 0.08))
     if "voice" in signs:
         plan.lift("soft" if span.kind == "wholesome" else "exc", strength * shape)
@@ -109,11 +96,14 @@ def _add_moment(plan: _Plan, rng: Rng, span: Span, lag_s: float, has_chat: bool)
         plan.topics += [(span.start_s, peak_s, "tense", 0.45), (peak_s - 0.1, span.end_s, span.kind, 0.8)]
     if "laughter" in signs:
         starts_s = peak_s + np.cumsum(rng.uniform(0.4, 3, rng.integers(1, 4)))
-        plan.shots += [(at_s, rng.uniform(1.2, 3.6), "laugh") for at_s in starts_s]
+        laughs = [(at_s, rng.uniform(1.2, 3.6), "laugh") for at_s in starts_s]
+        plan.shots += laughs
+        moment.shown += [(at_s, at_s + length_s) for at_s, length_s, _ in laughs]
     if "desktop" in signs:
-        _add_sound(plan, rng, span.kind, peak_s, strength * rise, strength * fall)
+        _add_sound(plan, rng, moment, strength * rise, strength * fall)
     if "picture" in signs:
         plan.lift("motion", strength * shape)
+        moment.lift(strength * shape, plan.usual["motion"] + ABOVE)
         plan.cuts_s += [peak_s + rng.uniform(0.5, 2), peak_s + rng.uniform(2, 4)]
     if "chat" in signs:
         at_s = peak_s + lag_s + rng.uniform(-0.8, 0.8)
@@ -127,19 +117,27 @@ def _add_moment(plan: _Plan, rng: Rng, span: Span, lag_s: float, has_chat: bool)
         plan.cuts_s += [start_s, end_s]
 
 
-def _add_sound(plan: _Plan, rng: Rng, kind: str, peak_s: float, rise: Curve, fall: Curve) -> None:
+def _add_sound(plan: _Plan, rng: Rng, moment: Moment, rise: Curve, fall: Curve) -> None:
     """A moment's desktop sound: a crowd that swells and roars, groans or claps, or the game itself."""
+    kind, peak_s = moment.span.kind, moment.peak_s
     if plan.is_arena:
-        plan.lift("crowd", (0.2 + 0.65 * rise + 0.3 * fall) * (rise + fall > 0))
-        plan.lift({"wholesome": "claps", "fail": "groan", "rage": "groan"}.get(kind, "roar"), 1.3 * fall)
+        crowd, roar = (0.2 + 0.65 * rise + 0.3 * fall) * (rise + fall > 0), 1.3 * fall
+        plan.lift("crowd", crowd)
+        plan.lift({"wholesome": "claps", "fail": "groan", "rage": "groan"}.get(kind, "roar"), roar)
+        moment.lift(np.hypot(crowd, roar), plan.usual["crowd"] + ABOVE)
         if rng.random() < 0.35:  # a good commentator says it, then leaves the microphone to the crowd
             plan.curves["talk"] *= 1 - plan.between(peak_s + 2.2, peak_s + rng.uniform(4, 6))
     else:
-        plan.lift("game", (0.7 * rise + fall) * (0.3 if kind == "wholesome" else 1))
+        game = (0.7 * rise + fall) * (0.3 if kind == "wholesome" else 1)
+        plan.lift("game", game)
+        moment.lift(game, plan.usual["game"] + ABOVE)
     if kind in ("score", "wholesome") or rng.random() < 0.2:
         plan.shots.append((peak_s + 0.1, rng.uniform(0.8, 2.4), "horn"))
+        moment.shown.append((peak_s + 0.1, peak_s + 0.1 + plan.shots[-1][1]))
     if kind != "wholesome" and rng.random() < (0.3 if plan.is_arena else 0.8):
-        plan.shots += [(peak_s + late_s, 1.5, "boom") for late_s in rng.uniform(-1.5, 1, rng.integers(1, 4))]
+        booms_s = [peak_s + late_s for late_s in rng.uniform(-1.5, 1, rng.integers(1, 4))]
+        plan.shots += [(at_s, 1.5, "boom") for at_s in booms_s]
+        moment.shown += [(at_s, at_s + 0.8) for at_s in booms_s]
 
 
 def _add_decoy(plan: _Plan, rng: Rng, span: Span) -> None:
@@ -171,7 +169,7 @@ def _plan(rng: Rng, duration_s: float, is_arena: bool, has_chat: bool, spans: li
     curves["game"] = has_game * (0.1 + 0.55 * play * _wander(rng, num, 9))
     curves["crowd"] = is_arena * (0.14 + 0.3 * play * _wander(rng, num, 8))
     curves["music"] = (not is_arena) * rng.uniform(0.1, 0.5) * _wander(rng, num, 40) ** 0.5
-    plan = _Plan(t_s=np.arange(num) / FRAMES_PER_S, is_arena=is_arena, curves=curves)
+    plan = _Plan(t_s=np.arange(num) / FRAMES_PER_S, is_arena=is_arena, curves=curves, usual=usual(curves))
     at_s = rng.uniform(2, 10)
     while at_s < duration_s:  # ordinary life: a cut, polite applause, a lone chuckle, a bang far off
         plan.cuts_s.append(at_s)
@@ -292,12 +290,16 @@ def _speak(plan: _Plan, rng: Rng, crew: list[Speaker], mic: Sound) -> Iterator[t
             at_s += rng.uniform(0.4, 1.8)
             continue
         topics = [row[2] for row in plan.topics if row[0] <= at_s < row[1] and rng.random() < row[3]]
-        text = str(rng.choice(SAID[[*topics, "arena" if plan.is_arena else "home"][0]]))
+        topic = [*topics, "arena" if plan.is_arena else "home"][0]
+        text = str(rng.choice(SAID[topic]))
         rate_hz = crew[who][2] * (1 + 0.5 * exc - 0.2 * soft)
         whole_s = float(np.clip(len(text) / 3.3 / rate_hz, 1, 6))
         # Whatever is being said, it breaks off where something happens.
-        until_s = min([duration_s, at_s + whole_s, *(peak_s for peak_s in plan.peaks_s if peak_s > at_s)])
+        until_s = min([duration_s, at_s + whole_s, *(m.peak_s for m in plan.moments if m.peak_s > at_s)])
         if until_s - at_s >= 1:
+            is_turned = exc >= plan.usual["exc"] + ABOVE or soft >= HUSHED
+            for moment in plan.moments:
+                moment.hear(at_s, until_s, topic, is_turned=is_turned)
             gain = 0.1 * 10 ** ((7 * exc - 5 * soft + rng.normal(0, 1.2)) / 20)
             _put(mic, _voice(rng, crew[who], until_s - at_s, rate_hz, exc), at_s, gain)
             words = text[: int(len(text) * (until_s - at_s) / whole_s)].split()
@@ -375,6 +377,9 @@ def make(seed: int, duration_s: float = 600.0) -> Sketch:
             _put(mic, _shot(rng, kind, length_s), at_s, rng.uniform(0.1, 0.3))
     desktop = _desktop(plan, rng, num, crew[2]) * np.float32(10 ** rng.uniform(-0.35, 0.2))
     mic += np.float32(rng.uniform(0.01, 0.15)) * desktop
+    moments, decoys = kept_apart(
+        [moment.told() for moment in plan.moments], [span for span in spans if span.kind not in KINDS]
+    )
     ratio = rng.uniform(2.5, 5) if is_arena else rng.uniform(1.4, 3)
     mic, desktop = _limit(mic, desktop, ratio, rng.uniform(0.5, 0.98))
     return Sketch(
@@ -385,6 +390,6 @@ def make(seed: int, duration_s: float = 600.0) -> Sketch:
         segs=segs,
         chat=_chat(plan, rng, num_viewers) if has_chat else (),
         num_viewers=num_viewers,
-        moments=tuple(span for span in spans if span.kind in KINDS),
-        decoys=tuple(span for span in spans if span.kind in DECOYS),
+        moments=moments,
+        decoys=decoys,
     )

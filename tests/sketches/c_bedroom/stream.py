@@ -5,16 +5,15 @@ Dogs, doorbells and cups are as loud as joy. One seed gives one stream. Phrases 
 
 from __future__ import annotations
 
-import functools
-import pathlib
 from collections.abc import Iterator
 
 import numpy as np
 
+from tests.sketches.c_bedroom.sounds import TABLE, Rng, band, effect, gain, heard_s, sing, unit
+from tests.sketches.c_bedroom.truth import PAN, Moment
+from tests.sketches.guide import kept_apart
 from tests.sketches.sketch import FRAMES_PER_S, HEIGHT, RATE_HZ, WIDTH, Sketch, Sound, Span
 
-Values = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
-Rng = np.random.Generator
 SIGNS = ("voice", "words", "laughter", "desktop", "picture", "chat")
 KINDS = ("hype", "funny", "clutch", "fail", "score", "rage", "wholesome")
 # Decoys: those that the microphone hears and those of the desktop, in dB over the calm voice; how often each may come.
@@ -23,83 +22,9 @@ DESKTOP_DB = {"alert": -1, "trailer": 1, "fight": -1}
 MOST = {"dog": 5, "cup": 1, "cough": 3, "typing": 30, "alert": 1, "trailer": 9, "fight": 40}  # else 2
 PEOPLE = ("music", "friends", "poll", "shout")
 DECOYS = (*MIC_DB, *DESKTOP_DB, *PEOPLE)
-NOTES_HZ = {"bell": (660, 524), "alert": (880, 1109, 1319), "won": (523, 784, 1047), "lose": (392, 370, 330)}
-FORMANTS_HZ = np.array([[730, 1090, 2440], [530, 1840, 2480], [390, 1990, 2550], [570, 840, 2410]])
 MIN_APART_S = 8.5
-TABLE: dict[str, list[str]] = {}  # the phrases and figures of the file beside this module, by sort
-for _line in pathlib.Path(__file__).with_name("words.txt").read_text(encoding="utf-8").splitlines():
-    if not _line.startswith("#"):
-        _sort, _, _entries = _line.partition(":")
-        TABLE.setdefault(_sort, []).extend(entry.strip() for entry in _entries.split("|"))
-
-
-def gain(db: float) -> float:
-    return float(10 ** (db / 20))
-
-
-def unit(sound: Sound) -> Sound:
-    """Scale so that the loudest 50 ms have an RMS of 1."""
-    blocks = np.pad(sound, (0, -len(sound) % 800)).reshape(-1, 800)
-    return (sound / (np.sqrt(np.mean(blocks**2, axis=1)).max() + 1e-9)).astype(np.float32)
-
-
-def band(sound: Sound, low_hz: float, high_hz: float, slope: float = 0.0) -> Sound:
-    """Keep a band; within it the spectrum falls by `slope` powers of the frequency."""
-    hz = np.fft.rfftfreq(len(sound), 1 / RATE_HZ)
-    keep = ((hz >= low_hz) & (hz <= high_hz)) * np.maximum(hz, 20) ** -slope
-    return unit(np.fft.irfft(np.fft.rfft(sound) * keep, len(sound)).astype(np.float32))
-
-
-@functools.lru_cache(maxsize=4096)
-def vowel_table(semitone: int, vowel: int, tract_pct: int, tilt_pct: int) -> Sound:
-    """One period of a vowel, 512 points, at the pitch of a semitone above 55 Hz."""
-    pitch_hz = 55 * 2 ** (semitone / 12)
-    hz = np.arange(1, min(int(7000 / pitch_hz), 250) + 1) * pitch_hz
-    peaks = 1 / (1 + ((hz[:, None] - FORMANTS_HZ[vowel] * tract_pct / 100) / (60 + 0.07 * hz[:, None])) ** 2)
-    spectrum = np.zeros(257, complex)
-    turn = np.exp(1j * np.random.default_rng(vowel).uniform(0, 2, len(hz)))
-    spectrum[1 : len(hz) + 1] = (peaks @ [1, 0.6, 0.35] + 0.01) * (hz / 200) ** (-tilt_pct / 100) * turn
-    table = np.fft.irfft(spectrum)
-    return (table / np.sqrt(np.mean(table**2))).astype(np.float32)
-
-
-def sing(rng: Rng, pitch_hz: Values, lengths: Values, tract: float, tilt: float, breath: float) -> Sound:
-    """Voice, one syllable for each pitch and length (samples)."""
-    edges = np.concatenate([[0], np.cumsum(lengths)]).astype(int)
-    hz = np.interp(np.arange(edges[-1]), (edges[:-1] + edges[1:]) / 2, pitch_hz)
-    phase = (np.cumsum(hz) / RATE_HZ % 1 * 512).astype(int) % 512
-    noise = rng.standard_normal(edges[-1]).astype(np.float32)
-    out = np.empty(edges[-1], np.float32)
-    for begin, end, here_hz in zip(edges[:-1], edges[1:], pitch_hz, strict=True):
-        semitone = round(12 * np.log2(here_hz / 55))
-        table = vowel_table(semitone, int(rng.integers(4)), round(tract * 100), round(tilt * 20) * 5)
-        shape = np.sin(np.linspace(0.1, np.pi - 0.1, end - begin)) ** 0.6 * gain(rng.normal(0, 2.5))
-        hiss = np.diff(noise[begin:end], prepend=np.float32(0)) * rng.uniform(0.1, 0.6)
-        hiss[int(rng.integers(300, 1300)) :] *= breath
-        out[begin:end] = table[phase[begin:end]] * shape + hiss
-    return unit(out)
-
-
-def effect(rng: Rng, name: str) -> Sound:
-    """One sound of the room or the game, loudest 50 ms at 1."""
-    if name == "dog":
-        num = int(rng.integers(1, 5))
-        pitch_hz = rng.uniform(280, 620) * rng.uniform(0.9, 1.1, num)
-        barks = sing(rng, pitch_hz, np.full(num, 5600), 1.3, 0.3, 0.8)
-        return unit(barks * np.tile(np.exp(-np.arange(5600) / 1500).astype(np.float32), num))
-    if name in NOTES_HZ:
-        at_s = np.arange(4000) / RATE_HZ
-        notes = [np.sin(2 * np.pi * hz * at_s) * np.exp(-at_s * 9) for hz in NOTES_HZ[name]]
-        return unit(np.concatenate(notes))
-    if name == "crowd":
-        length = int(rng.uniform(2.5, 6) * RATE_HZ)
-        swell = np.interp(np.arange(length), [0, length * 0.15, length * 0.4, length], [0, 1, 0.8, 0])
-        return unit(band(rng.standard_normal(length), 250, 3500, 0.5) * swell)
-    low_hz, high_hz, slope, decay_s, gap_s, most = map(float, TABLE[f"hits {name}"])
-    starts = np.cumsum(rng.uniform(0.5, 1.5, rng.integers(1, int(most) + 1)) * gap_s)
-    at_s = np.arange(int((starts[-1] + 4 * decay_s) * RATE_HZ))[:, None] / RATE_HZ - starts
-    shape = np.exp(-np.maximum(at_s, 0) / decay_s) * (at_s >= 0) @ rng.uniform(0.4, 1, len(starts))
-    return unit(band(rng.standard_normal(len(shape)), low_hz, high_hz, slope) * shape)
+# How fast the picture of a game moves at most.
+PACE = {"none": 0.02, "cosy": 0.3, "shooter": 0.7, "sports": 0.7}
 
 
 class Studio:
@@ -123,6 +48,7 @@ class Studio:
         tracks = np.zeros((5, round(FRAMES_PER_S * duration_s)))
         self.action, self.motion, self.flash, self.jig, self.music = tracks
         self.segs, self.chat = list[tuple[float, float, str]](), list[tuple[float, str]]()
+        self.moments = list[Moment]()
 
     def pick(self, sort: str) -> str:
         choices = TABLE[sort]
@@ -199,6 +125,8 @@ class Studio:
             has = dict(zip(SIGNS, rng.random(6) < odds, strict=True))
         length_s, strength = span.end_s - span.start_s, rng.uniform(0.5, 1.15)
         peak_s = span.start_s + length_s * rng.uniform(0.2, 0.5)
+        shown = Moment(span=span, peak_s=peak_s)
+        self.moments.append(shown)
         scream_db = 10 * float(has["voice"] and span.kind != "wholesome" and rng.random() < 0.1)
         at = span.start_s
         for _ in range(rng.integers(1, 3)):
@@ -207,30 +135,44 @@ class Studio:
         while at < span.end_s - 0.8:
             left = (1 - (at - peak_s) / (span.end_s - peak_s)) * strength
             if has["laughter"] and (is_giddy or rng.random() < 0.5):
-                at = self.laugh(at, span.end_s, rng.uniform(-5, 1) + 6 * left)
+                begin, at = at, self.laugh(at, span.end_s, rng.uniform(-5, 1) + 6 * left)
+                shown.add(begin, at)
             heat = left if has["voice"] else rng.uniform(0, 0.15)
             db = (8.5 * left + scream_db * (left > 0.6 * strength)) * has["voice"]
             if has["voice"] or has["words"] or rng.random() < 0.4:
-                at = self.say(at, span.kind if has["words"] else "cheer", span.end_s, heat, db)
+                begin, at = at, self.say(at, span.kind if has["words"] else "cheer", span.end_s, heat, db)
+                shown.say(begin, at, heat)
             at, is_giddy = at + 0.15 + rng.exponential(0.5 if has["voice"] else 1.4), False
         if has["desktop"] and self.friends and (self.game == "none" or rng.random() < 0.5):
-            self.banter("cheer", peak_s + rng.uniform(0.2, 0.8), span.end_s, strength)
+            begin = peak_s + rng.uniform(0.2, 0.8)
+            shown.add(begin, self.banter("cheer", begin, span.end_s, strength))
         elif has["desktop"]:
             name = "crowd" if self.game == "sports" else TABLE[f"plays {span.kind}"][0]
-            self.put(self.desktop, peak_s, effect(rng, name), self.game_db * 0.5 + 8 * strength)
+            sound = effect(rng, name)
+            self.put(self.desktop, peak_s, sound, self.game_db * 0.5 + 8 * strength)
+            shown.add(peak_s, peak_s + heard_s(name, len(sound) / RATE_HZ))
         if has["picture"]:
-            begin, peak, end = (int(s * FRAMES_PER_S) for s in (span.start_s, peak_s, peak_s + 4))
-            self.motion[begin:end] += rng.uniform(0.3, 1.0) * strength
-            self.flash[peak : peak + int(rng.integers(2, 12))] += rng.uniform(20, 90)
+            first, peak, end = (int(s * FRAMES_PER_S) for s in (span.start_s, peak_s, peak_s + 4))
+            pan = rng.uniform(0.3, 1.0) * strength
+            self.motion[first:end] += pan
+            num_lit = int(rng.integers(2, 12))
+            self.flash[peak : peak + num_lit] += rng.uniform(20, 90)
+            shown.add(peak_s, peak_s + num_lit / FRAMES_PER_S)
+            if pan >= PAN * PACE[self.game]:
+                shown.add(span.start_s, peak_s + 4)
         if has["chat"]:
             self.answer(peak_s, f"chat{span.kind}", strength)
 
-    def banter(self, sort: str, begin_s: float, until_s: float, heat: float) -> None:
-        """The friends shout and laugh."""
-        at, until_s = begin_s, min(until_s, begin_s + self.rng.uniform(3, 10))
+    def banter(self, sort: str, begin_s: float, until_s: float, heat: float) -> float:
+        """The friends shout and laugh. Returns when the last of it ended."""
+        at = last_s = begin_s
+        until_s = min(until_s, begin_s + self.rng.uniform(3, 10))
         while at < until_s - 1:
-            at = self.say(at, sort, until_s, heat, self.rng.uniform(-4, 2) + 5 * heat, friend=True) + 0.3
-            at = self.laugh(at, until_s, 2 * heat, friend=True) if self.rng.random() < 0.4 else at
+            end_s = self.say(at, sort, until_s, heat, self.rng.uniform(-4, 2) + 5 * heat, friend=True)
+            last_s, at = end_s if end_s > at else last_s, end_s + 0.3
+            end_s = self.laugh(at, until_s, 2 * heat, friend=True) if self.rng.random() < 0.4 else at
+            last_s, at = end_s if end_s > at else last_s, end_s
+        return last_s
 
     def decoy(self, span: Span) -> None:
         """Loud or busy, and nothing to clip."""
@@ -279,7 +221,7 @@ class Studio:
         knots = np.arange(0, self.duration_s + 20, 9.0) + rng.uniform(0, 5)
         idle = np.interp(np.arange(num) / FRAMES_PER_S, knots, rng.beta(0.7, 1.2, len(knots)))
         self.action = (self.action + idle) * (self.game != "none")
-        self.motion += idle * {"none": 0.02, "cosy": 0.3}.get(self.game, 0.7)
+        self.motion += idle * PACE[self.game]
         at = np.arange(len(self.desktop)) / RATE_HZ
         bed = band(rng.standard_normal(20 * RATE_HZ), 60, 6000, rng.uniform(0.5, 1.1))
         level = np.interp(at, np.arange(num) / FRAMES_PER_S, self.action).astype(np.float32)
@@ -372,6 +314,8 @@ def make(seed: int, duration_s: float = 600.0) -> Sketch:
         num = studio.rng.poisson(duration_s / 60 * 0.8 * studio.num_viewers**0.6)
         studio.chat += [(float(t), studio.pick("chatcalm")) for t in studio.rng.uniform(0, duration_s, num)]
     studio.play()
+    # Decoys lie clear of moments as they are.
+    told, _ = kept_apart([moment.told() for moment in studio.moments], [])
     return Sketch(
         duration_s=duration_s,
         mic=studio.record(),
@@ -380,6 +324,6 @@ def make(seed: int, duration_s: float = 600.0) -> Sketch:
         segs=tuple(studio.segs),
         chat=tuple(sorted(studio.chat)),
         num_viewers=studio.num_viewers,
-        moments=moments,
+        moments=told,
         decoys=decoys,
     )

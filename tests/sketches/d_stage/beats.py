@@ -11,12 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tests.sketches.d_stage.parts import Floats, Rng, World, table
+from tests.sketches.d_stage.parts import Floats, Line, Rng, World, table
+from tests.sketches.guide import Sign
 
 SIGNS = ("voice", "words", "laugh", "desktop", "picture", "chat")
 MOMENT = "moment"
 BUILD, PEAK, HUSH, ANSWER, DECAY = range(5)  # the phases of a beat
-GAP_S = 10.2  # 8 s apart, although an edge may snap to words
+GAP_S = 10.2  # 8 s apart, and room for a short moment
+_RAISED = 0.3  # arousal that ordinary talk seldom has; a hush is as far below calm
 
 
 class Cue(NamedTuple):
@@ -60,9 +62,10 @@ class Beat:
 
     Attributes:
         marks: seconds at which build, peak, hush, answer and decay start, and at which it ends; shape (6,).
-        start_s, end_s: where an editor cuts it.
+        start_s, end_s: where an editor cuts it, which the plan keeps free; the span of a decoy.
         signs: strength of each sign and of what the microphone picks up; 0 where it is missing.
         flag: moment, mute (nobody talks), shared (friends take part), fast, or nothing.
+        traces: what is heard of it that stands out, as it is laid out.
     """
 
     def __init__(self, row: _Row, world: World, rng: Rng) -> None:
@@ -76,6 +79,14 @@ class Beat:
         if self.is_moment:
             self.start_s, self.end_s = _cut(self.marks, row, world, rng)
         self.signs = _draw_signs(row, world, rng)
+        self.traces: list[Sign] = []
+
+    def is_marked_by(self, line: Line, section: str) -> bool:
+        """Whether a line is laughter, raised or hushed, or the words of the reaction; calm talk about it is none."""
+        is_answer = self.marks[PEAK] <= line.start_s < self.marks[DECAY]
+        is_calm = bool(line.text) and abs(line.arousal) < _RAISED
+        is_heard = line.end_s - line.start_s > 0.25  # not a syllable before something cuts it off
+        return is_heard and (not is_calm or (is_answer and section == f"say.{self.kind}"))
 
     def cues(self, sign: str, rng: Rng) -> Iterator[Cue]:
         """The cues of mic, desktop or picture as they are drawn; none where the sign is missing."""

@@ -165,6 +165,18 @@ def effect(name: str, length_s: float, rng: Rng) -> Floats:
     return sound / max(float(np.abs(sound).max(initial=0)), 1e-6)
 
 
+def sounding_s(name: str, length_s: float) -> float:
+    """How long an effect is heard well: until it has fallen by 12 dB, or ends."""
+    rows = {row.split()[0]: row.split()[1:] for row in table("tones") + table("hisses")}
+    if name not in rows:
+        return length_s
+    if "," in rows[name][0]:
+        step_s, decay_s = map(float, rows[name][1:3])
+        return step_s * rows[name][0].count(",") + 1.4 * decay_s
+    seconds, decay_s = map(float, rows[name][2:])
+    return min(seconds or length_s, 1.4 * decay_s)
+
+
 def _tone(semitones: float, decay_s: float, glide: float = 0.0) -> Floats:
     # From 220 Hz; glide is in octaves a second.
     at_s = np.arange(int(3 * decay_s * RATE_HZ)) / RATE_HZ

@@ -15,7 +15,7 @@ Picture = npt.NDArray[np.uint8]
 Plan = dict[str, Floats]  # how strongly each of these shows, a value for each picture
 
 _SHOWN = "flash shake dark banner heart rush sway lean mouth cuts jolt".split()
-_LENGTHS_S = {"flash": 0.5, "shake": 1.2, "jolt": 0.8}  # the others last for their phase
+LENGTHS_S = {"flash": 0.5, "shake": 1.2, "jolt": 0.8}  # the others last for their phase
 _CUTS = {"cuts": 0.06, "jolt": 0.2}  # how likely a picture of theirs is a new scene
 _PAPERS = (("banner", (34, 24, 16, 112)), ("heart", (6, 58, 20, 40)))  # top, left, height, width
 _NUM_SCENES = 7
@@ -57,7 +57,7 @@ def _draw_plan(
     cuts = rng.random(num) < world.cuts_hz / FRAMES_PER_S
     for beat in beats:
         for cue in beat.cues("picture", rng):
-            end_s = cue.at_s + _LENGTHS_S.get(cue.name, cue.length_s)
+            end_s = cue.at_s + LENGTHS_S.get(cue.name, cue.length_s)
             part = slice(int(cue.at_s * FRAMES_PER_S), int(end_s * FRAMES_PER_S) + 1)
             plan[cue.name][part] = np.maximum(plan[cue.name][part], cue.strength)
             cuts[part] |= rng.random(len(cuts[part])) < _CUTS.get(cue.name, 0) * cue.strength

@@ -14,8 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from tests.sketches.d_stage.beats import ANSWER, BUILD, DECAY, PEAK, Beat, Mood, lay_out_beats, mood_in
-from tests.sketches.d_stage.parts import Floats, Line, Rng, Voice, World, add, effect, hiss, table
+from tests.sketches.d_stage.parts import Floats, Line, Rng, Voice, World, add, effect, hiss, sounding_s, table
 from tests.sketches.d_stage.picture import draw_pictures
+from tests.sketches.d_stage.truth import tell_moment
 from tests.sketches.sketch import RATE_HZ, Sketch, Sound, Span
 
 _BLOCK = 800  # gain control looks at 50 ms at a time
@@ -33,7 +34,6 @@ def make(seed: int, duration_s: float = 600.0) -> Sketch:
         if beat.is_moment and near_s and rng.random() < 0.6:
             beat.start_s = near_s[0]
     mic, desktop = _record(world, beats, lines, rng)
-    spans = [(beat.is_moment, Span(start_s=beat.start_s, end_s=beat.end_s, kind=beat.kind)) for beat in beats]
     return Sketch(
         duration_s=duration_s,
         mic=mic,
@@ -42,8 +42,12 @@ def make(seed: int, duration_s: float = 600.0) -> Sketch:
         segs=tuple(_recognise(world, beats, lines, rng)),
         chat=tuple(_chat(world, beats, rng)),
         num_viewers=world.num_viewers,
-        moments=tuple(span for is_moment, span in spans if is_moment),
-        decoys=tuple(span for is_moment, span in spans if not is_moment),
+        moments=tuple(tell_moment(beat, world) for beat in beats if beat.is_moment),
+        decoys=tuple(
+            Span(start_s=beat.start_s, end_s=beat.end_s, kind=beat.kind)
+            for beat in beats
+            if not beat.is_moment
+        ),
     )
 
 
@@ -69,6 +73,8 @@ def _script(world: World, beats: Sequence[Beat], voice: Voice, part: str, rng: R
         words = spoken.text.split()
         text = " ".join(words[: max(1, round(len(words) * fit))])
         lines.append(Line(at_s, end_s, text, spoken.arousal, mood.section == "say.music"))
+        if inside and inside.is_marked_by(lines[-1], mood.section):
+            inside.traces.append((at_s, end_s))
         wake_s = mood.until_s + rng.uniform(0.05, 0.5)
         at_s = end_s + 0.08 + rng.exponential(mood.pause_s * slow)
         if beat and not is_announcer and any(beat.signs[sign] for sign in ("voice", "words", "laugh")):
@@ -119,6 +125,7 @@ def _record(world: World, beats: Sequence[Beat], lines: Sequence[Line], rng: Rng
             for cue in beat.cues(sign, rng):
                 sound = effect(cue.name, cue.length_s, rng)
                 add(track, cue.at_s, sound, level * 10 ** ((1 + 7 * cue.strength) / 20))
+                beat.traces.append((cue.at_s, cue.at_s + sounding_s(cue.name, cue.length_s)))
     highest_hz = rng.uniform((300, 2000), (2500, 7500))
     noise = [hiss(17 * RATE_HZ, 50, high_hz, rng).astype(np.float32) for high_hz in highest_hz]
     desktop += np.resize(noise[0], num) * np.float32(game * 10 ** (rng.uniform(-34, -14) / 20))

@@ -18,6 +18,7 @@ class Stage:
         sounds, beds: what is heard on mic and desktop; beds of noise are added at the end.
         shown: what the pictures do, a value for each, as `picture` reads it.
         segs, chat: in no order yet.
+        voiced: from when to when each line and each bout of laughter sounds, as they come.
         chat_hz: how many lines a second people write unasked; 0 where there is no chat.
     """
 
@@ -33,6 +34,7 @@ class Stage:
         self.shown = {name: np.zeros(round(duration_s * FRAMES_PER_S), np.float32) for name in SHOWN}
         self.segs: list[tuple[float, float, str]] = []
         self.chat: list[tuple[float, str]] = []
+        self.voiced: list[tuple[float, float]] = []
         self.host, self.temper = Voice.draw(rng), rng.uniform(0.6, 1.3)
         self.merry, self.deaf = rng.gamma(2, 0.5), rng.beta(1.3, 12)
         self.lately: list[str] = []
@@ -95,6 +97,7 @@ class Stage:
         sound = who.sound(self.rng, sum(syllables[:num_words]), row)
         self.put(where, at_s, sound)
         stop_s, heard = at_s + len(sound) / RATE_HZ, self.hear(" ".join(words[:num_words]))
+        self.voiced.append((at_s, stop_s))
         if where == "mic" and heard and (who.gain_db > -12 or self.rng.random() < 0.4):
             self.segs.append((at_s + self.rng.normal(0, 0.12), stop_s + self.rng.normal(0.1, 0.15), heard))
         return stop_s
@@ -110,6 +113,7 @@ class Stage:
             mood = ["1", str(pitch), str(effort), "1.2", str(who.breath * 6)]
             sound = who.sound(rng, num_calls, mood, is_laugh=True)
             self.put(where, at_s, sound)
+            self.voiced.append((at_s, at_s + len(sound) / RATE_HZ))
             at_s += len(sound) / RATE_HZ + 0.15
             self.beds[where].add("gasp", at_s, at_s + 0.35, -42 + effort_db)
             at_s += rng.uniform(0.2, 0.6)

@@ -1,7 +1,8 @@
 """Streams by a sound engineer who goes outdoors: streets, kitchens, workshops, music, chess, talk, seldom games.
 
 Gain control, wind, rooms and hand-held cameras hide much of the level; a moment is often laughter or another way of
-speaking. An editor cuts from the sentence that sets a moment up to the last breath of what answers it.
+speaking. An editor's cut, from the sentence that sets a moment up to the last breath of what answers it, has its
+place in the plan; the moment itself is shorter.
 Invariant: moments and decoys lie at least 8 s apart, and a seed gives one stream.
 """
 
@@ -17,6 +18,7 @@ from tests.sketches.e_street.picture import draw_pictures
 from tests.sketches.e_street.record import recognise, record, write_chat
 from tests.sketches.e_street.stage import Stage
 from tests.sketches.e_street.times import fill_scenery, play_cue, play_moment, play_ordinary
+from tests.sketches.guide import kept_apart
 from tests.sketches.sketch import FRAMES_PER_S, RATE_HZ, Sketch, Span
 
 APART_S = 8.6
@@ -54,20 +56,20 @@ def make(seed: int, duration_s: float = 600.0) -> Sketch:
     stage = Stage(rng, duration_s)
     parts, left_s = _plan(rng, stage.genre, duration_s)
     rests_s = left_s * rng.dirichlet(np.ones(len(parts) + 1))
-    spans: dict[bool, list[Span]] = {True: [], False: []}
+    told, spans = list[Span](), list[Span]()
     free_s, done_s = 2.0, 0.0
     for rest_s, part in zip(rests_s, parts, strict=False):
         start_s = free_s + rest_s + max(0.0, -part.cut_in_s)
         play_ordinary(stage, done_s, start_s - 0.3)
         done_s = start_s + part.lead_s + part.answer_s
         if part.is_moment:
-            play_moment(stage, part.kind, start_s, part.lead_s, part.answer_s)
+            told.append(play_moment(stage, part.kind, start_s, part.lead_s, part.answer_s))
         else:
             for cue in rows("decoys")[part.kind][3:]:
                 play_cue(stage, cue, start_s, done_s)
-        span = Span(start_s=start_s + part.cut_in_s, end_s=done_s + part.cut_out_s, kind=part.kind)
-        spans[part.is_moment].append(span)
+            spans.append(Span(start_s=start_s, end_s=done_s, kind=part.kind))
         free_s = done_s + max(0.0, part.cut_out_s) + APART_S
+    moments, decoys = kept_apart(told, spans, decoy_s=3.0, spare_s=0.001)
     play_ordinary(stage, done_s, duration_s)
     fill_scenery(stage)
     segs, chat = recognise(stage), write_chat(stage)
@@ -82,8 +84,8 @@ def make(seed: int, duration_s: float = 600.0) -> Sketch:
         segs=segs,
         chat=chat,
         num_viewers=stage.num_viewers,
-        moments=tuple(spans[True]),
-        decoys=tuple(spans[False]),
+        moments=tuple(moments),
+        decoys=tuple(decoys),
     )
 
 

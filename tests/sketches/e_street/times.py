@@ -6,9 +6,14 @@ import numpy as np
 
 from tests.sketches.e_street.parts import Rng, Voice, music, rows, table, tone
 from tests.sketches.e_street.stage import Stage
+from tests.sketches.guide import Sign, from_signs
+from tests.sketches.sketch import Span
 
 SIGNS = ("setup", "words", "laugh", "voice", "room", "picture", "chat")
+# Moods that ordinary talk seldom has or never.
+_STRIKING = ("shout", "squeal", "laughing", "angry", "hush")
 _PLAIN = ("words", "laugh", "voice")  # at least two of them, mostly
+_FADE_S = 0.4  # what a picture does is weak so long before its end
 _LASTING = ("siren", "horn", "beep", "ring", "bark", "baby", "scales", "whistle")  # tones that come once
 _MOODS = {
     "calm": 0.5,
@@ -52,8 +57,12 @@ def _play_piece(stage: Stage, at_s: float, end_s: float) -> float:
     return end_s
 
 
-def play_moment(stage: Stage, kind: str, start_s: float, lead_s: float, answer_s: float) -> None:
-    """What leads up to a peak and what answers it; each sign has its own chance; two are plain, mostly."""
+def play_moment(stage: Stage, kind: str, start_s: float, lead_s: float, answer_s: float) -> Span:
+    """What leads up to a peak and what answers it; each sign has its own chance; two are plain, mostly.
+
+    Returns:
+        Where it begins and ends.
+    """
     rng, row = stage.rng, rows("moments")[kind]
     peak_s, end_s = start_s + lead_s, start_s + lead_s + answer_s
     has = {
@@ -64,52 +73,72 @@ def play_moment(stage: Stage, kind: str, start_s: float, lead_s: float, answer_s
         has[str(rng.choice(_PLAIN, p=[0.4, 0.4, 0.2]))] = True
     force, at_s = rng.lognormal(0, 0.3), start_s + rng.uniform(0, 0.3)
     before, moods = (choice.split(",") for choice in row[10:12])
-    sets_up = has["setup"]
+    sets_up, traces = has["setup"], list[Sign]()
     while at_s < peak_s - 0.6:
         mood = str(rng.choice(before)) if has["voice"] or sets_up else "calm"
         text = stage.text(f"setup.{kind}" if sets_up else "say")
+        num_voiced = len(stage.voiced)
         at_s = stage.say(at_s, text, mood, peak_s) + rng.exponential(0.7)
+        traces += stage.voiced[num_voiced:] if mood in _STRIKING else []
         sets_up = has["setup"] and rng.random() < 0.3
     if has["room"]:
-        _sound_event(stage, peak_s, force)
+        traces.append((peak_s, peak_s + _sound_event(stage, peak_s, force)))
     if has["picture"]:
         for sign in rng.choice(["shake", "move", "move", "zoom", "flash", "cuts"], 2, replace=False):
             shown_s = peak_s - rng.uniform(0, 1), peak_s + answer_s * rng.uniform(0.3, 1)
             stage.show(str(sign), *shown_s, force)
+            traces.append((shown_s[0], shown_s[1] - _FADE_S))
     if has["chat"]:
         stage.react(peak_s, f"react.{kind}", 3 * force * rng.lognormal(0, 0.35))
+    num_voiced = len(stage.voiced)
     if stage.friend and (has["laugh"] or has["voice"]):
         laugh_s, length_s = peak_s + rng.uniform(0.3, 1), answer_s * rng.uniform(0.2, 0.8)
         stage.laugh(laugh_s, length_s, stage.friend, stage.friend_on, force - 3)
-    _answer(stage, kind, has, moods, force, peak_s, end_s)
+    traces += stage.voiced[num_voiced:]
+    traces += _answer(stage, kind, has, moods, force, peak_s, end_s)
+    start_s, end_s = from_signs(traces, peak_s, duration_s=stage.duration_s, spare_s=0.01)
+    return Span(start_s=start_s, end_s=end_s, kind=kind)
 
 
-def _sound_event(stage: Stage, at_s: float, force: float) -> None:
+def _sound_event(stage: Stage, at_s: float, force: float) -> float:
+    """Something falls, breaks, rings or is cheered; how long it is heard well."""
     rng = stage.rng
     sound, where = str(rng.choice(table()[f"events.{stage.genre}"])).split("/")
     level_db = rng.normal(-19, 4) + 3 * force
     if sound in rows("noises"):
-        stage.beds[where].add(sound, at_s, at_s + rng.uniform(1, 4), level_db)
-    else:
-        gain = np.float32(10 ** ((level_db + 20) / 20))
-        stage.put(where, at_s, tone(rng, sound, rng.uniform(1, 3)) * gain)
+        length_s = rng.uniform(1, 4)
+        stage.beds[where].add(sound, at_s, at_s + length_s, level_db)
+        return length_s * (0.55 if rows("noises")[sound][2] == "decay" else 1)
+    gain = np.float32(10 ** ((level_db + 20) / 20))
+    length_s = rng.uniform(1, 3)
+    stage.put(where, at_s, tone(rng, sound, length_s) * gain)
+    return length_s
 
 
 def _answer(
     stage: Stage, kind: str, has: dict[str, bool], moods: list[str], force: float, peak_s: float, end_s: float
-) -> None:
-    """The streamer laughs and speaks from the peak on, or a little after it."""
-    rng, num_said = stage.rng, 0
+) -> list[Sign]:
+    """The streamer laughs and speaks from the peak on, or a little after it.
+
+    Returns:
+        The laughter, the words of the reaction, and what is said in a striking voice; no calm talk about it.
+    """
+    rng, num_said, traces = stage.rng, 0, list[Sign]()
     at_s = peak_s + rng.choice([rng.uniform(0, 0.6), rng.uniform(0.6, 2)])
     while at_s < end_s - 0.5:
+        num_voiced = len(stage.voiced)
         if has["laugh"] and rng.random() < (0.75 if num_said else 0.5):
             length_s = min(end_s - at_s, rng.uniform(1.2, 4) * force)
             at_s = stage.laugh(at_s, length_s, stage.host, effort_db=2 * force - 4)
-        is_first = num_said < 2
+        traces += stage.voiced[num_voiced:]
+        is_first, num_voiced = num_said < 2, len(stage.voiced)
         section = ("peak" if is_first else "after") + f".{kind}" if has["words"] else "say"
         mood = str(rng.choice(moods if is_first else [*moods, "bright"])) if has["voice"] else "bright"
         at_s = stage.say(at_s, stage.text(section), mood, end_s) + rng.uniform(0.1, 0.9)
+        if mood in _STRIKING or section.startswith("peak"):
+            traces += stage.voiced[num_voiced:]
         num_said += 1
+    return traces
 
 
 def play_cue(stage: Stage, cue: str, start_s: float, end_s: float) -> None:

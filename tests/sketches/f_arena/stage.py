@@ -17,13 +17,14 @@ ALERT = "alert"
 
 
 class Said(NamedTuple):
-    """What somebody said; energy is 0 in calm talk and 1 in a scream."""
+    """What somebody said, and the list it is from; energy is 0 in calm talk and 1 in a scream."""
 
     start_s: float
     end_s: float
     text: str
     energy: float
     who: int
+    name: str = ""
 
 
 class Stream:
@@ -98,13 +99,13 @@ class Stream:
             text = text.replace("{" + slot + "}", str(self.rng.choice(tables()[slot + "s"])))
         return text
 
-    def say(self, at_s: float, text: str, energy: float, who: int = STREAMER) -> float:
+    def say(self, at_s: float, text: str, energy: float, who: int = STREAMER, name: str = "") -> float:
         """Say a text, unless the stream is over before; when it ends."""
         num = 1 + sum(size + pause for size, pause in syllables(text))
         end_s = at_s + num / self.voices[who].syllables_hz / (1 + 0.15 * energy)
         if end_s >= self.duration_s - 0.2:
             return end_s
-        self.says.append(Said(at_s, end_s, text, energy, who))
+        self.says.append(Said(at_s, end_s, text, energy, who, name))
         sound = utter(self.rng, self.voices[who], text, energy, length_s=end_s - at_s, range_db=self.range_db)
         mix(self.mic if who == STREAMER else self.desktop, at_s, sound)
         if who == STREAMER:
@@ -127,8 +128,8 @@ class Stream:
         first_s = at_s
         while at_s < end_s:
             now = energy + rise * (at_s - first_s) / max(1.0, end_s - first_s) + self.rng.normal(0, 0.04)
-            text = self.phrase(str(self.rng.choice(names)))
-            at_s = self.say(at_s, text, now, who) + self.rng.exponential(rest_s) + 0.1
+            name = str(self.rng.choice(names))
+            at_s = self.say(at_s, self.phrase(name), now, who, name) + self.rng.exponential(rest_s) + 0.1
         return at_s
 
     def song(self, length_s: float) -> Sound:

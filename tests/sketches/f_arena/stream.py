@@ -1,4 +1,4 @@
-"""Streams of competitive play: long tension, then a burst; cut from the play to the end of the reaction.
+"""Streams of competitive play: long tension, then a burst, and what people make of it.
 
 Friends on voice chat, announcers and a game of its own sounds are on the desktop. Tables: words.txt.
 Invariant: moments and decoys lie at least 8 s apart, and a seed gives one stream.
@@ -16,6 +16,7 @@ from tests.sketches.f_arena.picture import draw_pictures
 from tests.sketches.f_arena.record import recognise, record
 from tests.sketches.f_arena.stage import Stream
 from tests.sketches.f_arena.times import Draw, play_decoy, play_moment, play_ordinary
+from tests.sketches.guide import kept_apart
 from tests.sketches.sketch import Sketch, Span
 
 SIGNS = ("voice", "words", "laugh", "desktop", "picture", "chat")
@@ -23,7 +24,11 @@ GAP_S = 8.2
 
 
 class _Beat(NamedTuple):
-    """A moment or a decoy where it lies, and when the one before it ended."""
+    """A moment or a decoy where it lies, and when the one before it ended.
+
+    Attributes:
+        span: of a decoy; of a moment what an editor would cut.
+    """
 
     span: Span
     floor_s: float
@@ -41,12 +46,14 @@ def make(seed: int, duration_s: float = 600.0) -> Sketch:
         ValueError: There is no room for a moment; 60 s are enough.
     """
     stream = Stream(np.random.default_rng([seed, 0xF]), duration_s)
-    beats = _plan(stream)
+    beats, told = _plan(stream), list[Span]()
     for beat in beats:
         if beat.is_moment:
-            play_moment(stream, beat.span, beat.floor_s, beat.draw)
+            told.append(play_moment(stream, beat.span, beat.floor_s, beat.draw))
         else:
             play_decoy(stream, beat.span, beat.draw)
+    lures = [beat.span for beat in beats if not beat.is_moment]
+    moments, decoys = kept_apart(told, lures, decoy_s=3.0, later_first=True, spare_s=0.001)
     play_ordinary(stream)
     record(stream)
     return Sketch(
@@ -57,8 +64,8 @@ def make(seed: int, duration_s: float = 600.0) -> Sketch:
         segs=recognise(stream),
         chat=tuple(line for line in sorted(stream.chat) if stream.chatty and line[0] < duration_s),
         num_viewers=stream.num_viewers,
-        moments=tuple(beat.span for beat in beats if beat.is_moment),
-        decoys=tuple(beat.span for beat in beats if not beat.is_moment),
+        moments=tuple(moments),
+        decoys=tuple(decoys),
     )
 
 

@@ -9,6 +9,8 @@ import numpy as np
 from tests.sketches.f_arena.parts import Floats, mix, read_options, tables
 from tests.sketches.f_arena.picture import ADVERT, BOARD
 from tests.sketches.f_arena.stage import ALERT, ANNOUNCER, RECORDED, STREAMER, Stream
+from tests.sketches.f_arena.truth import sounding_s, trace_lines
+from tests.sketches.guide import Sign, from_signs
 from tests.sketches.sketch import FRAMES_PER_S, Span
 
 _LAST_SOUNDS = {"fail": "fall", "funny": "boing", "rage": "sad", "wholesome": ALERT}
@@ -52,21 +54,26 @@ class _Course(NamedTuple):
         return bool(self.signs["voice"] or self.signs["words"])
 
 
-def play_moment(stream: Stream, span: Span, floor_s: float, draw: Draw) -> None:
-    """Tension, a peak and the reaction to it; nothing starts before the floor, where the last beat ended."""
-    rng, signs, peak_s = stream.rng, draw.signs, span.start_s + draw.before_s
+def play_moment(stream: Stream, cut: Span, floor_s: float, draw: Draw) -> Span:
+    """Tension, a peak and the reaction to it; nothing starts before the floor, where the last beat ended.
+
+    Returns:
+        Where it begins and ends; the cut, what an editor would make of it, has its place in the plan.
+    """
+    rng, signs, peak_s = stream.rng, draw.signs, cut.start_s + draw.before_s
     play_s = max(peak_s - draw.lead_s, floor_s + 0.5)
     calm_s = min(peak_s + draw.react_s, stream.duration_s - 1)
     course = _Course(draw.kind, play_s, peak_s, calm_s, signs)
     hits_s = np.sort(rng.uniform(play_s, peak_s, rng.integers(1, 6)))
+    traces, num_said = list[Sign](), len(stream.says)
     if signs["desktop"]:
-        _play_game(stream, course, hits_s)
+        traces += _play_game(stream, course, hits_s)
     for who in stream.friends if signs["desktop"] or signs["laugh"] else ():
         names = ["friends.react", *["laugh"] * (2 * (signs["laugh"] > 0))]
         start_s, end_s = peak_s + rng.uniform(0.2, 1.5), rng.uniform(peak_s, calm_s)
         stream.talk_on(start_s, end_s, who, names, rest_s=0.4, energy=rng.uniform(0.2, 0.9))
     if signs["picture"]:
-        _show_play(stream, course, hits_s)
+        traces += _show_play(stream, course, hits_s)
     is_hushed = course.is_won and rng.random() < 0.6
     started_s = play_s if is_hushed and course.has_talk else peak_s - 2 * course.has_talk
     stream.show("busy", started_s, calm_s if course.has_talk else peak_s, 1)
@@ -81,10 +88,14 @@ def play_moment(stream: Stream, span: Span, floor_s: float, draw: Draw) -> None:
         rise=0.35 * stream.temper * signs["voice"],
     )
     stream.burst(peak_s, f"chat.{course.kind}", 1.1 * signs["chat"], 1.3 + draw.react_s / 8)
-    _react(stream, course, max(peak_s + rng.gamma(2, 0.3), min(at_s, peak_s + 2)))
+    traces += _react(stream, course, max(peak_s + rng.gamma(2, 0.3), min(at_s, peak_s + 2)))
+    traces += trace_lines(stream.says[num_said:], stream.calm, peak_s, is_hushed=is_hushed)
+    start_s, end_s = from_signs(traces, peak_s, duration_s=stream.duration_s, spare_s=0.01)
+    return Span(start_s=start_s, end_s=end_s, kind=draw.kind)
 
 
-def _play_game(stream: Stream, course: _Course, hits_s: Floats) -> None:
+def _play_game(stream: Stream, course: _Course, hits_s: Floats) -> list[Sign]:
+    """A fight thicker and louder than usual play, and the sound that ends it."""
     rng, peak_s, strength = stream.rng, course.peak_s, course.signs["desktop"]
     stream.show("heat", course.play_s, peak_s, 0.6 + 0.4 * strength)
     times_s = (hit_s + 0.15 * again for hit_s in hits_s for again in range(rng.integers(1, 5)))
@@ -92,21 +103,27 @@ def _play_game(stream: Stream, course: _Course, hits_s: Floats) -> None:
     last = _LAST_SOUNDS.get(course.kind) or str(rng.choice(stream.big))
     stream.cue([peak_s], last, -1 + 4 * np.log(strength), 6)
     if course.is_won and rng.random() < 0.6:
-        stream.say(peak_s + rng.uniform(0.2, 1), stream.phrase(f"announcer.{course.kind}"), 0.4, ANNOUNCER)
+        name, said_s = f"announcer.{course.kind}", peak_s + rng.uniform(0.2, 1)
+        stream.say(said_s, stream.phrase(name), 0.4, ANNOUNCER, name)
+    return [(course.play_s, peak_s), (peak_s, peak_s + sounding_s(last))]
 
 
-def _show_play(stream: Stream, course: _Course, hits_s: Floats) -> None:
+def _show_play(stream: Stream, course: _Course, hits_s: Floats) -> list[Sign]:
+    """A faster picture up to the peak, a jolt, and perhaps another place or a board."""
     rng, peak_s, strength = stream.rng, course.peak_s, course.signs["picture"]
+    traces = [(course.play_s, peak_s), (peak_s, peak_s + rng.uniform(0.3, 1.2))]
     stream.show("pace", course.play_s, peak_s, 0.6 + 0.6 * strength)
-    stream.show("shake", peak_s, peak_s + rng.uniform(0.3, 1.2), strength)
+    stream.show("shake", *traces[1], strength)
     for hit_s in (*hits_s, peak_s):
         stream.show("flash", hit_s, hit_s + 0.1, rng.uniform(0.2, 0.5) + 0.4 * (hit_s == peak_s))
     if rng.random() < 0.65:
         cut_s, scene = peak_s + rng.uniform(0.6, 3), rng.choice([1, 2, BOARD])
-        stream.show("scene", cut_s, cut_s + rng.uniform(1.5, 6), scene)
+        traces.append((cut_s, cut_s + rng.uniform(1.5, 6)))
+        stream.show("scene", *traces[-1], scene)
+    return traces
 
 
-def _react(stream: Stream, course: _Course, at_s: float) -> None:
+def _react(stream: Stream, course: _Course, at_s: float) -> list[Sign]:
     """What the streamer says and laughs from the peak on, and what there is to say about it afterwards."""
     rng, (kind, _, peak_s, calm_s, signs) = stream.rng, course
     is_kind, is_laughing = kind == "wholesome", signs["laugh"] > 0
@@ -123,10 +140,13 @@ def _react(stream: Stream, course: _Course, at_s: float) -> None:
         at_s = stream.talk_on(at_s, calm_s, STREAMER, names, rest_s=rest_s, energy=energy, rise=fall)
     if signs["words"] and rng.random() < 0.75:
         after_s = max(at_s, calm_s) + rng.uniform(0.1, 1)
-        stream.say(after_s, stream.phrase(f"after.{kind}"), stream.calm + 0.2 * extra)
+        name = f"after.{kind}"
+        stream.say(after_s, stream.phrase(name), stream.calm + 0.2 * extra, name=name)
     if kind == "rage" and signs["voice"] and rng.random() < 0.5:
         times_s = rng.uniform(peak_s + 0.5, peak_s + 4, rng.integers(1, 5))
         stream.cue(times_s, "thump", 2, 8, on_mic=True)
+        return [(time_s, time_s + sounding_s("thump")) for time_s in times_s]
+    return []
 
 
 def play_decoy(stream: Stream, span: Span, draw: Draw) -> None:

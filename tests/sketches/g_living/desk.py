@@ -6,8 +6,10 @@ import numpy as np
 
 from tests.sketches.g_living.mic import db, hiss
 from tests.sketches.g_living.plan import GAMELESS, STEP_HZ, Beat, Persona, Rng, Track
+from tests.sketches.guide import Sign
 from tests.sketches.sketch import RATE_HZ, Sound
 
+CROWD = 0.04  # how loud a crowd is in lively but ordinary play
 # Sounds of a game and how many a second at full action.
 NOISES: dict[str, tuple[tuple[str, float], ...]] = {
     "shooter": (("shot", 5.0), ("boom", 0.25), ("step", 1.5)),
@@ -116,25 +118,25 @@ def _game(rng: Rng, who: Persona, sounds: dict[str, Sound], activity: Track, num
     return out
 
 
-def _moment(rng: Rng, out: Sound, sounds: dict[str, Sound], beat: Beat, who: Persona) -> None:
-    """The sounds that mark a moment's peak where its desktop sign shows."""
+def _moment(rng: Rng, out: Sound, sounds: dict[str, Sound], beat: Beat, who: Persona) -> list[Sign]:
+    """The sounds that mark a moment's peak where its desktop sign shows; returns when they are heard."""
     level = beat.sign("desk")
     if not level:
-        return
+        return []
     good = beat.kind in ("clutch", "score", "hype", "wholesome")
     after_s = float(rng.uniform(-0.6, 0.2))
-    _add(
-        out,
-        sounds["win" if good else "sting" if who.genre == "horror" else "lose"],
-        beat.peak_s + after_s,
-        0.5 * level,
-    )
+    tune = sounds["win" if good else "sting" if who.genre == "horror" else "lose"]
+    _add(out, tune, beat.peak_s + after_s, 0.5 * level)
     _add(out, sounds["boom" if rng.random() < 0.5 else "hit"], beat.peak_s + after_s - 0.2, 0.7 * level)
+    heard = [(beat.peak_s + after_s - 0.2, beat.peak_s + after_s + len(tune) / RATE_HZ)]
     if who.genre == "sports":
         long_s = beat.react_s - beat.peak_s
         roar = hiss(rng, int(long_s * RATE_HZ), 0.5, 250, 4000)
         fall = np.minimum(np.linspace(0, 12, len(roar)), np.linspace(1.3, 0.1, len(roar))).clip(0, 1)
         _add(out, np.asarray(roar * fall, dtype=np.float32), beat.peak_s, 0.22 * level)
+        over = (1.3 - CROWD / (0.22 * level)) / 1.2  # the share of it that is louder than the usual crowd
+        heard.append((beat.peak_s, beat.peak_s + over * long_s))
+    return heard
 
 
 def _decoy(rng: Rng, out: Sound, sounds: dict[str, Sound], beat: Beat) -> None:
@@ -163,8 +165,10 @@ def _decoy(rng: Rng, out: Sound, sounds: dict[str, Sound], beat: Beat) -> None:
             _add(out, sounds["boom"], float(at_s), float(rng.uniform(0.4, 1.0)) * beat.size)
 
 
-def desktop(rng: Rng, who: Persona, others: Sound, beats: list[Beat], activity: Track) -> Sound:
-    """The desktop's sound, within [-1, 1]; outdoors mostly silence and alerts."""
+def desktop(
+    rng: Rng, who: Persona, others: Sound, beats: list[Beat], activity: Track
+) -> tuple[Sound, list[Sign]]:
+    """The desktop's sound, within [-1, 1], outdoors mostly silence and alerts; and when moments sound."""
     num = len(others)
     sounds = bank(rng)
     out = others * np.float32(rng.uniform(0.6, 1.5))
@@ -178,11 +182,12 @@ def desktop(rng: Rng, who: Persona, others: Sound, beats: list[Beat], activity: 
                 out[begin:end] += np.resize(song(rng, rng.random() < 0.6), end - begin) * np.float32(
                     who.music
                 )
+    signs: list[Sign] = []
     for beat in beats:
         if beat.moment:
-            _moment(rng, out, sounds, beat, who)
+            signs += _moment(rng, out, sounds, beat, who)
         else:
             _decoy(rng, out, sounds, beat)
     if not np.any(out):
-        return out
-    return np.asarray(np.tanh(out * np.float32(db(who.desk_db) / 0.1)), dtype=np.float32)
+        return out, signs
+    return np.asarray(np.tanh(out * np.float32(db(who.desk_db) / 0.1)), dtype=np.float32), signs

@@ -6,18 +6,18 @@ import functools
 
 import numpy as np
 
-from tests.sketches.g_living import desk, plan, talk, view
+from tests.sketches.g_living import desk, plan, talk, truth, view
 from tests.sketches.g_living.mic import microphone
 from tests.sketches.g_living.plan import Persona, Rng
 from tests.sketches.g_living.voice import Throat, Tracks, Utterance, render, speak
 from tests.sketches.g_living.words import Phrases, chat, segments
-from tests.sketches.sketch import RATE_HZ, Sketch, Sound, Span
+from tests.sketches.sketch import RATE_HZ, Sketch, Sound
 
 
 def make(seed: int, duration_s: float = 600.0) -> Sketch:
     """One stream; the same seed and length give the same stream.
 
-    A moment's span is the middle of what three editors would cut, a decoy's is from its first sign to its last.
+    A moment's span is from its first sign to its last in sound or picture, a decoy's is that of its beat.
     """
     chance = [np.random.default_rng([seed, part]) for part in range(8)]
     num = round(RATE_HZ * duration_s)
@@ -28,9 +28,12 @@ def make(seed: int, duration_s: float = 600.0) -> Sketch:
     said = talk.streamer(chance[3], words, who, beats, duration_s)
     around = talk.others(chance[3], words, who, beats, duration_s)
     voices = _voices(chance[4], _cast(chance[4]), around, num)
-    desktop = desk.desktop(chance[4], who, voices, beats, activity)
-    own = Throat(pitch_hz=who.pitch_hz, tract=who.tract, rate=who.rate, swing=who.drive)
-    mic = microphone(chance[5], who, _voices(chance[5], [own], said, num), desktop, beats, activity)
+    desktop, signs = desk.desktop(chance[4], who, voices, beats, activity)
+    own = _voices(chance[5], [talk.throat(who)], said, num)
+    mic = microphone(chance[5], who, own, desktop, beats, activity)
+    signs += view.Director(np.random.default_rng([seed, view.CHANCE]), who, beats, said, activity).signs
+    signs += truth.voiced([*said, *around]) + truth.played(who, beats, activity)
+    moments, decoys = truth.spans(beats, signs, duration_s)
     return Sketch(
         duration_s=duration_s,
         mic=mic,
@@ -39,12 +42,8 @@ def make(seed: int, duration_s: float = 600.0) -> Sketch:
         segs=segments(chance[6], words, who, said),
         chat=chat(chance[7], words, who, beats, duration_s),
         num_viewers=who.viewers,
-        moments=tuple(talk.cut(chance[6], b, said) for b in beats if b.moment),
-        decoys=tuple(
-            Span(start_s=round(b.start_s, 2), end_s=round(b.end_s, 2), kind=b.kind)
-            for b in beats
-            if not b.moment
-        ),
+        moments=moments,
+        decoys=decoys,
     )
 
 

@@ -1,4 +1,4 @@
-"""Who says what when: the streamer's and the others' utterances, and where three editors would cut."""
+"""Who says what when: the streamer's and the others' utterances."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import dataclasses
 import numpy as np
 
 from tests.sketches.g_living.plan import Beat, Persona, Rng
-from tests.sketches.g_living.voice import Utterance
+from tests.sketches.g_living.voice import Throat, Utterance, loudness
 from tests.sketches.g_living.words import Phrases
-from tests.sketches.sketch import Span
 
 # Section of what is said, effort, share of the time that it takes; "talk" is ordinary talk.
 TALKED: dict[str, tuple[str, float, float]] = {
@@ -34,6 +33,26 @@ TALKED: dict[str, tuple[str, float, float]] = {
     "chuckle": ("talk", 0.32, 0.4),
     "false_alarm": ("lead", 0.3, 0.35),
 }
+
+
+# A voice this many times as loud as ordinary talk, 3 dB, has turned from it.
+RAISED = 1.41
+
+
+def throat(who: Persona) -> Throat:
+    """The streamer's own voice."""
+    return Throat(pitch_hz=who.pitch_hz, tract=who.tract, rate=who.rate, swing=who.drive)
+
+
+def _raised(who: Persona, effort: float) -> bool:
+    """Whether a voice stands out both from even talk and from the liveliest words of ordinary time."""
+    own = throat(who)
+    return loudness(own, effort) >= max(RAISED * loudness(own, 0.3), loudness(own, _liveliest(who, 1.0)))
+
+
+def _liveliest(who: Persona, mood: float) -> float:
+    """Effort of a raised word in ordinary time, by a mood of 0 to 1."""
+    return 0.34 + 0.16 * who.drive * mood
 
 
 def _line(rng: Rng, words: Phrases, section: str, at_s: float, effort: float, who: Persona) -> Utterance:
@@ -77,6 +96,7 @@ def _moment(rng: Rng, words: Phrases, who: Persona, beat: Beat) -> list[Utteranc
     section = "lead" if spoken and (tense or rng.random() < 0.4) else "talk"
     share = 0.75 if told else min(who.talk, float(rng.uniform(0.15, 0.7)))
     said = _chatter(rng, words, who, beat.start_s, beat.peak_s, section, 0.34 + 0.12 * voice * tense, share)
+    said = [dataclasses.replace(line, tells=_raised(who, line.effort)) for line in said]
     high = 0.36 + voice * 0.65
     at_s = beat.peak_s + float(rng.gamma(2.0, 0.2))
     if voice > 0.75 and who.drive > 0.5 and rng.random() < 0.4:
@@ -87,6 +107,7 @@ def _moment(rng: Rng, words: Phrases, who: Persona, beat: Beat) -> list[Utteranc
             effort=high,
             style="scream",
             heard=False,
+            tells=True,
         )
         said.append(cry)
         at_s = cry.end_s + 0.2
@@ -95,16 +116,15 @@ def _moment(rng: Rng, words: Phrases, who: Persona, beat: Beat) -> list[Utteranc
         if laugh and rng.random() < (0.7 if beat.kind == "funny" else 0.4):
             end_s = min(at_s + float(rng.uniform(0.8, 1.5 + 3.0 * laugh)), beat.react_s)
             loud = 0.3 + 0.5 * laugh * (1.0 - 0.4 * done)
-            said.append(
-                Utterance(start_s=at_s, end_s=end_s, text="haha", effort=loud, style="laugh", heard=False)
-            )
+            haha = Utterance(start_s=at_s, end_s=end_s, text="haha", effort=loud, style="laugh", heard=False)
+            said.append(dataclasses.replace(haha, tells=True))
             at_s = end_s + float(rng.uniform(0.1, 0.6))
         if not spoken and not voice:
             at_s += float(rng.uniform(0.5, 2.5))
             continue
         what = beat.kind if spoken and rng.random() < 0.35 + 0.6 * spoken else "talk"
         line = _line(rng, words, what, at_s, max(0.3, high - (high - 0.38) * 0.7 * done), who)
-        said.append(line)
+        said.append(dataclasses.replace(line, tells=what == beat.kind or _raised(who, line.effort)))
         at_s = line.end_s + float(rng.exponential(0.35 + 0.5 * (1.0 - beat.size)))
     answer = "answer" if spoken else "talk"
     at_s = max(at_s, beat.react_s)
@@ -164,7 +184,7 @@ def _ordinary(rng: Rng, words: Phrases, who: Persona, start_s: float, end_s: flo
                     start_s=at_s, end_s=at_s + long_s, text="", effort=0.3, style="laugh", heard=False
                 )
             else:
-                small = _line(rng, words, "answer", at_s, 0.34 + 0.16 * who.drive * float(rng.random()), who)
+                small = _line(rng, words, "answer", at_s, _liveliest(who, float(rng.random())), who)
             said.append(small)
             at_s = small.end_s + 0.3
     return said
@@ -188,7 +208,8 @@ def others(rng: Rng, words: Phrases, who: Persona, beats: list[Beat], duration_s
         elif beat.moment and who.friends:
             joins = rng.random() < 0.6
             loud = 0.3 + 0.4 * beat.size * joins
-            said += _chatter(rng, words, who, beat.peak_s + 0.5, beat.react_s, beat.kind, loud, 0.5)
+            lines = _chatter(rng, words, who, beat.peak_s + 0.5, beat.react_s, beat.kind, loud, 0.5)
+            said += [dataclasses.replace(line, tells=joins) for line in lines]
             if joins and beat.sign("laugh"):
                 laugh = Utterance(
                     start_s=beat.peak_s + 1.0,
@@ -197,33 +218,7 @@ def others(rng: Rng, words: Phrases, who: Persona, beats: list[Beat], duration_s
                     effort=0.5,
                     style="laugh",
                     heard=False,
+                    tells=True,
                 )
                 said.append(laugh)
     return said
-
-
-def cut(rng: Rng, beat: Beat, said: list[Utterance]) -> Span:
-    """The middle of three editors' cuts: one tight, one as most would, one generous; each likes whole sentences."""
-    lead, react, answer = beat.peak_s - beat.start_s, beat.react_s - beat.peak_s, beat.end_s - beat.react_s
-    starts = [
-        beat.peak_s - min(lead, float(rng.uniform(1.5, 4.5))),
-        beat.peak_s - lead * float(rng.uniform(0.5, 0.95)),
-        beat.start_s,
-    ]
-    ends = [
-        beat.peak_s + react * float(rng.uniform(0.65, 1.0)),
-        beat.react_s + answer * float(rng.uniform(0.0, 0.7)),
-        beat.end_s - answer * float(rng.uniform(0.0, 0.4)),
-    ]
-    begins = [u.start_s - 0.25 for u in said if beat.start_s <= u.start_s <= beat.end_s]
-    stops = [u.end_s + 0.3 for u in said if beat.start_s <= u.end_s <= beat.end_s]
-    start_s = float(np.median([_snap(s + float(rng.normal(0, 0.5)), begins) for s in starts]))
-    end_s = float(np.median([_snap(e + float(rng.normal(0, 0.6)), stops) for e in ends]))
-    start_s = float(np.clip(start_s, beat.start_s, min(beat.peak_s - 0.5, beat.end_s - 6.2)))
-    end_s = float(np.clip(end_s, start_s + 6.1, min(start_s + 39.9, beat.end_s)))
-    return Span(start_s=round(start_s, 2), end_s=round(end_s, 2), kind=beat.kind)
-
-
-def _snap(at_s: float, edges: list[float]) -> float:
-    near = min(edges, key=lambda e: abs(e - at_s), default=at_s)
-    return near if abs(near - at_s) < 1.6 else at_s

@@ -9,10 +9,13 @@ import numpy.typing as npt
 
 from tests.sketches.g_living.plan import GAMELESS, STEP_HZ, Beat, Persona, Rng, Track
 from tests.sketches.g_living.voice import Utterance
+from tests.sketches.guide import Sign
 from tests.sketches.sketch import HEIGHT, WIDTH
 
 Picture = npt.NDArray[np.uint8]
 Luma = npt.NDArray[np.float32]
+CHANCE = 77
+MOVED = 0.15  # excitement from which the body moves far more than in talk
 
 
 def scene(rng: Rng, fine: int, height: int = 170, width: int = 300) -> Luma:
@@ -40,6 +43,7 @@ class Director:
             np.zeros(num) for _ in range(6)
         )
         self.card = np.zeros(num, dtype=int)  # 1 advert, 2 menu, 3 cutscene, 4 end of round
+        self.signs: list[Sign] = []  # when moments are seen
         self.cuts = rng.random(num) < (0.002 if who.genre in GAMELESS else 0.006)
         for beat in beats:
             (self._moment if beat.moment else self._decoy)(rng, who, beat)
@@ -58,20 +62,32 @@ class Director:
         react = self._span(beat.peak_s, beat.react_s)
         body = max(level, 0.7 * beat.sign("voice"), 0.7 * beat.sign("laugh")) * (0.3 + 0.8 * who.drive)
         self.excited[react] = body * np.linspace(1.0, 0.4, len(self.excited[react]))
+        frames = np.arange(self.num)[react]
+        moved = frames[(self.excited[react] > MOVED) & [_filmed(who, int(i)) for i in frames]]
+        if len(moved):
+            self.signs.append((float(moved[0]) / STEP_HZ, float(moved[-1] + 1) / STEP_HZ))
         if not level or who.genre == "chatting":
             return
         near = self._span(beat.peak_s - 0.3, beat.peak_s + 1.2)
         self.flash[near] = level * np.exp(-np.arange(len(self.flash[near])) / 3.0)
         self.shake[react] = level * np.exp(-np.arange(len(self.shake[react])) / 15.0)
+        self.signs.append((beat.peak_s, beat.peak_s + 1.5 * float(np.log(6.0 * level))))  # down to a pixel
         if who.setting == "irl":
             return
+        self.signs.append((beat.peak_s - 0.3, beat.peak_s + 0.5))
         late_s = beat.peak_s + float(rng.uniform(0.8, 3.0))
         if beat.kind in ("fail", "rage"):
-            self.dark[self._span(late_s, late_s + float(rng.uniform(2, 5)))] = 0.7
+            light_s = late_s + float(rng.uniform(2, 5))
+            self.dark[self._span(late_s, light_s)] = 0.7
+            self.signs.append((late_s, light_s))
         elif rng.random() < 0.6:
             self.banner[self._span(late_s, beat.react_s)] = 1.0
+            self.signs.append((late_s, max(late_s, beat.react_s)))
         if rng.random() < 0.5:
-            self.card[self._span(max(late_s + 2.0, beat.react_s - 2.0), beat.end_s)] = 4
+            card_s = max(late_s + 2.0, beat.react_s - 2.0)
+            self.card[self._span(card_s, beat.end_s)] = 4
+            if card_s < beat.end_s:  # it comes up, and then stands still under calm talk
+                self.signs.append((card_s, card_s + 1.0))
         self.cuts[min(int(late_s * STEP_HZ), self.num - 1)] = True
 
     def _decoy(self, rng: Rng, who: Persona, beat: Beat) -> None:
@@ -92,6 +108,11 @@ class Director:
             self.excited[here] = 0.4 * who.drive
         elif beat.kind == "false_alarm" and rng.random() < 0.5:
             self.flash[here.start + len(self.flash[here]) // 3] = 0.6
+
+
+def _filmed(who: Persona, i: int) -> bool:
+    """Whether the streamer is seen in a frame; outdoors the camera mostly looks ahead."""
+    return who.camera != "none" and not (who.setting == "irl" and (i // 300) % 3)
 
 
 def _face(size: tuple[int, int]) -> tuple[Luma, Luma, Luma]:
@@ -162,7 +183,7 @@ def draw(
     seed: int, who: Persona, beats: list[Beat], said: list[Utterance], activity: Track
 ) -> Iterator[Picture]:
     """The pictures in order, the same on each call."""
-    rng = np.random.default_rng([seed, 77])
+    rng = np.random.default_rng([seed, CHANCE])
     plan = Director(rng, who, beats, said, activity)
     fine = int(rng.integers(3, 9))
     place, paths = scene(rng, fine), _paths(rng, who, plan)
@@ -190,8 +211,8 @@ def draw(
         if hud and now != 1:
             out[84:88, 6 : 10 + int(40 * (1 - 0.8 * plan.activity[i]))] = 220
             out[3:8, 130:154] = 30
-        if who.camera != "none" and now != 1:
-            _show(rng, out, camera, plan, i, who)
+        if _filmed(who, i) and now != 1:
+            _show(rng, out, camera, plan, i)
         if plan.banner[i]:
             out[8:24, 40:120] = 235 - 120 * ((i // 3) % 2)
         if plan.flash[i] > 0.05:
@@ -200,12 +221,8 @@ def draw(
         yield np.clip(out, 0, 255).astype(np.uint8)
 
 
-def _show(
-    rng: Rng, out: Luma, camera: tuple[slice, slice, Luma, Luma, Luma], plan: Director, i: int, who: Persona
-) -> None:
+def _show(rng: Rng, out: Luma, camera: tuple[slice, slice, Luma, Luma, Luma], plan: Director, i: int) -> None:
     """Puts the streamer's camera into the picture; the body follows talk and excitement."""
-    if who.setting == "irl" and (i // 300) % 3:
-        return  # outdoors the camera mostly looks ahead
     rows, cols, back, person, mouth = camera
     tall = back.shape[0]
     sway = 0.006 * tall * (0.5 + plan.talking[i] + 14.0 * plan.excited[i])

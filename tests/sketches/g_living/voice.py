@@ -35,6 +35,7 @@ class Utterance:
     effort: float
     style: str = "talk"
     heard: bool = True
+    tells: bool = False  # whether it is a sign of a moment
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

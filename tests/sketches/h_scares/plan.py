@@ -31,13 +31,23 @@ def draw_persona(rng: np.random.Generator, lore: Lore) -> Persona:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Played:
+    """A moment's own cues at absolute times, its event, and until when its last scene is on."""
+
+    event_s: float
+    until_s: float
+    cues: tuple[Cue, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
-    """What happens, and the truth about it; cues have absolute times, scenes last until the next."""
+    """What happens: the stretches that scripts have; cues have absolute times, scenes last until the next."""
 
     moments: tuple[Span, ...]
     decoys: tuple[Span, ...]
     scenes: tuple[tuple[float, Scene], ...]
     cues: tuple[Cue, ...]
+    played: tuple[Played, ...] = ()  # one for each of the moments
 
 
 Placed = tuple[Script, float, float]
@@ -158,6 +168,7 @@ def draw_plan(rng: np.random.Generator, lore: Lore, persona: Persona, duration_s
     spans: dict[str, list[Span]] = {"moment": [], "decoy": []}
     scenes: list[tuple[float, Scene]] = []
     cues: list[Cue] = []
+    moments: list[Played] = []
     at = 0.0
     for placed, start in _lay_out(rng, lore, duration_s):
         script, lead, tail = placed
@@ -168,8 +179,12 @@ def draw_plan(rng: np.random.Generator, lore: Lore, persona: Persona, duration_s
         scenes += [(cue.at, lore.scenes[cue.what]) for cue in played if cue.verb == "scene"]
         cues += [cue for cue in played if cue.verb != "scene"]
         at = start + lead + tail + float(rng.uniform(0, 3))
+        if script.role == "moment":
+            own = tuple(sorted(played, key=lambda cue: cue.at))
+            moments.append(Played(start + lead, min(at, duration_s), own))
     scenes += _roam(rng, lore, at, duration_s)
     scenes.sort(key=lambda scene: scene[0])
     cues += _small_things(rng, scenes, duration_s)
     cues.sort(key=lambda cue: cue.at)
-    return Plan(tuple(spans["moment"]), tuple(spans["decoy"]), tuple(scenes), tuple(cues))
+    stretches = tuple(spans["moment"]), tuple(spans["decoy"])
+    return Plan(*stretches, tuple(scenes), tuple(cues), tuple(moments))

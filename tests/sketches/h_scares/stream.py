@@ -10,6 +10,7 @@ from tests.sketches.h_scares.lore import load
 from tests.sketches.h_scares.picture import Film, loudness
 from tests.sketches.h_scares.plan import draw_persona, draw_plan
 from tests.sketches.h_scares.talk import perform, recognise, room
+from tests.sketches.h_scares.truth import spans_of
 from tests.sketches.sketch import RATE_HZ, Sketch
 
 
@@ -21,6 +22,7 @@ def make(seed: int, duration_s: float = 600.0) -> Sketch:
     plan = draw_plan(what, lore, persona, duration_s)
     mic = np.zeros(round(duration_s * RATE_HZ), np.float32)
     booth = perform(talk, persona, lore, plan, mic)
+    moments, decoys = spans_of(lore, plan, booth, duration_s)
     loud = loudness(mic, duration_s, persona["mic_db"])
     room(talk, booth)
     desktop, near = play(game, persona, lore, plan, duration_s)
@@ -38,6 +40,6 @@ def make(seed: int, duration_s: float = 600.0) -> Sketch:
         segs=recognise(ears, persona, lore, booth),
         chat=converse(chat, persona, lore, plan, duration_s),
         num_viewers=int(persona["viewers"]),
-        moments=plan.moments,
-        decoys=plan.decoys,
+        moments=moments,
+        decoys=decoys,
     )

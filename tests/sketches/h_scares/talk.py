@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from tests.sketches.h_scares import voice
-from tests.sketches.h_scares.lore import Lore, Scene, pick, weighted
+from tests.sketches.h_scares.lore import Cue, Lore, Scene, pick, weighted
 from tests.sketches.h_scares.plan import Persona, Plan
 from tests.sketches.sketch import RATE_HZ, Sound
 
@@ -25,6 +25,7 @@ class Booth:
     pets: tuple[str, ...]  # what this streamer puts before many a line
     free_s: float = 0.5
     said: list[tuple[float, float, str, str]] = dataclasses.field(default_factory=list)
+    acted: dict[Cue, int] = dataclasses.field(default_factory=dict)  # which of `said` answers a cue
 
     def tempered(self, mood: str) -> str:
         """The mood as this temperament shows it: some hardly react, some shout at everything."""
@@ -106,7 +107,10 @@ def perform(rng: np.random.Generator, persona: Persona, lore: Lore, plan: Plan, 
         mood = booth.tempered(cue.what)
         if mood in ("scream", "yelp", "gasp"):
             booth.cut(cue.at)
+        number = len(booth.said)
         booth.lay(cue.at, mood, cue.topic, limit, tries=4)
+        if len(booth.said) > number:
+            booth.acted[cue] = number
     booth.fill(len(mic) / RATE_HZ, plan.scenes)
     return booth
 

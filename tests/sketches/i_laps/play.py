@@ -24,6 +24,14 @@ class Said(NamedTuple):
     effort: float
 
 
+class Act(NamedTuple):
+    """A sentence, or a sound that is no words, and its manner."""
+
+    start_s: float
+    end_s: float
+    manner: str
+
+
 class Stage:
     """Everything that is heard and said in one stream, filled in as the plan is played."""
 
@@ -34,6 +42,8 @@ class Stage:
         self.guest = Score(duration_s, cast.guest, np.random.default_rng([seed, 22]))
         self.recent: list[str] = []
         self.said: list[Said] = []
+        self.acts: list[list[Act]] = []  # for each happening, what it made people do
+        self.doing: list[Act] = []
         self.room: list[tuple[str, float, float]] = []
         self.desk: list[tuple[str, float, float]] = []
         self.bursts: list[tuple[float, str, float]] = []
@@ -55,6 +65,7 @@ class Stage:
         end_s = self.voice.say(at_s, text, manner)
         if pool != "noise":
             self.said.append(Said(at_s, end_s, text, effort))
+        self.doing.append(Act(at_s, end_s, manner))
         self.free_s = end_s
         if rng.random() < 0.3:
             self.voice.puff(end_s + 0.15, 0.35, 0.25, inward=True)
@@ -78,6 +89,7 @@ class Stage:
         else:
             self.room.append((token, at_s, float(rng.uniform(0.5, 1.0)) * min(gain, 2.0)))
             end_s = at_s + (2.0 if token == "mash" else 0.6)
+        self.doing.append(Act(at_s, end_s, token))
         self.free_s = max(self.free_s, end_s)
         return end_s + float(rng.uniform(0.1, 0.5))
 
@@ -119,6 +131,7 @@ class Stage:
     def beat(self, beat: Beat) -> None:
         """Act one happening."""
         rng, cast, recipe, signs = self.rng, self.cast, beat.recipe, beat.signs
+        self.doing = []
         push = 0.8 * (cast.reactivity - 0.5)
         if recipe.is_moment:
             feeling = cast.anger if recipe.kind == "rage" else cast.reactivity
@@ -136,6 +149,8 @@ class Stage:
             self.desk += [sound for sound in timed if sound[1] < beat.end_s]
         if signs["chat"] > 0:
             self.bursts.append((beat.event_s, recipe.chat, recipe.crowd * signs["chat"]))
+        self.acts.append(self.doing)
+        self.doing = []
 
     def idle(self, start_s: float, end_s: float) -> None:
         """Ordinary time: stretches of talk to oneself and the chat, and long silence over a hard part."""

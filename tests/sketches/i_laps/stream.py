@@ -13,8 +13,9 @@ from tests.sketches.i_laps.desk import band_noise, engine, feet, put, scene_musi
 from tests.sketches.i_laps.play import Stage
 from tests.sketches.i_laps.recipes import plan
 from tests.sketches.i_laps.track import Track, tracks_of
+from tests.sketches.i_laps.truth import spans_of
 from tests.sketches.i_laps.view import frames_of
-from tests.sketches.sketch import RATE_HZ, Sketch, Sound, Span
+from tests.sketches.sketch import RATE_HZ, Sketch, Sound
 
 _STEP = RATE_HZ // 10
 
@@ -33,7 +34,7 @@ def make(seed: int, duration_s: float = 600.0) -> Sketch:
     stage.desk += [("lap", at_s, 0.8) for at_s in laps]
     desktop = _desktop(stage, heard, np.random.default_rng([seed, 3]))
     body = stage.voice.loudness(round(10 * duration_s)) * np.float32(cast.animation)
-    spans = [Span(start_s=b.start_s, end_s=b.end_s, kind=b.recipe.kind) for b in beats]
+    moments, decoys = spans_of(beats, stage, duration_s)
     return Sketch(
         duration_s=duration_s,
         mic=_mic(stage, desktop, np.random.default_rng([seed, 4])),
@@ -42,8 +43,8 @@ def make(seed: int, duration_s: float = 600.0) -> Sketch:
         segs=stage.segments(),
         chat=chat_of(cast, stage.bursts, duration_s, np.random.default_rng([seed, 5])),
         num_viewers=cast.num_viewers,
-        moments=tuple(s for s, b in zip(spans, beats, strict=True) if b.recipe.is_moment),
-        decoys=tuple(s for s, b in zip(spans, beats, strict=True) if not b.recipe.is_moment),
+        moments=moments,
+        decoys=decoys,
     )
 
 

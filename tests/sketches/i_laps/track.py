@@ -16,7 +16,7 @@ DRIVE, MENU, LOAD, RESULT, CUTSCENE, VIDEO = range(6)
 
 
 @functools.cache
-def _effects() -> dict[str, defaultdict[str, float]]:
+def effects() -> dict[str, defaultdict[str, float]]:
     """What each effect does to the game; what is not told is 0."""
     lines = [line.split() for line in ("", *pools()["effects"])]
     pairs = {" ".join(words[:1]): [word.split("=") for word in words[1:]] for words in lines}
@@ -48,7 +48,7 @@ class Track:
 
     def apply(self, beat: Beat, strength: float) -> None:
         """Let one happening act on the game, unless it does not show there."""
-        effect = _effects()[beat.recipe.effect if strength > 0 else ""]
+        effect = effects()[beat.recipe.effect if strength > 0 else ""]
         after, end_s = np.arange(len(self.speed)) / 10 - beat.event_s, beat.end_s - beat.event_s
         for again_s in np.arange(0, end_s, effect["every"] or 1e9):
             since = after - again_s
@@ -91,7 +91,7 @@ def _starts(beats: list[Beat], duration_s: float, rng: np.random.Generator) -> l
     starts = [-float(rng.uniform(0, 40))]
     for beat, until_s in zip(beats, [*(b.start_s for b in beats[1:]), duration_s], strict=True):
         effect = beat.recipe.effect
-        if beat.signs["picture"] > 0 and rng.random() < _effects()[effect]["ends"]:
+        if beat.signs["picture"] > 0 and rng.random() < effects()[effect]["ends"]:
             known = {"grid": beat.event_s, "restart": beat.event_s + 5}
             starts.append(known.get(effect, beat.end_s + float(rng.uniform(2, 6))))
         elif until_s - beat.end_s > 25 and rng.random() < 0.4:

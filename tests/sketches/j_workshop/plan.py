@@ -39,11 +39,14 @@ class Plot(NamedTuple):
 
 
 class Event(NamedTuple):
-    """A plot that happens at at_s; signs are the channels that show it, strength how much."""
+    """A plot that happens at at_s; signs are the channels that show it, strength how much.
+
+    The cut is what an editor keeps of it, with some seconds of lead; that of a decoy is all that happens.
+    """
 
     plot: Plot
     at_s: float
-    span: Span
+    cut: Span
     signs: frozenset[str]
     strength: float
     is_moment: bool
@@ -90,7 +93,7 @@ def _shown(rng: Rng, plot: Plot, traits: set[str]) -> frozenset[str]:
 
 
 def lay_out(rng: Rng, traits: set[str], duration_s: float) -> list[Event]:
-    """Events in order, their spans apart from one another and inside the stream."""
+    """Events in order, their cuts apart from one another and inside the stream."""
     per = duration_s / 600.0
     num_moments = max(int(duration_s >= 60.0), round(int(rng.choice(range(3, 11), p=_COUNTS)) * per))
     num_decoys = num_moments + round(rng.uniform(0.0, 4.0) * per)
@@ -114,10 +117,10 @@ def lay_out(rng: Rng, traits: set[str], duration_s: float) -> list[Event]:
     for place, k in enumerate(order):
         (plot, is_moment), (lead, tail) = drawn[k], cuts[k]
         at += float(slack[place])
-        span = Span(start_s=round(at, 2), end_s=round(at + lead + tail, 2), kind=plot.kind)
+        cut = Span(start_s=round(at, 2), end_s=round(at + lead + tail, 2), kind=plot.kind)
         faint = is_moment and rng.random() < 0.25
         strength = float(rng.uniform(0.3, 0.55) if faint else rng.uniform(0.7, 1.3))
         signs = _shown(rng, plot, traits) if is_moment else frozenset(_SIGNS)
-        events.append(Event(plot, at + lead, span, signs, strength, is_moment))
+        events.append(Event(plot, at + lead, cut, signs, strength, is_moment))
         at += lead + tail + _GAP_S
     return events

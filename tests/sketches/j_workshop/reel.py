@@ -4,16 +4,24 @@ import bisect
 
 import numpy as np
 
-from tests.sketches.j_workshop.plan import Event
+from tests.sketches.guide import Sign
+from tests.sketches.j_workshop.plan import Beat, Event
 from tests.sketches.j_workshop.sounds import Music, Palette, alert, noise
+from tests.sketches.j_workshop.truth import span_of
 from tests.sketches.j_workshop.voice import STYLES, Voice, blend, speak, vocal
 from tests.sketches.j_workshop.words import LISTS, TABLES, Crowd, Curve, Rng, Tongue, fill, pick
-from tests.sketches.sketch import FRAMES_PER_S, RATE_HZ, Sound
+from tests.sketches.sketch import FRAMES_PER_S, RATE_HZ, Sound, Span
 
 _ADDED = {"light", "lean", "shake", "pan"}
 _SHAPES = {"hold": (1.0, 1.0), "fall": (1.0, 0.0), "rise": (0.0, 1.0)}
 _PICTURES = {row.split()[0]: row.partition(" ")[2].split("; ") for row in LISTS["pictures"]}
 _SIGN_OF = {"mic": "sound", "mic*": "sound", "desk": "sound", "pic": "pic", "chat": "chat"}
+# Of these the change is a sign, not what stays so afterwards; hands are busy in ordinary time, too.
+_STAYS = {"gone", "squash", "stain", "shine", "guest", "video", "cut", "pan"}
+_CHANGE_S, _FALL_SHARE = 1.0, 0.7
+_THINGS = ["clink", "knock", "spoon", "rustle", "bump", "tap"]
+# How much louder than talk, in dB, a voice must be to stand out.
+_RAISED_DB = 2.0
 _TTS, _LATE_S = Voice(118.0, 0.35, 0.97, 5.0, 0.02), 3.5
 
 
@@ -67,21 +75,25 @@ class Reel:
         self._music_gain = np.ones(round(duration_s * FRAMES_PER_S) + 1)
         self._acts: list[tuple[float, float]] = []
         self._taken: list[tuple[float, float]] = []
+        self._signs: list[Sign] = []
+        self._hushes: list[Sign] = []
         self._said_until, self._recent = 0.0, [""]
         self.segs: list[tuple[float, float, str]] = []
         self.chat = maker.crowd.ordinary(rng, duration_s)
         size = round(duration_s * FRAMES_PER_S)
         self.curves: dict[str, Curve] = {name: np.zeros(size) for name in LISTS["curves"]}
 
-    def play(self, event: Event) -> None:
-        """Put every beat of an event on the tape."""
+    def play(self, event: Event) -> Span:
+        """Put every beat of an event on the tape; gives where the moment or the decoy is."""
         signs = event.signs
-        self._said_until = 0.0
+        self._said_until, self._signs, self._hushes = 0.0, [], []
+        since = event.at_s - 1.0
         speaks = bool(signs & {"voice", "words"})
         if event.is_moment and speaks:
             # Nobody works on, or chats about the weather, while the pan burns.
-            self._taken.append((event.at_s - 1.0, max(event.at_s + 3.0, event.span.end_s - 2.0)))
-            low, high = (int(t * RATE_HZ) for t in (event.at_s, event.span.end_s))
+            self._taken.append((event.at_s - 1.0, max(event.at_s + 3.0, event.cut.end_s - 2.0)))
+            self._hushes.append(self._taken[-1])
+            low, high = (int(t * RATE_HZ) for t in (event.at_s, event.cut.end_s))
             self._noise[low:high] *= np.float32(self._rng.choice([0.05, 0.3, 1.0]))
         for beat in event.plot.beats:
             at = event.at_s + beat.at_s * self._rng.uniform(0.85, 1.15) + self._rng.normal(0.0, 0.12)
@@ -89,19 +101,36 @@ class Reel:
             if not 0.3 < at < self._duration_s - 0.5 or (sign and sign not in signs):
                 continue
             if beat.channel == "pic":
-                self.show(at, beat.what)
+                self._signs.append((at, self.show(at, beat.what)))
             elif beat.channel == "chat":
                 self.chat += self._maker.crowd.burst(self._rng, at, beat.what, event.strength)
             elif beat.channel == "desk":
-                self._desktop(at, beat.what)
+                self._signs.append((at, self._desktop(at, beat.what)))
+                # An alert, and what a viewer has read out, is what the maker reacts to.
+                since = min(since, at)
             elif sign:
                 length = event.plot.tail_s if beat.channel == "mic*" else 0.0
-                self._bring(at, beat.what, length, event.strength)
+                self._signs.append((at, self._bring(at, beat.what, length, event.strength)))
             elif speaks:
-                self._utter(at, beat.channel, beat.what, event)
+                self._utter(at, beat, event)
+        if not event.is_moment:
+            return event.cut
+        signs_there = [sign for sign in self._signs if sign[1] > sign[0]]
+        return span_of(event, since, signs_there, self._hushes, self._duration_s)
 
-    def _utter(self, at: float, channel: str, what: str, event: Event) -> None:
+    def _tells(self, beat: Beat, event: Event, heat: float) -> bool:
+        """Whether a line stands out: a voice that is not as usual, or words of what has happened."""
+        if beat.channel in ("talk", "guest"):
+            return beat.channel == "guest"
+        gain_db = float(STYLES[beat.channel][5])
+        # Some of the ordinary talk is quiet: only after the event does that tell something.
+        low = gain_db < 0.0 and (beat.channel != "quiet" or beat.at_s >= 0.0)
+        turned = low or heat * gain_db * self._maker.limit >= _RAISED_DB
+        return bool(("voice" in event.signs and turned) or ("words" in event.signs and beat.at_s >= 0.0))
+
+    def _utter(self, at: float, beat: Beat, event: Event) -> None:
         """A line or a cry of the maker or a guest, after what was said before it."""
+        channel, what = beat.channel, beat.what
         if max(at, self._said_until) - at > _LATE_S:
             return
         at = max(at, self._said_until + 0.05)
@@ -109,13 +138,18 @@ class Reel:
         heat = min(1.6, self._maker.heat * event.strength)
         if channel == "hush":
             self._said_until = at + float(what)
-        elif channel == "vox":
+            self._hushes.append((at, self._said_until))
+            return
+        end = at
+        if channel == "vox":
             if shown and self._rng.random() < 0.45 + 0.6 * heat:
-                self._cry(at, what, heat)
+                end = self._cry(at, what, heat)
         elif channel == "guest" or shown:
-            self._say(at, channel, self._line(what), heat, "words" in event.signs)
+            end = self._say(at, channel, self._line(what), heat, "words" in event.signs)
         else:
-            self._say(at, "talk", self._line(what), 1.0, True)
+            end = self._say(at, "talk", self._line(what), 1.0, True)
+        if channel == "vox" or self._tells(beat, event, heat):
+            self._signs.append((at, end))
 
     def _line(self, section: str) -> str:
         """A line that was not said just before."""
@@ -159,21 +193,23 @@ class Reel:
         room = track[int(at * RATE_HZ) :][: sound.size]
         room += sound[: room.size]
 
-    def _bring(self, at: float, what: str, length_s: float, strength: float) -> None:
-        """A noise in the room."""
+    def _bring(self, at: float, what: str, length_s: float, strength: float) -> float:
+        """A noise in the room; gives until when it stands out, at once where the room is full of such."""
         rng, maker = self._rng, self._maker
         what = fill(rng, what, maker.craft)
         length = length_s or float(TABLES["short"].get(what, ["2.2"])[0])
         sound = noise(rng, self._pal, what, length) * np.float32(maker.tools)
         self._add(self._noise, at, sound * np.float32(0.7 + 0.6 * strength))
+        acts = {row.split()[0] for row in LISTS[f"acts.{maker.craft}"]}
+        return at if what in acts or what in _THINGS else at + sound.size / RATE_HZ
 
-    def _desktop(self, at: float, what: str) -> None:
-        """An alert, a read donation, a video; or the music is turned up."""
+    def _desktop(self, at: float, what: str) -> float:
+        """An alert, a read donation, a video; or the music is turned up; gives when it ends."""
         rng, maker = self._rng, self._maker
         if what == "drop":
             room = self._music_gain[int(at * FRAMES_PER_S) :][:140]
             room[:] = np.minimum(rng.uniform(2.0, 4.0), 1.0 + np.arange(room.size) / 8.0)
-            return
+            return at + room.size / FRAMES_PER_S
         if what == "tts":
             text = pick(rng, rng.choice(["guest_line", "read_story", "chat.pasta"])).replace("{name}", "kai")
             sound = 0.8 * speak(rng, _TTS, " ".join(text.split()[:14]), STYLES["talk"])
@@ -182,15 +218,21 @@ class Reel:
         else:
             sound = alert(rng, maker.alert_hz, what == "fanfare")
         self._add(self._desk, at, sound.astype(np.float32) * np.float32(maker.alert_level))
+        return at + sound.size / RATE_HZ
 
-    def show(self, at: float, what: str) -> None:
-        """Move the curves of the picture."""
+    def show(self, at: float, what: str) -> float:
+        """Move the curves of the picture; gives until when it looks unusual."""
+        until = at
         for part in _PICTURES[what]:
             name, length, shape, amount = part.split()
             size = max(2, int(float(length) * self._rng.uniform(0.8, 1.25) * FRAMES_PER_S))
             ramp = np.linspace(*_SHAPES[shape], size) * float(amount)
             room = self.curves[name][int(at * FRAMES_PER_S) :][:size]
             room[:] = room + ramp[: room.size] if name in _ADDED else np.maximum(room, ramp[: room.size])
+            seen = size / FRAMES_PER_S * (_FALL_SHARE if shape == "fall" else 1.0)
+            if name != "busy":
+                until = max(until, at + (min(seen, _CHANGE_S) if name in _STAYS else seen))
+        return until
 
     def work(self) -> None:
         """What the hands do in ordinary time: task after task, with its noise and share of talk."""
@@ -211,7 +253,7 @@ class Reel:
             at = end
         for spot in rng.uniform(2.0, self._duration_s, rng.poisson(self._duration_s / 50.0)):
             # Things get put down, knocked, moved about all the time.
-            what = str(rng.choice(["clink", "knock", "spoon", "rustle", "bump", "tap"]))
+            what = str(rng.choice(_THINGS))
             self._add(self._noise, float(spot), noise(rng, self._pal, what, 0.7) * np.float32(0.6 * loud))
 
     def talk(self) -> None:

@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from tests.sketches.guide import kept_apart
 from tests.sketches.j_workshop.plan import lay_out
 from tests.sketches.j_workshop.reel import Maker, Reel
 from tests.sketches.j_workshop.view import View
 from tests.sketches.j_workshop.words import Rng, pick
-from tests.sketches.sketch import FRAMES_PER_S, Sketch
+from tests.sketches.sketch import FRAMES_PER_S, Sketch, Span
 
 _Segs = list[tuple[float, float, str]]
 _LONGEST_SEG_S = 7.0
@@ -36,8 +37,10 @@ def make(seed: int, duration_s: float = 600.0) -> Sketch:
     events = lay_out(np.random.default_rng([seed, 2]), maker.traits, duration_s)
     reel = Reel(np.random.default_rng([seed, 3]), maker, duration_s)
     reel.work()
+    told: tuple[list[Span], list[Span]] = ([], [])
     for event in events:
-        reel.play(event)
+        told[not event.is_moment].append(reel.play(event))
+    moments, decoys = kept_apart(*told)
     reel.talk()
     mic, desktop = reel.sounds()
     chat = sorted((round(at, 2), text) for at, text in reel.chat if 0.0 <= at < duration_s - 0.01)
@@ -53,6 +56,6 @@ def make(seed: int, duration_s: float = 600.0) -> Sketch:
         segs=tuple(_tidied(np.random.default_rng([seed, 4]), reel.segs, duration_s)),
         chat=tuple(chat),
         num_viewers=maker.crowd.viewers,
-        moments=tuple(event.span for event in events if event.is_moment),
-        decoys=tuple(event.span for event in events if not event.is_moment),
+        moments=moments,
+        decoys=decoys,
     )

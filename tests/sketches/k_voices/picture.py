@@ -9,13 +9,11 @@ import numpy.typing as npt
 
 from tests.sketches.k_voices.plan import Plan
 from tests.sketches.k_voices.script import Cast
+from tests.sketches.k_voices.truth import KILL_SEEN, LOOK_S
 from tests.sketches.sketch import FRAMES_PER_S, HEIGHT, WIDTH
 
 Picture = npt.NDArray[np.uint8]
 Track = npt.NDArray[np.float32]
-
-_LOOK_S = {"kill": 2.2, "flash": 0.8, "shake": 1.4, "banner": 3.0, "confetti": 3.5, "dark": 5.0, "swarm": 3.0}
-_LOOK_S |= {"alert": 5.0, "cut": 0.5}
 
 
 def _smooth(shape: tuple[int, int], size: int, rng: np.random.Generator) -> Track:
@@ -81,9 +79,9 @@ def _efforts(cast: Cast, plan: Plan, num: int) -> Track:
 
 def _looks(plan: Plan, num: int) -> dict[str, Track]:
     """For each look its strength in each frame, falling to 0 over its time."""
-    tracks = {name: np.zeros(num, np.float32) for name in _LOOK_S}
+    tracks = {name: np.zeros(num, np.float32) for name in LOOK_S}
     for cue in plan.cues["look"]:
-        length = max(2, int(_LOOK_S[cue.name] * FRAMES_PER_S))
+        length = max(2, int(LOOK_S[cue.name] * FRAMES_PER_S))
         first = max(0, int(cue.at_s * FRAMES_PER_S))
         track = tracks[cue.name][first : first + length]
         np.maximum(track, cue.strength * np.linspace(1, 0.2, length)[: len(track)], out=track)
@@ -141,7 +139,7 @@ class _Show:
 
     def _effects(self, picture: Picture, k: int, rng: np.random.Generator) -> Picture:
         look = {name: float(track[k]) for name, track in self.looks.items() if track[k] > 0}
-        if look.get("kill", 0) > 0.3:
+        if look.get("kill", 0) > KILL_SEEN:
             picture = np.roll(self.art.screens["kill"], int(rng.integers(-4, 5)) + k % 3 * 6, axis=1)
         if "dark" in look:
             picture = picture // np.uint8(3)

@@ -7,8 +7,17 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tests.sketches.guide import kept_apart
 from tests.sketches.k_voices.game import ROUTINE
 from tests.sketches.k_voices.script import CYCLES, Beat, Cast, Scene, script
+from tests.sketches.k_voices.truth import (
+    TALK,
+    Sign,
+    line_seen,
+    look_seen,
+    sound_seen,
+    span_of,
+)
 from tests.sketches.k_voices.voice import Line, num_syllables
 from tests.sketches.sketch import Span
 
@@ -20,7 +29,6 @@ _LINES_PER_S = {"lobby": 0.36, "loading": 0.22, "play": 0.33, "meeting": 0.62, "
 _SOUNDS_PER_S = {"lobby": 0.25, "loading": 0.05, "play": 0.9, "meeting": 0.25, "result": 0.4}
 _WORDLESS_S = {"laugh": (1.2, 4.2), "scream": (0.6, 1.8), "gasp": (0.3, 0.5)}
 _WORDLESS_S |= {"cough": (0.7, 1.5), "aww": (0.8, 1.4), "breath": (0.3, 0.5)}
-_TALK = 0.4  # the effort of plain talk
 
 
 class Cue(NamedTuple):
@@ -37,11 +45,13 @@ class Plan(NamedTuple):
     phases: list[Phase]
     lines: list[Line]
     cues: dict[str, list[Cue]]  # of the game, the mic (thumps), the look and the chat
-    moments: list[Span]
-    decoys: list[Span]
+    moments: tuple[Span, ...]
+    decoys: tuple[Span, ...]
 
 
 class _Slot(NamedTuple):
+    """When a scene is laid, as an editor cuts it: from the build-up to the end of the reaction."""
+
     scene: Scene
     start_s: float
     event_s: float
@@ -146,7 +156,9 @@ class _Stage:
         self.cues: dict[str, list[Cue]] = {"game": [], "mic": [], "look": [], "chat": []}
         self._busy: npt.NDArray[np.bool_] = np.zeros((len(cast.voices), int(duration_s * 20) + 1), bool)
 
-    def speak(self, who: int, at_s: float, how: str, topic: str, effort: float, patience_s: float) -> None:
+    def speak(
+        self, who: int, at_s: float, how: str, topic: str, effort: float, patience_s: float
+    ) -> Line | None:
         """A line at this time, or as soon after as its speaker is free; dropped if that is too late."""
         rng, voice = self.rng, self.cast.voices[who]
         text = ""
@@ -163,34 +175,36 @@ class _Stage:
             start = max(0.05, at_s + float(wait))
             busy = self._busy[who, int(start * 20) : int((start + length) * 20) + 1]
             if start + length > self.duration_s - 0.1:
-                return
+                return None
             if not busy.any():
                 busy[:] = True
                 self.lines.append(Line(who, start, length, how, text, effort))
-                return
+                return self.lines[-1]
+        return None
 
-    def _act(self, beat: Beat, slot: _Slot, who: int, at: float, signs: dict[str, float]) -> None:
-        """One mouth's part in a beat, as loud as the temper and the signs have it."""
+    def _act(self, beat: Beat, phase: str, who: int, at: float, signs: dict[str, float]) -> Sign | None:
+        """One mouth's part in a beat, as loud as the temper and the signs have it; gives when it stands out."""
         rng = self.rng
         sign = signs.get("voice" if who == 0 else "friends", 1.0)
         words = signs.get("words", 1.0) if who == 0 else sign
         early = beat.high < 0
         if not early and max(sign, words if beat.what == "say" else 0.0) < 0.5 and rng.random() < 0.85:
-            return
+            return None
         temper = self.cast.voices[who].temper
         effort = beat.strength + float(rng.normal(0, 0.04))
-        if effort > _TALK:
-            effort = _TALK + (effort - _TALK) * temper * (1.0 if early else sign)
+        if effort > TALK:
+            effort = TALK + (effort - TALK) * temper * (1.0 if early else sign)
             if beat.what in ("scream", "gasp", "laugh") and rng.random() > temper * 1.6:
-                return
+                return None
         topic = beat.topic
         if who == 0 and not early and words < 0.5:
             topic = "oh" if sign > 0.5 else "calm"
-        self.speak(who, at, beat.what, topic, max(0.1, effort), 2.0)
+        line = self.speak(who, at, beat.what, topic, max(0.1, effort), 2.0)
+        return line_seen(self.cast, beat, line, phase, words >= 0.5) if line else None
 
-    def play(self, slot: _Slot) -> None:
-        """A scene, beat by beat; what an editor keeps lies a little off what really happened."""
-        rng, cast = self.rng, self.cast
+    def play(self, slot: _Slot, phase: str) -> list[Sign]:
+        """A scene, beat by beat; what an editor keeps lies a little off. Gives when it stands out."""
+        rng, cast, seen = self.rng, self.cast, list[Sign | None]()
         signs = _signs(slot, rng)
         build = (slot.event_s - slot.start_s) * float(rng.uniform(0.7, 1.15))
         react = (slot.end_s - slot.event_s) * float(rng.uniform(0.75, 1.05))
@@ -203,12 +217,18 @@ class _Stage:
                 if beat.who in self.cues:
                     strength = beat.strength * signs.get(beat.who, 1.0)
                     if strength > 0.3:
-                        self.cues[beat.who].append(Cue(at, beat.topic or beat.what, strength))
+                        cue = Cue(at, beat.topic or beat.what, strength)
+                        self.cues[beat.who].append(cue)
+                        if beat.who == "game":
+                            seen.append(sound_seen(*cue, phase))
+                        elif beat.who == "look":
+                            seen.append(look_seen(*cue))
                     continue
                 people = parts.get(beat.who) or [i for i in friends if rng.random() < 0.8]
                 for who in [int(rng.choice(friends))] if beat.who == "any" else people:
                     late = float(rng.exponential(0.3)) * (who > 0 and at > slot.event_s - 0.5)
-                    self._act(beat, slot, who, at + late, signs)
+                    seen.append(self._act(beat, phase, who, at + late, signs))
+        return [sign for sign in seen if sign]
 
     def chatter(self, start_s: float, end_s: float, phase: str, slots: list[_Slot]) -> None:
         """Ordinary time in one phase: talk over one another, small laughs, the game's own small sounds."""
@@ -225,7 +245,7 @@ class _Stage:
             own = rng.random() < cast.own_share
             who = 0 if own else int(rng.integers(1, cast.num_friends + 1))
             warm = 0.1 * (phase == "meeting") + float(rng.exponential(cast.excitable))
-            effort = _TALK + float(rng.normal(0, 0.06)) + warm * cast.voices[who].temper
+            effort = TALK + float(rng.normal(0, 0.06)) + warm * cast.voices[who].temper
             how = str(rng.choice(["say", "laugh", "gasp", "breath"], p=(0.86, 0.07, 0.01, 0.06)))
             for _ in range(int(rng.geometric(0.5 if own else 0.75)) if how == "say" else 1):
                 self.speak(who, float(at), how, phase, min(effort, 0.95), 4.0)
@@ -240,11 +260,14 @@ def draw_plan(cast: Cast, seed: int, duration_s: float) -> Plan:
     slots = _place(cast, duration_s, rng)
     phases = _phases(cast, slots, duration_s, rng)
     stage = _Stage(cast, duration_s, rng)
+    told: tuple[list[Span], list[Span]] = ([], [])
     for slot in slots:
-        stage.play(slot)
+        phase = next(name for start, end, name in phases if start <= slot.event_s < end)
+        signs, kind = stage.play(slot, phase), slot.scene.kind
+        if slot.is_moment:
+            told[0].append(span_of(kind, slot.event_s, signs, duration_s))
+        else:
+            told[1].append(Span(start_s=slot.start_s, end_s=slot.end_s, kind=kind))
     for start, end, phase in phases:
         stage.chatter(start, end, phase, slots)
-    spans: dict[bool, list[Span]] = {True: [], False: []}
-    for slot in slots:
-        spans[slot.is_moment].append(Span(start_s=slot.start_s, end_s=slot.end_s, kind=slot.scene.kind))
-    return Plan(phases, sorted(stage.lines, key=lambda x: x.at_s), stage.cues, spans[True], spans[False])
+    return Plan(phases, sorted(stage.lines, key=lambda x: x.at_s), stage.cues, *kept_apart(*told))

@@ -7,12 +7,13 @@ import dataclasses
 import numpy as np
 
 from tests.sketches.l_ranked.script import SCREENS, SIGNS, Cue, Screens, Script, Writer, scripts
+from tests.sketches.l_ranked.truth import Event
 from tests.sketches.l_ranked.who import Who, sections
 from tests.sketches.sketch import FRAMES_PER_S, Span
 
 _APART_S = 8.6
 _SHOTS = {"tactical": 0.6, "royale": 0.55, "arena": 1.1}
-Event = tuple[Script, float, float]  # with seconds before and after its core
+Draft = tuple[Script, float, float]  # with seconds before and after its core
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -21,15 +22,14 @@ class Plan:
 
     cues: list[Cue]
     screens: Screens
-    moments: tuple[Span, ...]
-    decoys: tuple[Span, ...]
+    events: tuple[Event, ...]
 
     def screen(self, at: float) -> str:
         """The name of what is on the screen at a time."""
         return SCREENS[int(self.screens[int(np.clip(at * FRAMES_PER_S, 0, len(self.screens) - 1))])]
 
 
-def _choose(rng: np.random.Generator, num: int, num_decoys: int) -> list[Event]:
+def _choose(rng: np.random.Generator, num: int, num_decoys: int) -> list[Draft]:
     """Scripts for so many moments and decoys with their seconds before and after."""
     chosen: list[Script] = []
     kinds = sorted({s.kind for s in scripts()} - {"decoy"})
@@ -44,7 +44,7 @@ def _choose(rng: np.random.Generator, num: int, num_decoys: int) -> list[Event]:
     return [(s, float(rng.uniform(*s.before)), float(rng.uniform(*s.after))) for s in chosen]
 
 
-def _order(rng: np.random.Generator, chosen: list[Event]) -> list[Event]:
+def _order(rng: np.random.Generator, chosen: list[Draft]) -> list[Draft]:
     """Shuffled, with what belongs between matches gathered at one or two places."""
     mixed = [chosen[i] for i in rng.permutation(len(chosen))]
     out = [c for c in mixed if c[0].place != "lobby"]
@@ -119,7 +119,7 @@ def _fill(rng: np.random.Generator, game: str, screens: Screens, places: tuple[s
 def _ordinary(rng: np.random.Generator, who: Who, plan: Plan, duration_s: float) -> list[Cue]:
     """What goes on between events: shots, steps, small kills, the team, a click in the menu."""
     cues, at = [], 0.0
-    busy = [(s.start_s - 1.5, s.end_s + 1.5) for s in (*plan.moments, *plan.decoys)]
+    busy = [(s.start_s - 1.5, s.end_s + 1.5) for s in (event.room for event in plan.events)]
     shots = _SHOTS[who.game]
     while (at := at + rng.exponential(0.45)) < duration_s - 1:
         screen, inside = plan.screen(at), any(a < at < b for a, b in busy)
@@ -166,7 +166,7 @@ def draw_plan(rng: np.random.Generator, who: Who, duration_s: float) -> Plan:
     screens: Screens = np.zeros(round(duration_s * FRAMES_PER_S), np.int8)
     place, last = str(rng.choice(["round", "lobby"], p=[0.7, 0.3])), 0
     cues: list[Cue] = []
-    spans: dict[bool, list[Span]] = {True: [], False: []}
+    events: list[Event] = []
     for script, start, core, end in _lay_out(rng, duration_s):
         new = place if script.place == "any" else script.place
         a, b = int(start * FRAMES_PER_S), int(end * FRAMES_PER_S)
@@ -174,14 +174,15 @@ def draw_plan(rng: np.random.Generator, who: Who, duration_s: float) -> Plan:
         _paint(rng, who.game if new == "round" else "lobby", screens[a:b], True)
         place, last = new, b
         decoy = script.kind == "decoy"
-        # No editor's cut begins and ends where what happens does, to the frame.
+        # What happens does not begin and end with the room for it, to the frame.
         inner = (min(start + rng.normal(0, 0.7), core), core, max(end + rng.normal(-0.5, 0.8), core + 2))
         writer = Writer(who, rng, inner, dict.fromkeys(SIGNS, 1.0) if decoy else _draw_signs(rng, who))
         writer.run(script.name, screens)
         cues += writer.cues
-        spans[decoy].append(Span(start_s=start, end_s=end, kind=script.name if decoy else script.kind))
+        room = Span(start_s=start, end_s=end, kind=script.name if decoy else script.kind)
+        events.append(Event(room, not decoy, core, writer.cues))
     _fill(rng, who.game, screens[last:], (place, place))
-    plan = Plan(cues, screens, tuple(spans[False]), tuple(spans[True]))
+    plan = Plan(cues, screens, tuple(events))
     plan.cues.extend(_ordinary(rng, who, plan, duration_s))
     plan.cues.sort(key=lambda cue: cue.at)
     return plan

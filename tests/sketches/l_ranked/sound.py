@@ -6,6 +6,7 @@ import numpy as np
 
 from tests.sketches.l_ranked.plan import Plan
 from tests.sketches.l_ranked.script import SCREENS, Cue
+from tests.sketches.l_ranked.truth import Laid
 from tests.sketches.l_ranked.voice import Throat, shaped_noise
 from tests.sketches.l_ranked.who import Phrases, Who, table
 from tests.sketches.sketch import RATE_HZ, Sound
@@ -102,6 +103,7 @@ class Desk:
         pitches = rng.uniform(90, 230, 3)
         self._mates = [Throat(rng, p, float(rng.uniform(0.94, 1.18)), 0.06) for p in pitches]
         self._tunes = [make_music(rng) for _ in range(3)]
+        self.laid: list[Laid] = []
 
     def _voice(self, out: Sound, cue: Cue) -> None:
         """A team mate as voice chat carries him, or an announcer, or a reading machine."""
@@ -117,6 +119,7 @@ class Desk:
                 np.fft.irfft(spectrum * ((f > 280) & (f < 3600)), len(x)), np.float32
             ) * np.float32(0.14)
         mix(out, cue.at, x, 1.0)
+        self.laid.append(Laid(cue, cue.at, cue.at + len(x) / RATE_HZ))
 
     def _play(self, out: Sound, cue: Cue) -> None:
         rng, n = self._rng, int(cue.length * RATE_HZ)
@@ -132,6 +135,9 @@ class Desk:
             times = np.arange(0, max(cue.length, 0.01), self._every_s.get(cue.what, 99))
             for at in cue.at + times + rng.normal(0, 0.008, len(times)):
                 mix(out, at, sprites[int(rng.integers(len(sprites)))], cue.level * rng.uniform(0.75, 1.1))
+            # The last third of a sound is a faint ring.
+            rings = 0.67 * len(sprites[0]) / RATE_HZ
+            self.laid.append(Laid(cue, cue.at, cue.at + max(cue.length, rings)))
 
     def render(self, plan: Plan, num: int) -> Sound:
         """The desktop's track."""

@@ -8,6 +8,7 @@ from tests.sketches.l_ranked.picture import Show
 from tests.sketches.l_ranked.plan import Plan, draw_plan
 from tests.sketches.l_ranked.sound import Desk
 from tests.sketches.l_ranked.talk import Mic
+from tests.sketches.l_ranked.truth import find_spans
 from tests.sketches.l_ranked.who import Phrases, Who, table
 from tests.sketches.sketch import RATE_HZ, Sketch
 
@@ -65,10 +66,12 @@ def make(seed: int, duration_s: float = 600.0) -> Sketch:
     num = round(RATE_HZ * duration_s)
     who = Who(rngs[0])
     plan = draw_plan(rngs[1], who, duration_s)
-    desktop = Desk(rngs[2], who, Phrases(who.lang, rngs[3])).render(plan, num)
+    desk = Desk(rngs[2], who, Phrases(who.lang, rngs[3]))
+    desktop = desk.render(plan, num)
     mic = Mic(rngs[4], who, Phrases(who.lang, rngs[5]), plan, num)
     mic.talk()
     segs = mic.heard()
+    moments, decoys = find_spans(plan.events, who, mic.laid + desk.laid, duration_s)
     show = Show(rngs[6], who, plan, mic.speaking)
     return Sketch(
         duration_s=duration_s,
@@ -78,6 +81,6 @@ def make(seed: int, duration_s: float = 600.0) -> Sketch:
         segs=segs,
         chat=_make_chat(rngs[7], who, Phrases(who.lang, rngs[7]), plan, duration_s),
         num_viewers=who.viewers,
-        moments=plan.moments,
-        decoys=plan.decoys,
+        moments=moments,
+        decoys=decoys,
     )

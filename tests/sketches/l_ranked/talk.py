@@ -7,6 +7,7 @@ import numpy as np
 from tests.sketches.l_ranked.plan import Plan
 from tests.sketches.l_ranked.script import Cue
 from tests.sketches.l_ranked.sound import mix
+from tests.sketches.l_ranked.truth import Laid
 from tests.sketches.l_ranked.voice import STYLES, Throat, shaped_noise, streamer_style
 from tests.sketches.l_ranked.who import Phrases, Who, pairs, sections, table
 from tests.sketches.sketch import RATE_HZ, Sound
@@ -24,6 +25,7 @@ class Mic:
         self._gain = 10 ** (who.mic_db / 20) / _TALK_RMS
         self.track = np.zeros(num, np.float32)
         self.segs: Segs = []
+        self.laid: list[Laid] = []
         self.speaking = np.zeros(num * 10 // RATE_HZ + 10, np.float32)
         self._free_at, self._near_db = 0.5, 0.0
 
@@ -33,8 +35,8 @@ class Mic:
         self.speaking[a:b] = np.maximum(self.speaking[a:b], gain)
         self._free_at = at + len(x) / RATE_HZ + 0.08
 
-    def _say(self, at: float, style: str, topic: str, until: float = np.inf) -> None:
-        """Say something; it breaks off where something happens."""
+    def _say(self, at: float, style: str, topic: str, until: float = np.inf) -> str:
+        """Say something; it breaks off where something happens. Gives the style it is said in."""
         text, style = self._phrases.pick(topic), streamer_style(self._who, style, self._rng)
         x = self._throat.speak(text, style, self._who.syllables)
         keep = int((min(until, len(self.track) / RATE_HZ) - at) * RATE_HZ)
@@ -47,6 +49,7 @@ class Mic:
         self._put(at, x, 10 ** ((STYLES[style].gain_db * self._who.squash + self._near_db) / 20))
         if len(x) > 0.3 * RATE_HZ:
             self._hear(at, at + len(x) / RATE_HZ, text, style)
+        return style
 
     def _body(self, cue: Cue) -> None:
         throat, at, level = self._throat, cue.at, cue.level * (0.45 + 0.65 * self._who.temper)
@@ -57,16 +60,21 @@ class Mic:
                 text = str(self._rng.choice(["haha", "ha ha ha"]))
                 self.segs.append((at, at + len(x) / RATE_HZ, text))
             self._put(at, x, 1.0)
+            self.laid.append(Laid(cue, at, at + len(x) / RATE_HZ))
         elif cue.what == "slam" and level > 0.3:
             t = np.arange(5000, dtype=np.float32) / RATE_HZ
             thump = np.sin(2 * np.pi * 75 * t) * np.exp(-t * 18) + throat.breathe(0.3125, 1) * np.exp(-t * 40)
-            for k in range(int(self._rng.integers(1, 4))):
+            times = int(self._rng.integers(1, 4))
+            self.laid.append(Laid(cue, at, at + 0.28 * times))
+            for k in range(times):
                 mix(self.track, at + 0.28 * k, thump.astype(np.float32), 2.5 * level * self._gain)
         elif cue.what == "cough":
             self._put(at, throat.cough(), cue.level * 1.8)
         elif cue.what in ("gasp", "sigh"):
             x = throat.breathe(*((0.45, 0.8) if cue.what == "gasp" else (1.1, 0.45)))
             mix(self.track, at, x, level * self._gain)
+            if level > 0.3:
+                self.laid.append(Laid(cue, at, at + len(x) / RATE_HZ))
 
     def _chat_along(self, until: float, hushes: list[tuple[float, float]]) -> None:
         """Ordinary talk up to a time."""
@@ -106,7 +114,9 @@ class Mic:
             if cue.lane == "body":
                 self._body(cue)
             elif self._free_at - cue.at < 2.2:
-                self._say(max(cue.at, self._free_at), cue.what, cue.text)
+                at = max(cue.at, self._free_at)
+                style = self._say(at, cue.what, cue.text)
+                self.laid.append(Laid(cue, at, self._free_at - 0.08, style))
         self._chat_along(end, hushes)
 
     def _misheard(self, word: str) -> str:

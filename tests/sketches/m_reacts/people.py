@@ -126,5 +126,5 @@ class Script:
     pics: list[Cue] = dataclasses.field(default_factory=list)
     bursts: list[Burst] = dataclasses.field(default_factory=list)
     pauses: list[tuple[float, float]] = dataclasses.field(default_factory=list)
-    moments: list[Span] = dataclasses.field(default_factory=list)
-    decoys: list[Span] = dataclasses.field(default_factory=list)
+    moments: tuple[Span, ...] = ()
+    decoys: tuple[Span, ...] = ()

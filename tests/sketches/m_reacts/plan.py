@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from tests.sketches.guide import kept_apart
 from tests.sketches.m_reacts.people import Burst, Cue, Line, Persona, Phase, Rng, Script
 from tests.sketches.m_reacts.recipes import OCCUPATIONS, Recipe, recipes
+from tests.sketches.m_reacts.truth import SPARE_S, find_span
 from tests.sketches.m_reacts.voice import count
 from tests.sketches.m_reacts.words import Teller, lists
 from tests.sketches.sketch import Span
@@ -15,7 +17,7 @@ _LOOKS = ("vlog", "sport", "show", "gaming", "trailer", "essay")
 _LOOK_FOR = {"goal": "sport", "replay": "sport", "guess": "show", "reveal": "trailer"}
 _MOODS = {"letter": "cry", "kind": "cry", "sings": "sing"}
 _APART_S = 8.0
-_SCATTER_S = 1.2  # how far an editor's cut lies from what was played, at most
+_SCATTER_S = 1.2  # how far a decoy's span lies from what was played, at most
 
 
 class Director:
@@ -110,8 +112,8 @@ class Director:
             kind = str(rng.choice(["roar", "laughter", "bonk", "gong", "riser"]))
             desk.append(Cue(at + rng.uniform(0, gap), rng.uniform(1, 3), kind, rng.uniform(0.4, 1.2)))
 
-    def perform(self, r: Recipe, start: float, end: float, what: str, is_moment: bool) -> None:
-        """Play one recipe between two times."""
+    def perform(self, r: Recipe, start: float, end: float, what: str, is_moment: bool) -> float:
+        """Play one recipe between two times; gives when its event is."""
         rng, s = self.rng, self.script
         signs = self.signs(r) if is_moment else {"voice", "desk", "pic", "words", "chat"}
         self.now = max(self.now, start)
@@ -156,6 +158,7 @@ class Director:
         self.react(r, heat, event, end, told, "voice" in signs)
         if not told:
             self.run(end + 0.2, r.name if not is_moment else what, (heat, 0.04), _MOODS.get(r.name, ""), what)
+        return event
 
     def react(self, r: Recipe, heat: float, event: float, end: float, told: bool, loud: bool) -> None:
         """First the breath or the laugh, then the words, then the way back."""
@@ -270,17 +273,21 @@ def write_script(rng: Rng, who: Persona, teller: Teller, duration: float) -> Scr
     spare = rng.dirichlet(np.full(num + len(groups), 0.9)) * max(slack, 0)
     script = Script()
     director = Director(rng, who, teller, script)
+    told: tuple[list[Span], list[Span]] = ([], [])
     t, begin = 3.0, 0.0
     for k, (what, group) in enumerate(zip(names, groups, strict=True)):
         for r, length, is_moment in group:
             t += spare[0]
             spare = spare[1:]
             director.ordinary(t - 0.8, what)
-            director.perform(r, t, t + length, what, is_moment)
+            since = (len(script.lines), len(script.mic), len(script.desk), len(script.pics))
+            event = director.perform(r, t, t + length, what, is_moment)
             low, high = np.clip(rng.normal((-0.4, 0.5), 0.6), -_SCATTER_S, _SCATTER_S)
-            a, b = t + low, max(t + length + high, t + low + (6.05 if is_moment else 2.0))
+            a, b = t + low, max(t + length + high, t + low + 2.0)
             span = Span(start_s=round(float(a), 2), end_s=round(float(min(b, a + 39.9)), 2), kind=r.kind)
-            (script.moments if is_moment else script.decoys).append(span)
+            if is_moment:
+                span = find_span(script, since, r.kind, event, duration)
+            told[not is_moment].append(span)
             t += length + gap
         t += spare[0]
         spare = spare[1:]
@@ -289,4 +296,5 @@ def write_script(rng: Rng, who: Persona, teller: Teller, duration: float) -> Scr
         looks = [_LOOK_FOR[r.name] for r, _, _ in group if r.name in _LOOK_FOR]
         script.phases.append(Phase(begin, end, what, looks[0] if looks else str(rng.choice(_LOOKS))))
         begin = end
+    script.moments, script.decoys = kept_apart(*told, decoy_s=1.0, spare_s=SPARE_S)
     return script

@@ -17,7 +17,9 @@ Traits = dict[str, float]
 GAP_S = 8.3
 # the states of a stream are calm play, busy play, menus, talk before the camera, films
 FORCED = {"cutscene": 4, "lobby_music": 2, "rant": 3, "replay": 4, "routine_fight": 1}
-Draft = tuple[str, bool, Track]  # kind, whether a moment; seconds of build-up, reaction, cut before and after
+Draft = tuple[
+    str, bool, Track
+]  # kind, whether a moment; seconds of build-up, reaction, room before and after
 SIGNS = ("voice", "game", "picture", "words", "chat")
 
 
@@ -103,7 +105,7 @@ class Streamer:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Deed:
-    """One moment or decoy: what editors would cut, and what goes on in truth about the event."""
+    """One moment or decoy: the room it is given, and what goes on in truth about the event."""
 
     span: Span
     is_moment: bool
@@ -177,7 +179,7 @@ def draw_streamer(rng: Rng) -> Streamer:
 
 
 def _draft(rng: Rng, who: Streamer, kind: str, is_moment: bool, most_s: float) -> Draft:
-    """Lengths of one happening; the editor's cut scatters about what goes on."""
+    """Lengths of one happening; the room it is given scatters about what goes on."""
     goes_on = np.array([who.ways[kind].build_s, who.ways[kind].react_s]) * np.exp(rng.normal(0, 0.32, 2))
     cut = goes_on * np.exp(rng.normal(0, 0.18, 2)) + rng.uniform([0.2, 0.0], 2.0)
     want = np.clip(cut.sum(), 6.2 if is_moment else 4.5, most_s)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tests.sketches.n_habits.habits import Plan, Rng, Streamer, Track, tick
+from tests.sketches.n_habits.truth import Laid
 from tests.sketches.n_habits.words import Line
 from tests.sketches.sketch import FRAMES_PER_S, HEIGHT, WIDTH
 
@@ -43,9 +44,10 @@ def _road(world: Picture) -> Picture:
     return np.stack([world[np.broadcast_to(row, columns.shape), columns] for row in rows])
 
 
-def _looks(rng: Rng, who: Streamer, plan: Plan) -> dict[str, Track]:
-    """How strongly each effect of the picture shows, at 10 Hz."""
+def _looks(rng: Rng, who: Streamer, plan: Plan) -> tuple[dict[str, Track], list[list[Laid]]]:
+    """How strongly each effect of the picture shows, at 10 Hz, and which of them belong to each deed."""
     tracks = {name: np.zeros(len(plan.busy)) for name in LOOKS}
+    laid: list[list[Laid]] = []
 
     def lay(name: str, at_s: float, length_s: float, size: float) -> None:
         first = tick(max(at_s, 0))
@@ -54,18 +56,21 @@ def _looks(rng: Rng, who: Streamer, plan: Plan) -> dict[str, Track]:
         room[:] = np.maximum(room, size * np.linspace(1, last, len(room)))
 
     for deed in plan.deeds:
+        laid.append([])
         size, react = deed.signs["picture"] * who.traits["show"], deed.over_s - deed.event_s
         for name in deed.way.looks if size > 0.1 else ():
             times = 1 + int(rng.integers(1, 6)) * (deed.span.kind in AGAIN or rng.random() < 0.3)
             at = deed.event_s + deed.lags_s["picture"]
             for _ in range(times):
-                lay(name, at, min(LOOKS[name] * rng.uniform(0.5, 1.4), react), size)
+                length = min(LOOKS[name] * rng.uniform(0.5, 1.4), react)
+                lay(name, at, length, size)
+                laid[-1].append(Laid(name, at, at + length, size))
                 at += rng.uniform(0.2, 2) * react / times
     for name in ("flash", "shake", "jump", "alert", "banner", "cut"):  # the same things in ordinary time
         num = int(rng.poisson(plan.duration_s / 60 * rng.exponential(0.5)))
         for at in rng.uniform(0, plan.duration_s, num):
             lay(name, at, LOOKS[name] * rng.uniform(0.4, 1), rng.uniform(0.2, 0.8))
-    return tracks
+    return tracks, laid
 
 
 class Painter:
@@ -78,7 +83,7 @@ class Painter:
         lights = self.traits["light"] * rng.uniform(0.6, 1.4, 4)
         self.worlds = [_world(rng, light, contrast, blocky) for light in lights]
         self.roads = [_road(world) for world in self.worlds[:2]] if who.view == "forward" else []
-        self.looks = _looks(rng, who, plan)
+        self.looks, self.laid = _looks(rng, who, plan)
         self.speak = np.zeros(len(plan.busy))
         for line in lines:
             life = 0.35 + max(line.effort, -0.2) + 0.3 * (line.mode in ("laugh", "knock"))

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tests.sketches.n_habits.habits import Deed, Plan, Rng, Streamer, Track, draw, nums, spread, table, tick
+from tests.sketches.n_habits.truth import Laid
 from tests.sketches.n_habits.voice import Throat, add, smooth
 from tests.sketches.n_habits.words import Line
 from tests.sketches.sketch import FRAMES_PER_S, RATE_HZ, Sound
@@ -148,6 +149,7 @@ class Mixer:
         self.who, self.plan, self.lines, self.traits = who, plan, lines, who.traits
         self.bank = Bank(self.rng)
         self.size = round(RATE_HZ * plan.duration_s)
+        self.laid: list[list[Laid]] = []  # the sounds of each deed
         self.at = np.arange(len(plan.busy)) * (RATE_HZ / FRAMES_PER_S)
         self.spoken = np.zeros(len(plan.busy))
         for line in lines:
@@ -156,12 +158,13 @@ class Mixer:
     def _curve(self, where: npt.NDArray[np.int64], track: Track) -> Sound:
         return np.interp(where, self.at, track).astype(np.float32)
 
-    def _deed_sounds(self, desk: Sound, deed: Deed) -> None:
-        """What the game or the alerts of the stream sound like at an event."""
+    def _deed_sounds(self, desk: Sound, deed: Deed) -> list[Laid]:
+        """What the game or the alerts of the stream sound like at an event; gives what was laid down."""
         rng, game, react = self.rng, deed.signs["game"], deed.over_s - deed.event_s
         families = [family for family in deed.way.sfx if family != "song"]
+        laid: list[Laid] = []
         if game < 0.08 or not families:
-            return
+            return laid
         if deed.span.kind in LASTING:
             num = int(rng.poisson(react * rng.uniform(0.4, 1.6)))
             times = rng.uniform(deed.event_s - 1, deed.over_s, num)
@@ -171,7 +174,11 @@ class Mixer:
             times = deed.event_s + np.concatenate([[0], more])
         for turn, at in enumerate(times + deed.lags_s["game"]):
             size = game * rng.uniform(0.9, 2.4) * (1 if turn == 0 else 0.7)
-            add(desk, self.bank.sound(families[turn % len(families)]), float(at), size)
+            family = families[turn % len(families)]
+            sound = self.bank.sound(family)
+            add(desk, sound, float(at), size)
+            laid.append(Laid(family, float(at), float(at) + len(sound) / RATE_HZ, size))
+        return laid
 
     def _play_sounds(self, desk: Sound) -> None:
         """The effects of ordinary play, stray alerts and bangs, fellows in a voice chat."""
@@ -206,8 +213,7 @@ class Mixer:
         rng, plan = self.rng, self.plan
         desk = np.zeros(self.size, np.float32)
         self._play_sounds(desk)
-        for deed in plan.deeds:
-            self._deed_sounds(desk, deed)
+        self.laid = [self._deed_sounds(desk, deed) for deed in plan.deeds]
         gains = self._music_gains()
         layers = [(tune(rng, pace), gain) for pace, gain in zip((0.9, 1.4, 1.0), gains, strict=True)]
         near = self.traits["bed"] * (0.5 + np.minimum(plan.busy, 2)) * (plan.state != 2)

@@ -57,6 +57,7 @@ class Talker:
         self.who, self.plan, self.traits = who, plan, who.traits
         self.words = Lexicon(self.rng, who.game)
         self.lines: list[Line] = []
+        self.acts: list[list[Line]] = []  # the lines of each deed
 
     def _add(self, at: float, mode: str, effort: float, text: str, until: float) -> float:
         """Lays one line down, if there is room for it; gives back its end."""
@@ -135,7 +136,9 @@ class Talker:
         at = 0.3
         for deed in self.plan.deeds:
             self._ordinary(at, deed.begin_s - 0.2)
+            num = len(self.lines)
             self._act(deed)
+            self.acts.append(self.lines[num:])
             at = max(deed.over_s + 0.3, self._free())
         self._ordinary(at, self.plan.duration_s - 1)
         return self.lines

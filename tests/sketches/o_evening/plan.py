@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from tests.sketches.guide import LEAST_S, MOST_S, from_signs, kept_apart
 from tests.sketches.o_evening.bank import Bank
 from tests.sketches.o_evening.script import DECOYS, MOMENTS, Recipe, Stage, stage_decoy, stage_moment
 from tests.sketches.o_evening.voice import seconds_of
@@ -14,7 +15,6 @@ from tests.sketches.o_evening.who import Event, Line, Persona, Plan
 from tests.sketches.sketch import Span
 
 GAP_S = 8.6
-LEAST_S, MOST_S = 6.0, 40.0
 ODDS = {  # of the moments in the order of the word list, by genre
     "souls": (0.8, 1.0, 1.0, 1.2, 0.5, 1.2, 0.6),
     "sports": (0.7, 0.8, 0.4, 0.8, 3.0, 0.8, 0.6),
@@ -64,7 +64,7 @@ def _slots(who: Persona, duration_s: float, rng: np.random.Generator) -> list[Sl
 
 
 def _lay(plan: Plan, slots: list[Slot], rng: np.random.Generator) -> None:
-    """Places the slots, and the cut an editor would make of each, never nearer than 8 s."""
+    """Places the slots, and says roughly where decoys begin and end, all at least 8 s apart."""
     free = plan.duration_s - sum(s.end + GAP_S for s in slots) - GAP_S
     t = 0.0
     for s, share in zip(slots, rng.dirichlet(np.full(len(slots) + 1, 1.2)), strict=False):
@@ -78,8 +78,8 @@ def _lay(plan: Plan, slots: list[Slot], rng: np.random.Generator) -> None:
         a = max(a, last + 8.02, s.start - 4)
         room = slots[k + 1].start if k + 1 < len(slots) else plan.duration_s + GAP_S - 1
         b = min(max(b, a + (LEAST_S if s.moment else 2.0)), room - 8.05, a + MOST_S)
-        a = min(a, b - LEAST_S) if s.moment else a
-        (plan.moments if s.moment else plan.decoys).append(Span(start_s=a, end_s=b, kind=s.recipe.kind))
+        if not s.moment:
+            plan.decoys.append(Span(start_s=a, end_s=b, kind=s.recipe.kind))
         last = b
 
 
@@ -187,9 +187,17 @@ def plan_evening(who: Persona, duration_s: float, bank: Bank, rng: np.random.Gen
     slots = _slots(who, duration_s, rng)
     _lay(plan, slots, rng)
     _scenes(plan, slots, rng)
+    moments: list[Span] = []
     for s in slots:
         stage = Stage(plan, bank, rng, s.start, s.start + s.pre, s.end)
         (stage_moment if s.moment else stage_decoy)(stage, s.recipe)
+        if s.moment:
+            # Lines before the event are as even as ordinary talk, and silences no longer: neither is a sign.
+            begin, stop = from_signs(
+                stage.signs, stage.event, early_s=1.0, duration_s=duration_s, spare_s=0.005
+            )
+            moments.append(Span(start_s=begin, end_s=stop, kind=s.recipe.kind))
+    plan.moments, plan.decoys = kept_apart(moments, plan.decoys, spare_s=0.01)
     _small_things(plan, bank, rng)
     _ordinary_talk(plan, bank, rng)
     plan.lines.sort(key=lambda x: x.start_s)

@@ -6,12 +6,20 @@ import dataclasses
 
 import numpy as np
 
+from tests.sketches.guide import Sign
 from tests.sketches.o_evening.bank import Bank, load
 from tests.sketches.o_evening.voice import seconds_of
 from tests.sketches.o_evening.who import Event, Line, Plan
 
 SIGNS = {"voice": 1.5, "desk": 1.0, "picture": 1.0, "words": 1.2, "chat": 1.0}
 SHOUT_DB = 15.0
+# Louder than nearly all of ordinary talk.
+TURNED_DB = 4.0
+# How long an effect is clearly heard; the crowd of a match roars on.
+RINGS_S = {"boom": 1.2, "win": 1.4, "crowd": 1.5, "thud": 0.4, "boing": 0.7, "chime": 0.9, "sting": 1.6}
+RINGS_S.update({"kick": 0.2, "alert": 1.2, "mic_bump": 0.3, "roar": 4.0})
+# Sights of the world of the game: not seen while the picture is the room or a menu.
+WORLDLY = ("cut", "tumble", "shake", "sparks", "lowlife", "replay")
 
 
 class Recipe:
@@ -37,7 +45,10 @@ DECOYS = {r.kind: r for r in map(Recipe, load()["decoys"])}
 
 @dataclasses.dataclass(slots=True)
 class Stage:
-    """Where one span is played: the plan, the words, chance, and the start, event and end in seconds."""
+    """Where one span is played: the plan, the words, chance, and the start, event and end in seconds.
+
+    `signs` are its sounds, sights and reactions as far as they stand out.
+    """
 
     plan: Plan
     bank: Bank
@@ -45,6 +56,7 @@ class Stage:
     start: float
     event: float
     end: float
+    signs: list[Sign] = dataclasses.field(default_factory=list)
 
     def maybe(self, names: list[str], odds: float = 0.5) -> list[str]:
         """The names without their question marks, the marked ones by chance."""
@@ -76,6 +88,16 @@ class Stage:
             late, long = float(self.rng.uniform(0, 0.7)) + (4.0 if name == "replay" else 0.0), float(length)
             begin = t + (long if long < 0 else late)
             self.plan.looks.append(Event(begin, name, strength, begin + abs(long)))
+            scene = next((x.name for x in self.plan.scenes if x.end_s > begin), "play")
+            if name not in WORLDLY or scene not in ("talk", "menu", "brb"):
+                fades = 0.6 if name in ("flash", "shake") else 1.0
+                self.signs.append((begin, begin + fades * abs(long)))
+
+    def cue(self, t: float, name: str, size: float) -> None:
+        """Puts a sound at t."""
+        self.plan.cues.append(Event(t, name, size))
+        roars = name == "crowd" and self.plan.who.genre == "sports"
+        self.signs.append((t, t + RINGS_S["roar" if roars else name]))
 
 
 def _signs(stage: Stage) -> dict[str, float]:
@@ -96,7 +118,9 @@ def stage_moment(stage: Stage, recipe: Recipe) -> None:
     plan, rng, s, e = stage.plan, stage.rng, _signs(stage), stage.event
     kind, hush, lead = recipe.kind, float(recipe.names("hush")[0]), stage.event - stage.start
     if kind == "wholesome" and s["words"] and rng.random() < 0.6:
-        e += min(stage.other(e - 0.5, "letter") - e, 0.4 * (stage.end - e))
+        read = stage.other(e - 0.5, "letter")
+        stage.signs.append((e - 0.5, read))
+        e += min(read - e, 0.4 * (stage.end - e))
     elif s["words"] and rng.random() < 0.75:
         _build_up(stage, kind, bool(rng.random() < hush))
     if rng.random() < hush * 0.8:
@@ -104,7 +128,7 @@ def stage_moment(stage: Stage, recipe: Recipe) -> None:
     if s["desk"]:
         for k, name in enumerate(stage.maybe(recipe.names("cues"))):
             gain = 20 * np.log10(s["desk"]) + float(rng.normal(7, 2))
-            plan.cues.append(Event(stage.event + 0.35 * k + float(rng.uniform(0, 0.3)), name, gain))
+            stage.cue(stage.event + 0.35 * k + float(rng.uniform(0, 0.3)), name, gain)
     if s["picture"]:
         stage.look(recipe.names("looks"), s["picture"], stage.event)
     if s["voice"] or s["words"]:
@@ -138,14 +162,29 @@ def _react(stage: Stage, recipe: Recipe, t: float, voice: float, words: float) -
     """The beats one after the other till the reaction has died down; each weaker than the one before."""
     strong = voice * stage.plan.who["react"]
     top = SHOUT_DB * min(1.15, strong) * stage.plan.who["squash"]
-    begin, last = t, stage.end - 0.4
+    begin, last, told = t, stage.end - 0.4, False
     for beat in stage.maybe(recipe.names("beats"), 0.35 + 0.3 * min(1.0, strong)):
         left = (last - t) / max(last - begin, 1.0)
         if left < 0.1:
             break
+        lines = len(stage.plan.lines)
         t = _beat(stage, recipe.kind, beat, t, top * (0.6 + 0.4 * left), strong, words)
+        for line in stage.plan.lines[lines:]:
+            if _turned(line, beat, words > 0, told):
+                stage.signs.append((line.start_s, line.end_s))
+                told = True
         t += float(stage.rng.exponential(0.45)) + 0.1
     stage.plan.closed.append((begin - 0.3, min(t, last)))
+
+
+def _turned(line: Line, beat: str, words: bool, told: bool) -> bool:
+    """Whether a line is of the reaction by its sound, or by its words and not calm talk after it.
+
+    A breath or an even remark is so only where it is the first that is made of the event.
+    """
+    if line.kind in ("gasp", "sigh"):
+        return not told
+    return line.kind != "say" or line.loud >= TURNED_DB or (words and (beat != "say" or not told))
 
 
 def _beat(stage: Stage, kind: str, beat: str, t: float, top: float, strong: float, words: float) -> float:
@@ -163,7 +202,7 @@ def _beat(stage: Stage, kind: str, beat: str, t: float, top: float, strong: floa
         return stage.sound(t, float(long), beat, 0.4 * top) if strong > 0.17 else t
     if beat == "slam":
         if strong > 0.5:
-            stage.plan.cues.append(Event(t, "mic_bump", float(rng.uniform(-4, 5))))
+            stage.cue(t, "mic_bump", float(rng.uniform(-4, 5)))
         return t + 0.2
     section = ("shout." if beat == "SHOUT" else "say.") + kind if words else "talk.any"
     if beat == "soft":

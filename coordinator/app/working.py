@@ -369,15 +369,16 @@ def give_up_effects(pool: asyncpg.Pool) -> Mapping[Queue, FailureEffect]:
 def look_for_moments(signals: SessionSignals, is_final: bool) -> Found:
     """The detector as the pipeline calls it: what was found, or why there is nothing."""
     from coordinator.highlight.detect import detect, explain_empty, settled
-    from coordinator.highlight.segment import with_lead_in
+    from coordinator.highlight.segment import as_cut, pauses_of
     from coordinator.pipeline.detect import Found
 
     # A press alone is no finding: its clip is on the streamer's disk, and asked for by itself.
-    found = [
-        with_lead_in(moment)
-        for moment in detect(signals, top_k=_MAX_MOMENTS_A_LOOK)
-        if moment.kind != "marker"
-    ]
+    found = [moment for moment in detect(signals, top_k=_MAX_MOMENTS_A_LOOK) if moment.kind != "marker"]
     certain = found if is_final else settled(found, signals.duration_s)
     forming = [moment for moment in found if moment not in certain]
-    return Found(moments=certain, forming=forming, reason="" if found else explain_empty(signals))
+    pauses = pauses_of(signals.utterances)
+    return Found(
+        moments=[as_cut(moment, pauses, signals.duration_s) for moment in certain],
+        forming=[as_cut(moment, pauses, signals.duration_s) for moment in forming],
+        reason="" if found else explain_empty(signals),
+    )

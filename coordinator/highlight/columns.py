@@ -16,6 +16,7 @@ from coordinator.highlight import decoys
 from coordinator.highlight.chats import Answers
 from coordinator.highlight.lanes import QUIET_DB, Lanes, covered
 from coordinator.highlight.normalise import Curve, Mask, lower, rise, smooth
+from coordinator.highlight.said import Weights, said_curve, shipped_said
 from coordinator.highlight.text import Cue, selling, spoken_now
 from coordinator.model.highlight import SIGNAL_RATE_HZ, Utterance
 
@@ -27,10 +28,15 @@ Tracks = Mapping[str, tuple[Curve, Mask]]
 Matrix = npt.NDArray[np.float32]
 
 
-def columns(lanes: Lanes, utterances: Sequence[Utterance]) -> dict[str, Curve]:
+def columns(
+    lanes: Lanes, utterances: Sequence[Utterance], *, said: Weights | None = None
+) -> dict[str, Curve]:
     """By name: each figure now, around, and before; shape (num_steps,) each, NaN where it was not measured.
 
     A recording's one lane counts as the microphone: that is where people are heard.
+
+    Args:
+        said: what words weigh; the shipped weights where not given.
     """
     tracks, num_steps = lanes.tracks, lanes.num_steps
     near = "mic" if "mic_loudness_db" in tracks else "mix"
@@ -39,6 +45,7 @@ def columns(lanes: Lanes, utterances: Sequence[Utterance]) -> dict[str, Curve]:
         **{f"far_{name}": curve for name, curve in _sound(tracks, "desktop").items()},
         **_picture(tracks),
         **_speech(utterances, lanes.cues, num_steps),
+        **_said(utterances, num_steps, shipped_said() if said is None else said),
         **_chat(lanes.audience),
     }
     if "near_voicing" in figures and "spoken" in figures:
@@ -58,7 +65,7 @@ _SOUND: Final = (
 FIGURES: Final = (
     *(f"near_{name}" for name in _SOUND),
     *(f"far_{name}" for name in _SOUND),
-    *("moves", "words", "sales", "spoken", "rate", "wordless"),
+    *("moves", "words", "sales", "said", "spoken", "rate", "wordless"),
     *("chat", "turnout", "chat_rate", "chat_laughs"),
 )
 WINDOWS: Final = ("now", "wide", "before")
@@ -123,6 +130,11 @@ def _speech(utterances: Sequence[Utterance], cues: Sequence[Cue], num_steps: int
         "sales": selling(cues, num_steps),
         "rate": _known(rise(smooth(letters, everywhere, 2), everywhere, floor=0.0, quantile=0.75)),
     }
+
+
+def _said(utterances: Sequence[Utterance], num_steps: int, weights: Weights) -> dict[str, Curve]:
+    curve = said_curve(utterances, num_steps, weights)
+    return {} if curve is None else {"said": curve}
 
 
 def _chat(audience: Answers | None) -> dict[str, Curve]:

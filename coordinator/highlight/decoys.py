@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from coordinator.highlight.lanes import Lane
 
 MUSIC_TONALITY_DB: Final = 9.0  # measured: steady chords 19-22, a voice over music 7-8, voices 3-6, noise 2.7
+TONAL_DB: Final = (3.5, 4.5)  # from here on less of it is a crowd, and from there on nothing
 SALES_PHRASES: Final = 2.0  # as many within seconds are an advert
 LONE_CHAT_FACTOR: Final = 0.6
 LONE_VOICE_FACTOR: Final = 0.3

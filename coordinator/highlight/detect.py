@@ -38,9 +38,9 @@ LEAST_SCORE: Final = 0.15
 CORE_SHARE: Final = 0.5
 SECOND_STEPS: Final = 6  # to each side of the highest: what happens with a shout, not what is said around it
 SMOOTH_STEPS: Final = 3  # to each side: what one step doubts does not divide a moment
-# What leads up to a moment and what answers it belong to it, and tell of themselves less clearly.
-PRE_ROLL_S: Final = 2.0
-TAIL_S: Final = 1.0
+# The first and the last of a moment tell of themselves less clearly; chosen among 0 to 1 s by makers left out.
+PRE_ROLL_S: Final = 0.5
+TAIL_S: Final = 0.5
 CHAT_START_AT: Final = 0.22  # a chat alone, step by step
 TOLD_START_AT: Final = 0.05  # one clear sentence; rank decides
 
@@ -196,16 +196,13 @@ def _spanned(
     tail_s: float,
 ) -> list[Moment]:
     """Moments of spans; one that no lane can say why is left out."""
-    pauses = segment.pauses_of(signals.utterances)
     moments: list[Moment] = []
     for span in found:
         evidence = evidence_of(lanes, voters, weights, span.first, span.last)
         if not evidence:
             continue
         kind = kind_of(lanes, voters, weights, span.first, span.last)
-        start_s, end_s = segment.bounds_s(
-            span, pauses, signals.duration_s, pre_roll_s=pre_roll_s, tail_s=tail_s
-        )
+        start_s, end_s = segment.bounds_s(span, signals.duration_s, pre_roll_s=pre_roll_s, tail_s=tail_s)
         moments.append(_moment(start_s, end_s, span, kind, evidence))
     return moments
 

@@ -165,6 +165,10 @@ def _crowd(tracks: Mapping[str, tuple[Curve, Mask]], music: Curve, num_steps: in
         floor_db = np.maximum(np.where(measured, floor_db, QUIET_DB), QUIET_DB)
         rise_db, known = rise(lower(floor_db, 2), measured, floor=QUIET_DB)
         noisy = ramp(smooth(flatness, measured, 2), 0.12, 0.3)
+        if f"{lane}_tonality_db" in tracks:
+            # Music under a voice fills the pauses, too, and is too faint there to be told as music.
+            tonality_db, _ = tracks[f"{lane}_tonality_db"]
+            noisy = noisy * (1.0 - ramp(smooth(tonality_db, measured, 2), *decoys.TONAL_DB))
         activation = ramp(rise_db, 3.0, 13.0) * noisy * (1.0 - music)
         best, db = np.maximum(best, activation), np.where(activation >= best, rise_db, db)
         present |= known

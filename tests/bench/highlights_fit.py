@@ -1,4 +1,4 @@
-"""Fits the trees and nets of `coordinator/highlight` to made-up streams of many makers, never to those that judge.
+"""Fits trees, nets and word weights of `coordinator/highlight` to made-up streams of makers, never to those that judge.
 
 python -m tests.bench.highlights_fit --date 2026-11-27 [--out coordinator/highlight] [--only-judge]
 
@@ -30,12 +30,14 @@ from coordinator.highlight.fuse import shipped_weights
 from coordinator.highlight.lanes import Lanes, build_lanes
 from coordinator.highlight.likely import LikelyFile, chance_of, together
 from coordinator.highlight.nets import Nets, NetsFile
+from coordinator.highlight.said import SaidFile, Weights
 from coordinator.highlight.trees import TreesFile
 from coordinator.model.highlight import SIGNAL_RATE_HZ, SessionSignals
 from tests.bench import highlights_score as score
 from tests.bench.highlights_boost import Grown, Matrix, Shape, Vector, grow, predict
 from tests.bench.highlights_makers import MAKERS, SYNTHETIC, MadeCase, made_cases
 from tests.bench.highlights_nets import Course, Lesson, fit_nets
+from tests.bench.highlights_said import talk_of, weights_of
 from tests.bench.highlights_score import Guess, Judged
 from tests.bench.measure import say
 from tests.synthetic.family import DEV_SEEDS, THIRD_SEEDS
@@ -57,7 +59,7 @@ COURSE = Course()
 NUM_FOLDS = 5
 _KEPT_CHANCE = 0.6
 _NUM_PROCESSES = 2
-VERSION = 2
+VERSION = 3
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -66,6 +68,7 @@ class Fitted:
 
     grown: Grown
     nets: Nets
+    said: Weights
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -121,13 +124,21 @@ def fit(makers: Sequence[str]) -> Fitted:
     """Trees and nets for these makers' streams, each maker as heavy as the next."""
     makers = sorted(makers)
     say(f"fits to {', '.join(makers)}")
-    lessons = [_lesson(made_cases(maker, FITTED[maker])) for maker in makers]
+    streams = {maker: made_cases(maker, FITTED[maker]) for maker in makers}
+    talks = {maker: talk_of(cases) for maker, cases in streams.items()}
+    # What is said in a maker's streams is weighed by what others say: trees and nets shall learn what words are worth
+    # that come from somebody else, as those of a stranger will.
+    lessons = [
+        _lesson(cases, weights_of([talks[other] for other in makers if other != maker]))
+        for maker, cases in streams.items()
+    ]
     rows = np.concatenate([lesson.rows.reshape(-1, len(NAMES)) for lesson in lessons])
     truth = np.concatenate([lesson.truth.ravel() for lesson in lessons]).astype(np.float64)
     weight = np.concatenate([np.full(lesson.truth.size, 1.0 / lesson.truth.size) for lesson in lessons])
     return Fitted(
         grown=grow(rows, truth, weight / weight.mean(), SHAPE),
         nets=fit_nets(lessons, NAMES, len(WINDOWS), COURSE),
+        said=weights_of(list(talks.values())),
     )
 
 
@@ -173,7 +184,7 @@ def _looked(fitted: Fitted, maker: str) -> list[Looked]:
     for case in made_cases(maker, SET_RIGHT[maker]):
         for signals in (case.apart, case.mixed):
             lanes = build_lanes(signals)
-            told = columns(lanes, signals.utterances)
+            told = columns(lanes, signals.utterances, said=fitted.said)
             odds = together(predict(fitted.grown, _stacked(told)), nets.odds(fitted.nets, told))
             found.append(Looked(case=case, signals=signals, lanes=lanes, odds=odds))
     return found
@@ -181,7 +192,7 @@ def _looked(fitted: Fitted, maker: str) -> list[Looked]:
 
 def _files(
     fitted: Fitted, date: str, scale: Scale, figures: dict[str, float]
-) -> dict[str, TreesFile | NetsFile | LikelyFile]:
+) -> dict[str, TreesFile | NetsFile | SaidFile | LikelyFile]:
     grown, fitted_nets = fitted.grown, fitted.nets
     origin = "made-up streams alone, 600 s each, whole and with lanes missing, by maker: " + "; ".join(
         f"{maker} {_span(seeds)}" for maker, seeds in FITTED.items()
@@ -212,6 +223,7 @@ def _files(
             {name: nets.layer_of(numbers) for name, numbers in one.items()} for one in fitted_nets.weights
         ],
     )
+    said_file = SaidFile(version=VERSION, made_on=date, origin=origin, weights=dict(fitted.said))
     by = (
         "; scores set right, and the threshold chosen, by what knew neither the maker nor two others, on "
         + "; ".join(f"{maker} {_span(seeds)}" for maker, seeds in SET_RIGHT.items())
@@ -226,7 +238,7 @@ def _files(
         slope=round(scale.slope, 4),
         shift=round(scale.shift, 4),
     )
-    return {"trees": trees_file, "nets": nets_file, "likely": likely_file}
+    return {"trees": trees_file, "nets": nets_file, "said": said_file, "likely": likely_file}
 
 
 def _span(seeds: Sequence[int]) -> str:
@@ -274,12 +286,9 @@ def _scale(looked: Sequence[Looked]) -> Scale:
 
 
 def _judged(one: Looked, scored: Sequence[tuple[segment.Span, float]]) -> Judged:
-    pauses = segment.pauses_of(one.signals.utterances)
     guesses = []
     for span, value in scored:
-        start_s, end_s = segment.bounds_s(
-            span, pauses, one.signals.duration_s, pre_roll_s=PRE_ROLL_S, tail_s=TAIL_S
-        )
+        start_s, end_s = segment.bounds_s(span, one.signals.duration_s, pre_roll_s=PRE_ROLL_S, tail_s=TAIL_S)
         guesses.append(Guess(start_s=start_s, end_s=end_s, score=value))
     return Judged(
         guesses=sorted(guesses, key=lambda guess: -guess.score),
@@ -288,11 +297,11 @@ def _judged(one: Looked, scored: Sequence[tuple[segment.Span, float]]) -> Judged
     )
 
 
-def _lesson(of: Sequence[MadeCase]) -> Lesson:
+def _lesson(of: Sequence[MadeCase], said: Weights) -> Lesson:
     rows, truth = [], []
     for case in of:
         for signals in _variants(case):
-            rows.append(_stacked(columns(build_lanes(signals), signals.utterances)))
+            rows.append(_stacked(columns(build_lanes(signals), signals.utterances, said=said)))
             truth.append(_truth(case, rows[-1].shape[0]))
     return Lesson(rows=np.stack(rows), truth=np.stack(truth).astype(np.float32))
 

@@ -16,6 +16,7 @@ from tests.bench.highlights_fit import FITTED, FRESH, SET_RIGHT
 from tests.bench.highlights_makers import JUDGES, SYNTHETIC
 from tests.bench.highlights_naive import NAIVE
 from tests.bench.highlights_nets import Course, Lesson, fit_nets, slopes_of, started
+from tests.bench.highlights_said import Talk, weights_of
 from tests.bench.highlights_score import Guess, Judged
 from tests.bench.run import measure
 from tests.synthetic.family import HELD_SEEDS
@@ -191,3 +192,15 @@ def test_the_bench_measures_what_it_promises_or_says_why_not(part: str) -> None:
     missing = {figure for figure, value in found["figures"].items() if value is None}
     assert {figure for figure in missing if not any(figure in note for note in found["notes"])} == set()
     assert json.loads(json.dumps(found))["name"] == "highlights"
+
+
+def test_a_word_weighs_by_how_much_oftener_it_is_said_in_moments_and_each_maker_counts_alike() -> None:
+    often = Talk(inside={"wow": 300.0, "hm": 10.0, "mine": 90.0}, outside={"wow": 20.0, "hm": 10.0})
+    never = Talk(inside={}, outside={"wow": 20.0, "hm": 10.0})
+
+    weights = weights_of([often, never])
+
+    assert weights["wow"] == pytest.approx(np.log(150.5 / 20.5), abs=0.006)
+    assert weights["hm"] == pytest.approx(np.log(5.5 / 10.5), abs=0.006)
+    assert "mine" not in weights  # one author's habit
+    assert "hm" not in weights_of([often, often])  # it says nothing

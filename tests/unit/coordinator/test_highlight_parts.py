@@ -177,19 +177,10 @@ def test_spans_close_to_one_another_are_one():
 def test_a_span_that_never_ends_is_divided_into_minutes():
     spans = segment.spans_above(np.full(1_000, 0.9), start_at=0.5, keep_above=0.2)
 
-    bounds = [segment.bounds_s(span, segment.Pauses(), 500.0) for span in spans]
+    bounds = [segment.bounds_s(span, 500.0) for span in spans]
 
     assert len(bounds) > 5
     assert all(8.0 <= end_s - start_s <= 60.0 for start_s, end_s in bounds)
-
-
-def test_a_start_is_moved_to_the_breath_before_the_words():
-    pauses = segment.pauses_of([Utterance(start_s=14.6, end_s=17.0, text="now")])
-    span = segment.Span(first=31, last=60, peak=45, score=1.0)
-
-    start_s, _ = segment.bounds_s(span, pauses, 100.0)
-
-    assert start_s == pytest.approx(14.35)
 
 
 def moment(start_s: float, end_s: float, score: float) -> Moment:

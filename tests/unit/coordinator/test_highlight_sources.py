@@ -10,7 +10,7 @@ from coordinator.highlight.chats import learned_lag_s, spoken_by_people, trust_o
 from coordinator.highlight.detect import detect
 from coordinator.highlight.game import event_curve
 from coordinator.highlight.language import are_english
-from coordinator.highlight.segment import with_lead_in
+from coordinator.highlight.segment import Pauses, as_cut, pauses_of
 from coordinator.highlight.text import read_cues
 from coordinator.model.highlight import (
     Audience,
@@ -231,16 +231,51 @@ def test_levels_follow_the_score():
 
 
 @pytest.mark.parametrize(
-    ("start_s", "end_s", "cut_s"), [(50.0, 60.0, 46.0), (1.0, 20.0, 0.0), (50.0, 110.0, 50.0)]
+    ("kind", "start_s", "end_s", "cut"),
+    [
+        ("hype", 50.0, 60.0, (46.0, 61.5)),
+        ("rage", 50.0, 60.0, (44.0, 61.5)),
+        ("score", 1.0, 20.0, (0.0, 21.5)),
+        ("hype", 50.0, 109.0, (50.0, 110.0)),  # a minute is the most
+        ("hype", 110.0, 119.4, (106.0, 120.0)),  # and the session's end
+        ("marker", 50.0, 60.0, (50.0, 60.0)),
+    ],
 )
-def test_a_clip_begins_with_what_led_to_the_moment_and_stays_within_a_minute(start_s, end_s, cut_s):
+def test_a_clip_has_what_led_to_the_moment_and_a_breath_after_it(kind, start_s, end_s, cut):
     found = Moment(
         start_s=start_s,
         end_s=end_s,
         peak_s=end_s,
         score=0.5,
-        kind="hype",
+        kind=kind,
         evidence=(Evidence(lane="crowd", weight=1.0, note="crowd"),),
     )
 
-    assert with_lead_in(found).start_s == cut_s
+    shown = as_cut(found, Pauses(), 120.0)
+
+    assert (shown.start_s, shown.end_s) == cut
+
+
+@pytest.mark.parametrize(
+    ("spoken", "cut"),
+    [
+        (((44.9, 47.0), (58.0, 62.3)), (44.65, 62.55)),  # a breath before the words, and one after them
+        (((42.0, 44.8), (62.8, 66.0)), (46.0, 61.5)),  # nobody begins or ends near by
+        (((49.0, 59.9),), (46.0, 60.15)),  # the end comes sooner, but not before the moment's
+        (((49.0, 59.5),), (46.0, 61.5)),
+    ],
+)
+def test_a_clip_is_cut_between_words(spoken, cut):
+    found = Moment(
+        start_s=50.0,
+        end_s=60.0,
+        peak_s=55.0,
+        score=0.5,
+        kind="hype",
+        evidence=(Evidence(lane="crowd", weight=1.0, note="crowd"),),
+    )
+    talk = [Utterance(start_s=start_s, end_s=end_s, text="so it is") for start_s, end_s in spoken]
+
+    shown = as_cut(found, pauses_of(talk), 120.0)
+
+    assert (shown.start_s, shown.end_s) == pytest.approx(cut)

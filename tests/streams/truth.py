@@ -13,6 +13,8 @@ from tests.streams.voice import Line
 
 # Ordinary talk has an effort of 0.3, give or take 0.1, and ordinary play is seldom as busy as this.
 RAISED, BUSY = 0.5, 0.75
+# What is as short as may be is so by the stream's own clock, too, to which a scene's is added.
+SPARE_S = 0.001
 _FELT = {"shout", "scream", "laugh", "sniff", "sigh"}
 _OF_THE_CAMERA = {"jump", "lean", "slump", "shake"}
 # After so many seconds, or sooner, these have died away; all others sound as long as they last.
@@ -62,5 +64,5 @@ def bounds(scene: Scene, action: np.ndarray) -> Sign:
     if not any(end > scene.event_s for _, end in signs):
         # Where nothing but calm words tells of it, it begins with the first of these.
         start = next((line.start_s for line in scene.lines if line.start_s >= scene.event_s), scene.event_s)
-        return held_to_length(start, start)
-    return from_signs(signs, scene.event_s)
+        return held_to_length(start, start, spare_s=SPARE_S)
+    return from_signs(signs, scene.event_s, spare_s=SPARE_S)

@@ -17,8 +17,8 @@ from coordinator.highlight.chats import Answers
 from coordinator.highlight.lanes import QUIET_DB, Lanes, covered
 from coordinator.highlight.normalise import Curve, Mask, lower, rise, smooth
 from coordinator.highlight.said import Weights, said_curve, shipped_said
-from coordinator.highlight.text import Cue, selling, spoken_now
-from coordinator.model.highlight import SIGNAL_RATE_HZ, Utterance
+from coordinator.highlight.text import Cue, letters_said, selling, spoken_now
+from coordinator.model.highlight import Utterance
 
 NOW_STEPS: Final = 3  # to each side
 WIDE_STEPS: Final = 8
@@ -117,12 +117,7 @@ def _picture(tracks: Tracks) -> dict[str, Curve]:
 def _speech(utterances: Sequence[Utterance], cues: Sequence[Cue], num_steps: int) -> dict[str, Curve]:
     if not utterances:
         return {}
-    letters = np.zeros(num_steps)
-    for one in utterances:
-        first = min(max(int(one.start_s * SIGNAL_RATE_HZ), 0), num_steps)
-        last = min(max(int(np.ceil(one.end_s * SIGNAL_RATE_HZ)), first + 1), num_steps)
-        if last > first:
-            letters[first:last] += sum(map(str.isalnum, one.text)) / max(last - first, 1)
+    letters = letters_said(utterances, num_steps)
     everywhere = np.ones(num_steps, dtype=bool)
     return {
         "spoken": covered(utterances, num_steps),

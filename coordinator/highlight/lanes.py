@@ -16,7 +16,7 @@ from coordinator.highlight.chat import Reaction
 from coordinator.highlight.chats import Answers, answers
 from coordinator.highlight.game import event_curve
 from coordinator.highlight.normalise import Curve, Mask, lower, ramp, rise, robust_z, smooth, spread
-from coordinator.highlight.text import Cue, read_cues, spoken_now
+from coordinator.highlight.text import Cue, letters_said, read_cues, spoken_now, steps_of
 from coordinator.model.highlight import SIGNAL_RATE_HZ, GameEvent, SessionSignals, Track, Utterance
 
 SOUND_LANES: Final = ("mic", "desktop", "mix")
@@ -243,8 +243,7 @@ def covered(utterances: Sequence[Utterance], num_steps: int) -> Curve:
     """1 where somebody says words, else 0."""
     spoken = np.zeros(num_steps)
     for one in utterances:
-        first = min(max(int(one.start_s * SIGNAL_RATE_HZ), 0), num_steps)
-        spoken[first : min(max(int(np.ceil(one.end_s * SIGNAL_RATE_HZ)), first), num_steps)] = 1.0
+        spoken[slice(*steps_of(one.start_s, one.end_s, num_steps))] = 1.0
     return spoken
 
 
@@ -275,13 +274,7 @@ def _flux(tracks: Mapping[str, tuple[Curve, Mask]], music: Curve, num_steps: int
 
 def _rate(utterances: Sequence[Utterance], num_steps: int) -> Lane:
     """How fast is spoken, against the usual."""
-    letters = np.zeros(num_steps)
-    for one in utterances:
-        first = min(max(int(one.start_s * SIGNAL_RATE_HZ), 0), num_steps)
-        last = min(max(int(np.ceil(one.end_s * SIGNAL_RATE_HZ)), first + 1), num_steps)
-        if last > first:
-            letters[first:last] += sum(map(str.isalnum, one.text)) / (last - first)
     present = np.full(num_steps, bool(utterances))
-    spoken = smooth(letters, present, 4)
+    spoken = smooth(letters_said(utterances, num_steps), present, 4)
     z, known = robust_z(spoken, present, min_sigma=1.0)
     return Lane(name="rate", activation=ramp(z, 1.0, 4.0), present=known, measure=z)

@@ -21,7 +21,8 @@ import numpy as np
 from coordinator.highlight.language import are_english
 from coordinator.highlight.normalise import Curve
 from coordinator.highlight.shipped import read_shipped
-from coordinator.model.highlight import SIGNAL_RATE_HZ, Utterance
+from coordinator.highlight.text import steps_of
+from coordinator.model.highlight import Utterance
 
 Weights = Mapping[str, float]
 _WORD: Final = re.compile(r"[a-z']+")
@@ -60,9 +61,7 @@ def said_curve(utterances: Sequence[Utterance], num_steps: int, weights: Weights
     if not known:
         return None
     for one in known:
-        first = min(max(int(one.start_s * SIGNAL_RATE_HZ), 0), num_steps)
-        last = min(max(int(np.ceil(one.end_s * SIGNAL_RATE_HZ)), first + 1), num_steps)
-        level[first:last] += telling(one.text, weights)
+        level[slice(*steps_of(one.start_s, one.end_s, num_steps, least=1))] += telling(one.text, weights)
     return level
 
 

@@ -105,6 +105,23 @@ def read_cues(utterances: Sequence[Utterance]) -> list[Cue]:
     return cues
 
 
+def steps_of(start_s: float, end_s: float, num_steps: int, *, least: int = 0) -> tuple[int, int]:
+    """The steps [first, last) of a stretch, `least` of them at least, as far as they lie inside the session."""
+    first = min(max(int(start_s * SIGNAL_RATE_HZ), 0), num_steps)
+    last = min(max(int(np.ceil(end_s * SIGNAL_RATE_HZ)), first + least), num_steps)
+    return first, last
+
+
+def letters_said(utterances: Sequence[Utterance], num_steps: int) -> Curve:
+    """How many letters and digits are said in each step, each utterance's spread evenly over it."""
+    letters = np.zeros(num_steps)
+    for one in utterances:
+        first, last = steps_of(one.start_s, one.end_s, num_steps, least=1)
+        if last > first:
+            letters[first:last] += sum(map(str.isalnum, one.text)) / (last - first)
+    return letters
+
+
 def spoken_now(cues: Sequence[Cue], num_steps: int) -> Curve:
     """How much is being said at each step: held 2 s past the words, then fading within 5 s."""
     level = np.zeros(num_steps)
@@ -113,7 +130,7 @@ def spoken_now(cues: Sequence[Cue], num_steps: int) -> Curve:
             continue
         start_s = cue.start_s - 1.0
         hold_s = cue.end_s + _NOW_HOLD_S
-        first, last = _steps(start_s, hold_s + _NOW_FADE_S, num_steps)
+        first, last = steps_of(start_s, hold_s + _NOW_FADE_S, num_steps)
         at_s = (np.arange(first, last) + 0.5) / SIGNAL_RATE_HZ
         level[first:last] += cue.strength * np.clip((hold_s + _NOW_FADE_S - at_s) / _NOW_FADE_S, 0.0, 1.0)
     return level
@@ -141,7 +158,7 @@ def _add_lagged(
     level: Curve, cue: Cue, strength: float, lags_s: Sequence[float], shares: Sequence[float]
 ) -> None:
     """Add to each step the share at its lag: how many seconds the cue begins after the step."""
-    first, last = _steps(cue.start_s - lags_s[-1], cue.start_s - lags_s[0], level.shape[0])
+    first, last = steps_of(cue.start_s - lags_s[-1], cue.start_s - lags_s[0], level.shape[0])
     lag_s = cue.start_s - np.arange(first, last) / SIGNAL_RATE_HZ
     level[first:last] += strength * np.interp(lag_s, lags_s, shares)
 
@@ -151,7 +168,7 @@ def selling(cues: Sequence[Cue], num_steps: int) -> Curve:
     level = np.zeros(num_steps)
     for cue in cues:
         if cue.sales:
-            first, last = _steps(cue.start_s - 4.0, cue.end_s + 8.0, num_steps)
+            first, last = steps_of(cue.start_s - 4.0, cue.end_s + 8.0, num_steps)
             level[first:last] += cue.sales
     return level
 
@@ -219,9 +236,3 @@ def _foreign_cue(utterance: Utterance, text: str) -> Cue | None:
 
 def _plain(text: str) -> str:
     return " ".join(text.lower().replace("\u2019", "'").split())
-
-
-def _steps(start_s: float, end_s: float, num_steps: int) -> tuple[int, int]:
-    first = min(max(int(start_s * SIGNAL_RATE_HZ), 0), num_steps)
-    last = min(max(int(np.ceil(end_s * SIGNAL_RATE_HZ)), first), num_steps)
-    return first, last

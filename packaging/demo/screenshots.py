@@ -47,6 +47,8 @@ def main() -> int:
             stack.enter_context(room_noise(stage))
             watch = Watch(stage, is_engine_stopped=False)
             watch.run()
+            for words in stage.left_out:
+                say(f"left out: {words}")
             app_picture(stage, stack, out / "app.png")
             page_picture(stage, out / "page.png")
             post_picture(stage, watch, out / "post.png")

@@ -50,6 +50,18 @@ def test_events_and_decoys_lie_within_the_stream_apart_from_one_another(seed: in
 
 
 @pytest.mark.parametrize("seeds", [DEV_SEEDS, HELD_SEEDS, THIRD_SEEDS])
+def test_the_truth_begins_with_the_first_sign_and_not_with_what_leads_up_to_it(seeds: range) -> None:
+    for event in (event for seed in seeds for event in make_plan(seed).events):
+        has_early = "motion" in event.signs or "desktop" in event.signs
+        assert event.climax_s - (1.01 if has_early else 0.01) <= event.truth.start_s <= event.climax_s + 0.01
+        assert event.truth.duration_s >= 5.99
+        # Never longer than what was set aside, but for a second before it and where it must be lengthened.
+        assert event.truth.end_s <= max(event.span.end_s, event.truth.start_s + 6.0) + 0.01
+        if event.signs & {"voice", "words", "laughter", "desktop"} and event.truth.duration_s > 6.01:
+            assert event.truth.end_s == pytest.approx(event.span.end_s, abs=0.01)
+
+
+@pytest.mark.parametrize("seeds", [DEV_SEEDS, HELD_SEEDS, THIRD_SEEDS])
 def test_no_sign_shows_in_every_event_and_every_event_has_two(seeds: range) -> None:
     events = [event for seed in seeds for event in make_plan(seed).events]
 

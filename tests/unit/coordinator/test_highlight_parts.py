@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -114,6 +115,23 @@ def test_chunks_measured_apart_equal_the_whole():
     ):
         np.testing.assert_allclose(whole.values, joined.values, rtol=1e-5, atol=1e-4)
         np.testing.assert_array_equal(whole.present, joined.present)
+
+
+def test_what_was_measured_before_or_beside_does_not_change_a_measure():
+    chance = np.random.default_rng(5)
+    loud, soft = (
+        chance.normal(0, level, STEP_SAMPLES * num_steps).astype(np.float32)
+        for level, num_steps in ((0.3, 90), (0.001, 7))
+    )
+    alone = measure(soft).values
+
+    with ThreadPoolExecutor(4) as threads:
+        beside = list(threads.map(lambda at: measure(soft if at % 2 else loud).values, range(32)))
+
+    for found in beside[1::2]:
+        np.testing.assert_array_equal(found, alone)
+    for found in beside[::2]:
+        np.testing.assert_array_equal(found, beside[0])
 
 
 def test_what_no_chunk_covers_is_not_present():

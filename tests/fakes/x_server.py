@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
 RED, GREEN, BLUE, WHITE = 0xFF0000, 0x00FF00, 0x0000FF, 0xFFFFFF
 # As the sources hand pixels over: blue, green, red.
 BGR = {RED: (0, 0, 255), GREEN: (0, 255, 0), BLUE: (255, 0, 0), WHITE: (255, 255, 255), 0: (0, 0, 0)}
+_MAX_A_PROCESS = 16
+_made = itertools.count()
 
 
 class XServer:
-    """An Xvfb of our own, on a display that no other test's server takes while it is dead."""
+    """An Xvfb of our own, on a display that no other test's server takes while it is dead.
+
+    `display` stays the same over any number of starts.
+    """
 
     def __init__(self, size: tuple[int, int] = (640, 360)) -> None:
         self._size = size
         self._process: subprocess.Popen[bytes] | None = None
         # Servers that choose for themselves take the lowest free number.
-        self.display = f":{1_000 + os.getpid() % 50_000}"
+        own = os.getpid() * _MAX_A_PROCESS + next(_made) % _MAX_A_PROCESS
+        self.display = f":{1_000 + own % 50_000}"
 
     def start(self) -> None:
         reader, writer = os.pipe()
@@ -33,10 +42,26 @@ class XServer:
             assert answer.readline().strip() == self.display[1:], "Xvfb did not start"
 
     def kill(self) -> None:
+        """As a crash: clients lose their connection; what it left is removed, so that it may start again."""
         process, self._process = self._process, None
         if process is not None:
+            process.send_signal(signal.SIGCONT)
             process.kill()
-            process.wait()
+            process.wait(10)
+            number = self.display[1:]
+            for path in (Path(f"/tmp/.X{number}-lock"), Path(f"/tmp/.X11-unix/X{number}")):
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
+
+    def stop(self) -> None:
+        """It answers nobody until `go_on`."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Answer again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
 
 @contextlib.contextmanager
